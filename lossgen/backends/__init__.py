@@ -1,0 +1,1 @@
+"""Printers: a program in, lines of code out."""

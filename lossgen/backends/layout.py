@@ -1,0 +1,49 @@
+"""How an array stands in a scope of letters: permute, index, unsqueeze.
+
+A scope is an ordered tuple of letters, one per dimension.  Arrays broadcast from the right, so a letter
+that an array lacks needs an ``unsqueeze`` only to the right of one that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lossgen.nodes import Letter
+
+
+def aligned(code: str, letters: Sequence[Letter], scope: Sequence[Letter]) -> str:
+    """``code``, whose dimensions are ``letters``, laid out to broadcast over ``scope``."""
+    wanted = [x for x in scope if x in letters]
+    code = permuted(code, letters, wanted)
+    present = list(wanted)
+    first = scope.index(wanted[0]) if wanted else len(scope)
+    for position, letter in enumerate(scope[first:]):
+        if letter not in present:
+            last = position == len(scope) - first - 1
+            code = f"{code}.unsqueeze({-1 if last else position})"
+            present.insert(position, letter)
+    return code
+
+
+def permuted(code: str, letters: Sequence[Letter], wanted: Sequence[Letter]) -> str:
+    """``code`` with its dimensions in the wanted order."""
+    if list(letters) == list(wanted):
+        return code
+    order = [list(letters).index(x) for x in wanted]
+    if len(order) == 2:
+        return f"{code}.T"
+    return f"{code}.permute({', '.join(map(str, order))})"
+
+
+def dims(bound: Sequence[Letter], scope: Sequence[Letter]) -> str:
+    """The dimensions of letters in a scope, as an argument: ``-1`` or ``(1, 2)``; empty for all."""
+    if len(bound) == len(scope):
+        return ""
+    places = [scope.index(x) for x in bound]
+    texts = ["-1" if p == len(scope) - 1 and len(places) == 1 else str(p) for p in places]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+
+
+def shape_comment(letters: Sequence[Letter]) -> str:
+    """``[N, C, S]``."""
+    return f"[{', '.join(x.name.upper() for x in letters)}]"

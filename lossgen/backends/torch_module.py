@@ -1,0 +1,450 @@
+"""A loss as a page of PyTorch: the three styles, decided down to their lines.
+
+In: a ``Compiled`` loss.  Out: a ``ModulePage`` of strings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+import sympy as sp
+from sympy.core.symbol import Str
+
+from lossgen.backends.torch_checks import TorchChecks, flattened, refusal_lines, shape_text
+from lossgen.backends.torch_expressions import Expressions, Names
+from lossgen.backends.torch_statements import TorchStatements
+from lossgen.compiled import Compiled
+from lossgen.docs import argument_note, class_doc, functional_doc, module_doc, plain_doc
+from lossgen.nodes import Letter, Needs
+from lossgen.page import Argument, AutogradPage, ClassPage, FunctionPage, Lines, ModulePage, signature
+from lossgen.program import Program
+from lossgen.schedule import schedule, with_guards
+from lossgen.spec import LossSpec, Parameter, TensorArg, constructor_tensor
+from lossgen.static import ALWAYS, guard_of
+
+_HELPERS: dict[str, str] = {
+    "_log_cosh(": '''def _log_cosh(x: Tensor) -> Tensor:
+    """``log(cosh(x))``, exact to rounding near 0, where the usual form cancels, and far from it."""
+    size = x.abs()
+    near = torch.log1p(2.0 * torch.sinh(0.5 * size.clamp(max=1.0)).square())
+    far = size + torch.log1p(torch.exp(-2.0 * size)) - math.log(2.0)
+    return torch.where(size < 1.0, near, far)''',
+    "_broadcasts(": '''def _broadcasts(shape: torch.Size, onto: torch.Size) -> bool:
+    """Whether a shape broadcasts onto another without enlarging it."""
+    pairs = zip(reversed(shape), reversed(onto), strict=False)
+    return len(shape) <= len(onto) and all(x in (1, y) for x, y in pairs)''',
+    "_common_dtype(": '''def _common_dtype(*tensors: Tensor | None) -> torch.dtype:
+    """The promoted dtype of the tensors that are there."""
+    dtypes = [x.dtype for x in tensors if x is not None]
+    return functools.reduce(torch.promote_types, dtypes)''',
+    "_INTEGERS": "_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)",
+}
+_FORWARD_MODE = '''def _tangents(
+    formula: Callable[..., tuple[Tensor, ...]],
+    primals: Sequence[Any],
+    tangents: Sequence[Tensor | None],
+) -> tuple[Tensor, ...]:
+    """Forward-mode derivative of a formula: the transpose of its linear reverse mode."""
+    moving = [k for k, tangent in enumerate(tangents) if tangent is not None]
+
+    def moved(*values: Tensor) -> tuple[Tensor, ...]:
+        inputs = list(primals)
+        for k, value in zip(moving, values, strict=True):
+            inputs[k] = value
+        return formula(*inputs)
+
+    outputs, pull_back = torch.func.vjp(moved, *(primals[k] for k in moving))
+    zeros = tuple(torch.zeros_like(x) for x in outputs)
+    push_forward = torch.func.vjp(pull_back, zeros)[1]
+    (result,) = push_forward(tuple(tangents[k] for k in moving))
+    return tuple(result)'''
+
+
+def module_page(compiled: Compiled) -> ModulePage:
+    """The page of a loss's module."""
+    spec = compiled.spec
+    formulas = [_Formula(compiled, public=True)]
+    if compiled.floating is not None:
+        formulas.append(_Formula(compiled.floating, public=False))
+    functions = (*(f.plain_page() for f in formulas), *(f.functional_page() for f in formulas))
+    autograd = tuple(f.autograd_page() for f in formulas)
+    text = "\n".join(
+        (*(line for f in functions for line in f.body), *(x for a in autograd for x in (*a.forward_body, *a.backward_body)))
+    )
+    helpers = [body for mark, body in _HELPERS.items() if mark in text]
+    reductions = ", ".join(f'"{x}"' for x in formulas[0].reduction_names())
+    return ModulePage(
+        doc=module_doc(spec),
+        imports=_imports("\n".join((text, *helpers))),
+        exported=tuple(sorted((spec.class_name, spec.function_name, spec.functional_name))),
+        reductions=reductions,
+        functions=functions,
+        module=_class_page(compiled),
+        autograd=autograd,
+        helpers=(*helpers, _FORWARD_MODE),
+    )
+
+
+def _class_page(compiled: Compiled) -> ClassPage:
+    spec = compiled.spec
+    tensors = {t.name: t for t in spec.tensors}
+    arguments = _signature(compiled, spec.class_signature)
+    built = [a for a in arguments if a.name in tensors]
+    refused = [a.name for a in arguments if a.name in spec.refused]
+    options = [a for a in arguments if a.name not in tensors and a.name not in refused]
+    by_name = {a.name: a for a in _signature(compiled, spec.signature)}
+    forward = [by_name[t.name] for t in spec.tensors if t.name not in {a.name for a in built}]
+    forward.sort(key=lambda a: bool(a.default))
+    own = {a.name for a in (*built, *options)}
+    passed = [x for x in by_name if x in own or x in tensors]
+    call = [f"{x}=self.{x}," if x in own else f"{x}={x}," for x in passed]
+    init = ["super().__init__()", *refusal_lines(tuple(refused), spec.class_name)]
+    for a in built:
+        learnable = tensors[a.name].role.learnable
+        init.append(f"self.{a.name} = nn.Parameter({a.name})" if learnable else f'self.register_buffer("{a.name}", {a.name})')
+    for a in options:
+        annotation = ": Reduction" if a.name == "reduction" else ""
+        init.append(f"self.{a.name}{annotation} = {a.name}")
+    return ClassPage(
+        name=spec.class_name,
+        doc=class_doc(spec, arguments),
+        members=tuple(f"{a.name}: {a.annotation}" for a in built if not tensors[a.name].role.learnable),
+        init_signature=signature([Argument("self", ""), *arguments]).replace("self: ", "self", 1),
+        init_body=tuple(init),
+        forward_signature=signature([Argument("self", ""), *forward]).replace("self: ", "self", 1),
+        forward_body=(f"return {spec.functional_name}(", *(f"    {x}" for x in call), ")"),
+        representation=", ".join(_repr_items(arguments, spec, tensors)),
+    )
+
+
+def _repr_items(arguments: Sequence[Argument], spec: LossSpec, tensors: Mapping[str, TensorArg]) -> Iterable[str]:
+    for a in arguments:
+        if a.name in spec.refused:
+            continue
+        if a.name not in tensors:
+            yield f"{a.name}={{self.{a.name}!r}}"
+        elif not tensors[a.name].role.learnable:
+            yield f"{a.name}={{None if self.{a.name} is None else list(self.{a.name}.shape)}}"
+
+
+def _imports(text: str) -> tuple[str, ...]:
+    lines = ["from collections.abc import Callable, Sequence", "from typing import Any, Literal"]
+    if "math." in text:
+        lines.append("import math")
+    if "functools." in text:
+        lines.append("import functools")
+    lines += ["import torch", "from torch import Tensor, nn"]
+    if re.search(r"\bF\.", text):
+        lines.append("import torch.nn.functional as F")
+    return tuple(lines)
+
+
+def _signature(compiled: Compiled, names: Sequence[str]) -> list[Argument]:
+    spec = compiled.spec
+    tensors = {t.name: t for t in spec.tensors}
+    parameters = {p.name: p for p in (*spec.parameters, *(compiled.floating.spec.parameters if compiled.floating else ()))}
+    checks = TorchChecks(spec, spec.functional_name)
+    out: list[Argument] = []
+    keyword_only = False
+    for name in names:
+        if name == "*":
+            keyword_only = True
+        elif name in tensors:
+            out.append(_tensor_argument(tensors[name], checks, keyword_only))
+        elif name in parameters:
+            out.append(_parameter_argument(parameters[name], keyword_only))
+        elif name == "reduction":
+            default = repr(spec.default_reduction)
+            out.append(Argument("reduction", "Reduction", _quoted(default), keyword_only, _reduction_note(spec)))
+        else:
+            out.append(Argument(name, "None", "None", keyword_only, "refused; use reduction"))
+    return out
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", '"')
+
+
+def _reduction_note(spec: LossSpec) -> str:
+    over = "the sum of the weights" if spec.over is not None else "their number"
+    extra = "".join(f', ``"{name}"`` divides the sum by the size of the first axis' for name, _ in spec.divisors)
+    return f'``"mean"`` divides the sum of the items by {over}, ``"sum"`` adds them, ``"none"`` returns them{extra}.'
+
+
+def _tensor_argument(t: TensorArg, checks: TorchChecks, keyword_only: bool) -> Argument:
+    annotation = "Tensor | None" if t.optional else "Tensor | float" if checks.takes_number(t) else "Tensor"
+    return Argument(t.name, annotation, "None" if t.optional else "", keyword_only, argument_note(t))
+
+
+def _parameter_argument(p: Parameter, keyword_only: bool) -> Argument:
+    kind = "bool" if p.role.kind == "boolean" else "int" if p.role.kind == "integer" else "float"
+    default = "" if p.default is None else repr(p.default)
+    if default in ("inf", "-inf"):
+        default = f"math.{default}" if default == "inf" else "-math.inf"
+    elif kind == "float" and default:
+        default = repr(float(p.default or 0.0))
+    return Argument(p.name, kind, default, keyword_only, p.role.domain)
+
+
+class _Formula:
+    """One formula's functions."""
+
+    def __init__(self, compiled: Compiled, *, public: bool) -> None:
+        self.compiled, self.spec, self.public = compiled, compiled.spec, public
+        prefix = "" if public else "_"
+        self.functional = f"{prefix}{self.spec.functional_name}"
+        self.plain = f"{prefix}{self.spec.function_name}"
+        self.autograd = f"_{self.spec.class_name.removesuffix('Loss')}"
+        self.item = compiled.forward.results[0]
+        self.checks = TorchChecks(self.spec, self.spec.functional_name if public else compiled.public_name)
+
+    # --- the functional form ------------------------------------------------------------------
+
+    def functional_page(self) -> FunctionPage:
+        """Validation, the ``Function``, the reduction."""
+        spec, item = self.spec, self.item
+        arguments = _signature(self.compiled, spec.signature)
+        inputs = ", ".join((*(t.name for t in spec.tensors), *(p.name for p in spec.parameters)))
+        call = f"{', '.join(self.compiled.forward.results)}, *_ = apply({inputs})"
+        body = [*self._dispatch_functional(), *self.checks.lines(self.reduction_names()), ""]
+        # torch.compile refuses a Function with a forward-mode derivative.
+        body += [
+            "compiling = torch.compiler.is_compiling()",
+            f"function = {self.autograd} if compiling else {self.autograd}WithForwardMode",
+            "apply: Callable[..., tuple[Tensor, ...]] = function.apply",
+        ]
+        if self._multiplies_matrices():
+            lead = self.checks.lead.name
+            body += [f"with torch.autocast({lead}.device.type, enabled=False):", f"    {call}"]
+        else:
+            body.append(call)
+        for name in self.reduction_names():
+            if name != "none":
+                code = self._reduced(name)
+                code = f"({code})" if " / " in code else code
+                body += [f'if reduction == "{name}":', f"    return {code}.to(dtype)"]
+        whole = f"{item}.reshape(shape)" if self.checks.output_shape() else item
+        if self.checks.unbatched_rank is not None:
+            body += ["if unbatched:", f"    return {whole}.squeeze(0).to(dtype)"]
+        body.append(f"return {whole}.to(dtype)")
+        doc = functional_doc(self.compiled, arguments) if self.public else (spec.summary,)
+        return FunctionPage(self.functional, signature(arguments), doc, tuple(body))
+
+    def _multiplies_matrices(self) -> bool:
+        text = "\n".join((*self.autograd_page().forward_body, *self.autograd_page().backward_body))
+        return " @ " in text or "einsum" in text
+
+    # --- the autograd.Function ----------------------------------------------------------------
+
+    @cache
+    def autograd_page(self) -> AutogradPage:
+        """Forward, what it keeps, and the closed-form backward."""
+        spec, forward, backward = self.spec, self.compiled.forward, self.compiled.backward
+        roots = dict.fromkeys((*forward.results, *backward.saved), ALWAYS)
+        outputs = tuple(dict.fromkeys((*forward.results, *backward.saved)))
+        forward_body = self._lines(forward, roots, frozenset(forward.results))
+        arguments = [_tensor_argument(t, self.checks, False) for t in spec.tensors]
+        arguments = [replace(a, annotation=a.annotation.replace(" | float", ""), default="") for a in arguments]
+        options = [replace(_parameter_argument(p, False), default="") for p in spec.parameters]
+        head = [*(f"grad_{x}: Tensor | None" for x in forward.results[: self._seed_count()]), "*_: None"]
+        return AutogradPage(
+            name=self.autograd,
+            doc=f"{spec.summary.rstrip('.')}, with its closed-form backward.",
+            forward_signature=signature([*arguments, *options]),
+            forward_body=(*forward_body, f"return {tuple_text(outputs)}"),
+            setup_body=self._setup_body(len(forward.results)),
+            backward_signature=", ".join(["ctx: Any", *head]),
+            backward_body=self._backward_body(),
+            jvp_body=self._jvp_body(),
+        )
+
+    def _seed_count(self) -> int:
+        """How many gradients the backward names: up to the last result that has one."""
+        results, seeds = self.compiled.forward.results, self.compiled.backward.seeds
+        return max((k + 1 for k, r in enumerate(results) if r in seeds), default=0)
+
+    def _extra(self) -> tuple[str, ...]:
+        """Saved values that are not results themselves."""
+        return tuple(x for x in self.compiled.backward.saved if x not in self.compiled.forward.results)
+
+    def _setup_body(self, results: int) -> Lines:
+        options = [f"ctx.{p.name}" for p in self.spec.parameters]
+        head = f"*tensors, {', '.join(options)} = inputs" if options else "tensors = inputs"
+        extra = f", *output[{results}:]" if self._extra() else ""
+        also = [x for x in self.compiled.backward.saved if x in self.compiled.forward.results]
+        extra += "".join(f", output[{self.compiled.forward.results.index(x)}]" for x in also)
+        return (
+            head,
+            f"ctx.save_for_backward(*tensors{extra})",
+            "ctx.save_for_forward(*tensors)",
+            "ctx.set_materialize_grads(False)",
+        )
+
+    def _backward_body(self) -> Lines:
+        spec, forward, backward = self.spec, self.compiled.forward, self.compiled.backward
+        inputs = [t.name for t in spec.tensors]
+        options = [p.name for p in spec.parameters]
+        also = [x for x in backward.saved if x in forward.results]
+        loaded = [*inputs, *self._extra(), *also]
+        formula = self._lines(backward.program, {f"d_{g}": guard_of(Needs(Str(g))) for g in backward.gradients}, frozenset())
+        text = "\n".join(formula)
+        used = [x for x in options if re.search(rf"\b{x}\b", text) or backward.saved]
+        body: list[str] = []
+        seeds = [f"grad_{x}" for x in backward.seeds]
+        if len(seeds) == 1:
+            body += [f"if {seeds[0]} is None:", f"    return {tuple_text(['None'] * (len(inputs) + len(options)))}"]
+        elif seeds:
+            first, second = seeds
+            body += [
+                f"if {first} is None and {second} is None:",
+                f"    return {tuple_text(['None'] * (len(inputs) + len(options)))}",
+            ]
+        body.append(f"{tuple_text(loaded)} = ctx.saved_tensors")
+        if len(seeds) == 2:
+            body += [
+                f"{first} = torch.zeros_like({second}) if {first} is None else {first}",
+                f"{second} = torch.zeros_like({first}) if {second} is None else {second}",
+            ]
+        body += [f"{x} = ctx.{x}" for x in used]
+        needs = [g for g in backward.gradients if re.search(rf"\bneed_{g}\b", text)]
+        body += [f"need_{g} = ctx.needs_input_grad[{inputs.index(g)}]" for g in needs]
+        if backward.saved:
+            outputs = list(dict.fromkeys((*forward.results, *backward.saved)))
+            kept = [x if x in backward.saved else "_" for x in outputs]
+            body += [
+                "if torch.is_grad_enabled():",
+                "    # For a second derivative, what was kept must depend on the inputs.",
+                f"    {tuple_text(kept)} = {self.autograd}.forward({', '.join((*inputs, *options))})",
+            ]
+        if needs:
+            body.append(f"{' = '.join(f'd_{g}' for g in needs)} = None")
+        body += formula
+        gradient = {g: f"d_{g}" for g in backward.gradients}
+        body.append(f"return {tuple_text([gradient.get(x, 'None') for x in (*inputs, *options)])}")
+        return tuple(body)
+
+    def _jvp_body(self) -> Lines:
+        spec = self.spec
+        count = len(spec.tensors)
+        results = len(self.compiled.forward.results)
+        outputs = dict.fromkeys((*self.compiled.forward.results, *self.compiled.backward.saved))
+        options = "".join(f", ctx.{p.name}" for p in spec.parameters)
+        rest = f" + ({tuple_text(['None'] * (len(outputs) - results))})" if len(outputs) > results else ""
+        seeded = self.compiled.backward.seeds
+        rest = rest if seeded == self.compiled.forward.results else f" + ({tuple_text(['None'] * (len(outputs) - len(seeded)))})"
+        pick = f"[:{len(seeded)}]"
+        return (
+            "def formula(*inputs: Any) -> tuple[Tensor, ...]:",
+            f"    return {self.autograd}.forward(*inputs{options}){pick}",
+            "",
+            f"return _tangents(formula, ctx.saved_tensors[:{count}], tangents[:{count}]){rest}",
+        )
+
+    def reduction_names(self) -> tuple[str, ...]:
+        """The reductions the functional form knows."""
+        return ("none", "mean", "sum", *(k for k, _ in self.spec.divisors))
+
+    def _lines(self, program: Program, roots: Mapping[str, object], full: frozenset[str]) -> list[str]:
+        printer = TorchStatements(program, names_for(program, self.spec), full)
+        return printer.lines(schedule(with_guards(program, roots)))  # type: ignore[arg-type]
+
+    def _reduced(self, reduction: str) -> str:
+        item, *rest = self.compiled.forward.results
+        divisor = rest[0] if rest else None
+        if reduction == "none":
+            return item
+        if reduction == "sum":
+            return f"{item}.sum()"
+        if reduction == "mean":
+            return f"{item}.mean()" if divisor is None else f"{item}.sum() / {divisor}.sum()"
+        expr = dict(self.spec.divisors)[reduction]
+        names = names_for(self.compiled.forward, self.spec)
+        return f"{item}.sum() / {Expressions(names, (), {}).operand(expr)}"
+
+    # --- the plain function -----------------------------------------------------------------
+
+    def plain_page(self) -> FunctionPage:
+        """The formula in a few lines, its default reduction taken."""
+        forward = self.compiled.forward
+        arguments = self._plain_arguments()
+        lines = self._lines(forward, dict.fromkeys(forward.results, ALWAYS), frozenset())
+        body = [*self._dispatch_plain(), *self._plain_prepare(), *lines]
+        body.append(f"return {self._reduced(self.spec.default_reduction)}")
+        return FunctionPage(self.plain, signature(arguments), plain_doc(self.spec, arguments), tuple(body))
+
+    def _plain_arguments(self) -> list[Argument]:
+        spec = self.spec
+        ordered: list[TensorArg | Parameter] = [*spec.tensors, *spec.parameters]
+        names = [x for x in spec.signature if x in {a.name for a in ordered}]
+        by_name: dict[str, Argument] = {a.name: a for a in _signature(self.compiled, spec.signature)}
+        arguments = [by_name[x] for x in names]
+        arguments = [Argument(a.name, a.annotation, a.default, False, a.note) for a in arguments]
+        return sorted(arguments, key=lambda a: bool(a.default))
+
+    def _plain_prepare(self) -> list[str]:
+        out: list[str] = []
+        lead = self.checks.lead.name
+        rank = self.checks.unbatched_rank
+        out += self.checks._numbers()
+        if rank is not None:
+            out += self.checks._unsqueezed(f"{lead}.ndim == {rank}")
+        for t in self.spec.tensors:
+            code = t.name
+            if t.role.name in ("Binary", "Probabilities", "Sign") and t.name != lead:
+                code = f"{code}.to({lead}.dtype)"
+            if t.broadcast and t.axes[0].name != "e":
+                code = f"{code}.expand({lead}.shape)"
+            code = flattened(t, code)
+            if code != t.name:
+                out.append(f"{t.name} = None if {t.name} is None else {code}" if t.optional else f"{t.name} = {code}")
+        return sorted(out, key=lambda line: ".expand(" not in line) if any(".expand(" in x for x in out) else out
+
+    # --- a formula chosen by the target's dtype -----------------------------------------------
+
+    def _dispatch_plain(self) -> list[str]:
+        other = self.compiled.floating
+        if other is None:
+            return []
+        inside = {a.name for a in (*other.spec.tensors, *other.spec.parameters)}
+        call = ", ".join(f"{a.name}={a.name}" for a in self._plain_arguments() if a.name in inside)
+        return ["if target.is_floating_point():", f"    return _{other.spec.function_name}({call})"]
+
+    def _dispatch_functional(self) -> list[str]:
+        other = self.compiled.floating
+        if other is None:
+            return []
+        inside = {a.name for a in (*other.spec.tensors, *other.spec.parameters)} | {"reduction"}
+        lines = ["if target.is_floating_point():"]
+        for p in self.spec.parameters:
+            if p.name not in inside:
+                text = f"{self.functional}: {p.name} is for class indices; target holds class probabilities"
+                lines += [f"    if {p.name} != {p.default!r} and {p.name} >= 0:", f"        raise ValueError({text!r})"]
+        call = ", ".join(f"{x}={x}" for x in self.spec.signature if x in inside)
+        return [*refusal_lines(self.spec.refused, self.functional), *lines, f"    return _{other.spec.functional_name}({call})"]
+
+
+def tuple_text(items: Sequence[str]) -> str:
+    """Items as a tuple without parentheses."""
+    return f"{items[0]}," if len(items) == 1 else ", ".join(items)
+
+
+def names_for(program: Program, spec: LossSpec) -> Names:
+    """Where a program's arrays and sizes are to be found."""
+    sizes: dict[Letter, str] = {}
+    lead = TorchChecks(spec, "").lead
+    for t in (lead, *(t for t in spec.tensors if not t.optional)):
+        for place, axis in enumerate(t.axes):
+            whole = axis.name == "e"
+            sizes.setdefault(axis, f"{t.name}.numel()" if whole else f"{t.name}.shape[{place}]")
+    arrays = {a.name: (a.axes, {}) for a in program.inputs}
+    kinds = {a.name: a.kind for a in program.inputs}
+    for x in program.statements:
+        arrays[x.name] = (x.free, {k: v for k, v in x.extents.items() if k in x.free})
+        kinds[x.name] = x.kind
+    return Names(arrays, kinds, sizes, program.axes, lead.name)
+
+
+__all__ = ["module_page", "shape_text", "sp"]

@@ -1,0 +1,111 @@
+"""``lossgen generate``: specs into modules and tests, or a check that they still agree."""
+
+import click
+
+from lossgen.cli.options import complete_own, directory_option, project_at, shown
+from lossgen.config import BACKENDS, Project
+from lossgen.errors import LossgenError
+
+
+@click.command("generate")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_own)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing; print a diff and exit 1 where a file is not what its spec gives.",
+)
+@click.option("--force", is_flag=True, help="Replace edited files too; a copy of each is kept.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="What the code is written for.")
+@directory_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    check: bool,
+    force: bool,
+    backend: str | None,
+    directory: str,
+) -> None:
+    """Write the module and the test of each NAME, or of every spec of the project.
+
+    A generated file that somebody edited is reported and left alone.
+    """
+    if check and force:
+        raise click.UsageError("--check writes nothing, so --force has no meaning with it.")
+    project = project_at(directory)
+    chosen = _chosen(project, names)
+    from lossgen.produce import difference, orphans, produce, write
+
+    drift = 0
+    written = 0
+    products = produce(project, chosen, project.own())
+    for product in products:
+        if check:
+            for finding in product.files:
+                if finding.drifted:
+                    drift += 1
+                    _explain(shown(finding.path), finding.reason or finding.status)
+                    click.echo(_coloured(difference(project, finding)), nl=False)
+            continue
+        if not force and any(finding.blocked for finding in product.files):
+            drift += 1
+            for finding in product.files:
+                if finding.blocked:
+                    _explain(shown(finding.path), f"{finding.reason}; left alone")
+            continue
+        for finding, copy in write(product, force=force):
+            if finding.status != "current":
+                written += 1
+                kept = f" (your version: {shown(copy)})" if copy else ""
+                click.echo(f"wrote  {shown(finding.path)}{kept}")
+    lost = [] if names else orphans(project, chosen)
+    for path in lost:
+        _explain(shown(path), "no spec leads to it any more; delete it, or restore its spec")
+    _close(len(products), written, drift, check, lost=len(lost))
+    if drift or (check and lost):
+        ctx.exit(1)
+
+
+def _chosen(project: Project, names: tuple[str, ...]) -> list[str]:
+    own = project.own().names()
+    if not own and not names:
+        raise LossgenError(
+            f"{shown(project.specs)} holds no specs. Write the first: lossgen new dice"
+        )
+    for name in names:
+        if name in own:
+            continue
+        project.library().path(name)  # fails with a suggestion where nothing has that name
+        raise LossgenError(
+            f"'{name}' is in the catalogue, not in {shown(project.specs)}. "
+            f"Copy it first: lossgen new {name}"
+        )
+    return list(dict.fromkeys(names)) or own
+
+
+def _close(count: int, written: int, drift: int, check: bool, *, lost: int) -> None:
+    losses = "1 loss" if count == 1 else f"{count} losses"
+    if check:
+        if drift:
+            click.echo(f"{losses} checked, {drift} files differ. Accept: lossgen generate")
+        elif not lost:
+            click.echo(f"{losses} checked, every file is what its spec gives.")
+    elif drift:
+        click.echo(
+            f"{losses}, {written} files written, {drift} left alone. "
+            "Replace your edits, keeping a copy: --force. "
+            "Keep them: move them into the spec, or delete the file's first two lines."
+        )
+    elif written == 0:
+        click.echo(f"{losses}, all files up to date.")
+
+
+def _explain(path: str, what: str) -> None:
+    click.secho(f"{path}: {what}", fg="yellow", err=True)
+
+
+def _coloured(diff: str) -> str:
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    return "".join(
+        click.style(line, fg=colours.get(line[0])) for line in diff.splitlines(keepends=True)
+    )

@@ -1,0 +1,52 @@
+"""What several commands share: options, completion of names, and words for files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lossgen.config import Project, load_project
+
+
+def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--directory``."""
+    return click.option(
+        "--directory",
+        "-C",
+        metavar="FOLDER",
+        default=".",
+        help="The project's folder, instead of this one.",
+    )(command)
+
+
+def full_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--full``."""
+    return click.option(
+        "--full", is_flag=True, help="Prove with the slow checks too (torch.compile)."
+    )(command)
+
+
+def project_at(directory: str) -> Project:
+    """Return the project of ``--directory``."""
+    return load_project(Path(directory))
+
+
+def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a loss's name in the shell: the project's own and the catalogue's."""
+    names = project_at(ctx.params.get("directory") or ".").library().names()
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_own(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of one of the project's own specs in the shell."""
+    names = project_at(ctx.params.get("directory") or ".").own().names()
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def shown(path: Path) -> str:
+    """Return `path` as it is typed from the working folder."""
+    from lossgen.paths import relative
+
+    text = relative(path, Path.cwd())
+    return path.as_posix() if text.startswith("../../..") else text

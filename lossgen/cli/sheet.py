@@ -1,0 +1,39 @@
+"""A loss on one screen of the terminal. Imports rich, so imported late."""
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lossgen.cli.options import shown
+from lossgen.spec import LossSpec
+
+
+def show_sheet(spec: LossSpec, value: str, gradient: str) -> None:
+    """Print what `spec` is, with its value and gradient as LaTeX."""
+    from pathlib import Path
+
+    console = Console(highlight=False)
+    console.print(Text(f"{spec.name}", style="bold"), Text(f"({shown(Path(spec.path))})"))
+    console.print(Text(spec.summary))
+    if spec.description:
+        console.print(Padding(Text(spec.description), (1, 0, 0, 0)))
+    for title, text in (("Value", value), ("Gradient", gradient)):
+        console.print(Text(f"\n{title}", style="bold"))
+        console.print(Padding(Text(text), (0, 0, 0, 2)), soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("argument", "role", "shape or default", "values"):
+        table.add_column(column)
+    for tensor in spec.tensors:
+        shape = "[" + ", ".join(map(str, tensor.axes)) + "]"
+        shape += " or None" if tensor.optional else ""
+        table.add_row(*map(Text, (tensor.name, tensor.role.name, shape, tensor.role.domain)))
+    for option in spec.parameters:
+        default = "required" if option.default is None else repr(option.default)
+        table.add_row(*map(Text, (option.name, option.role.name, default, option.role.domain)))
+    console.print()
+    console.print(table)
+    forms = f"{spec.function_name}(), {spec.functional_name}(), {spec.class_name}"
+    console.print(Text(f"\nForms: {forms}"))
+    if spec.reference:
+        console.print(Text(f"After: {spec.reference}"))

@@ -1,0 +1,161 @@
+"""The derivative of each elementwise node, and of an elementwise body with respect to its reads.
+
+SymPy's ``diff`` is not used: ``diff(u**p)`` is ``u**p*p/u``, 0/0 at u = 0, and a node's tie rule and
+policy at its singular points belong to the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.nodes import ONE, ZERO, Compare, Read, Where
+
+# The slope of each function of one argument, given the argument and the node itself.
+SLOPES: dict[type[nd.Unary], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
+    nd.Exp: lambda x, y: y,
+    nd.Log: lambda x, y: 1 / x,
+    nd.Sqrt: lambda x, y: 1 / (2 * y),
+    nd.Abs: lambda x, y: nd.Sign(x),
+    nd.Sign: lambda x, y: ZERO,
+    nd.Floor: lambda x, y: ZERO,
+    # sigmoid(x)*(1 - sigmoid(x)) is 0 from x = 37 on (17 in float32); this form never is.
+    nd.Sigmoid: lambda x, y: y * nd.Sigmoid(-x),
+    nd.LogSigmoid: lambda x, y: nd.Sigmoid(-x),
+    nd.Softplus: lambda x, y: nd.Sigmoid(x),
+    nd.Log1p: lambda x, y: 1 / (1 + x),
+    nd.Expm1: lambda x, y: nd.Exp(x),
+    nd.LogCosh: lambda x, y: nd.Tanh(x),
+    nd.Tanh: lambda x, y: 4 * nd.Sigmoid(2 * x) * nd.Sigmoid(-2 * x),
+    nd.Sin: lambda x, y: nd.Cos(x),
+    nd.Cos: lambda x, y: -nd.Sin(x),
+    nd.Acos: lambda x, y: -1 / nd.Sqrt((1 - x) * (1 + x)),
+    nd.Atan: lambda x, y: 1 / (1 + x**2),
+    nd.Erf: lambda x, y: 2 * nd.Exp(-(x**2)) / nd.Sqrt(sp.pi),
+    nd.Lgamma: lambda x, y: nd.Digamma(x),
+    nd.StopGradient: lambda x, y: ZERO,
+}
+
+
+class NoDerivative(Exception):
+    """A node without a derivative of its own stands where one is needed."""
+
+
+def partials(body: sp.Expr) -> dict[Read, sp.Expr]:
+    """The partial derivatives of an elementwise body with respect to each of its reads."""
+    found: dict[Read, list[sp.Expr]] = {}
+    _pull(body, ONE, found)
+    return {read: slope for read, terms in found.items() if (slope := total(terms)) != 0}
+
+
+def total(terms: Iterable[sp.Expr]) -> sp.Expr:
+    """The sum of terms, those under one condition under one ``Where``."""
+    plain: list[sp.Expr] = []
+    branches: dict[sp.Expr, list[tuple[sp.Expr, sp.Expr]]] = {}
+    for term in terms:
+        if isinstance(term, Where):
+            branches.setdefault(term.args[0], []).append((term.args[1], term.args[2]))
+        else:
+            plain.append(term)
+    for condition, pairs in branches.items():
+        plain.append(Where(condition, total(p[0] for p in pairs), total(p[1] for p in pairs)))
+    return sp.Add(*plain)
+
+
+def _varies(expr: sp.Expr) -> bool:
+    return any(isinstance(x, Read) for x in nd.walk(expr))
+
+
+def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> None:
+    """Carry the adjoint ``seed`` of an expression to its reads."""
+    if seed == 0 or not _varies(expr):
+        return
+    if isinstance(expr, Read):
+        found.setdefault(expr, []).append(seed)
+    elif isinstance(expr, sp.Add):
+        for term in expr.args:
+            _pull(term, seed, found)
+    elif isinstance(expr, sp.Mul):
+        for index, factor in enumerate(expr.args):
+            others = sp.Mul(*expr.args[:index], *expr.args[index + 1 :])
+            _pull(factor, times(seed, others), found)
+    elif isinstance(expr, sp.Pow):
+        _pull(expr.base, times(seed, power_slope(expr.base, expr.exp)), found)
+        _pull(expr.exp, times(seed, expr * nd.Log(expr.base)), found)
+    elif isinstance(expr, nd.Unary):
+        if type(expr) not in SLOPES:
+            raise NoDerivative(type(expr).__name__)
+        _pull(expr.arg, times(seed, SLOPES[type(expr)](expr.arg, expr)), found)
+    elif isinstance(expr, Where):
+        condition, yes, no = expr.args
+        _pull(yes, Where(condition, seed, 0), found)
+        _pull(no, Where(condition, 0, seed), found)
+    elif isinstance(expr, nd.Max):
+        _pull_extreme(expr, seed, found)
+    elif isinstance(expr, nd.Clip):
+        x, low, high = expr.args
+        inside = nd.And(Compare(">=", x, low), Compare("<=", x, high))
+        _pull(x, masked(inside, seed), found)
+    elif isinstance(expr, nd.StraightThrough):
+        _pull(expr.args[1], seed, found)
+    elif isinstance(expr, nd.Xlogy):
+        x, y = expr.args
+        at_zero = Compare("==", x, 0)
+        # At x = 0 the slope in x is log(y); where y is 0 too it is taken as 0, as torch does.
+        undefined = Compare("<=", y, 0) if x == y else nd.And(at_zero, Compare("<=", y, 0))
+        _pull(x, times(seed, Where(undefined, 0, nd.Log(Where(undefined, 1, y)))), found)
+        _pull(y, times(seed, ONE if x == y else nd.Ratio(x, y)), found)
+    elif isinstance(expr, nd.LogAddExp):
+        a, b = expr.args
+        _pull(a, times(seed, nd.Sigmoid(a - b)), found)
+        _pull(b, times(seed, nd.Sigmoid(b - a)), found)
+    elif not isinstance(expr, (Compare, nd.And, nd.Or, nd.Not)):
+        raise NoDerivative(type(expr).__name__)
+
+
+def times(seed: sp.Expr, factor: sp.Expr) -> sp.Expr:
+    """``seed * factor``; a factor that is 0 somewhere keeps the seed out of there (inf * 0 is NaN)."""
+    if seed == 0 or factor == 0:
+        return ZERO
+    if isinstance(factor, Where) and (0 in factor.args[1:] or _simple(seed)):
+        condition, yes, no = factor.args
+        return Where(condition, times(seed, yes), times(seed, no))
+    if isinstance(seed, Where) and factor != 1 and 0 in seed.args[1:]:
+        condition, yes, no = seed.args
+        return Where(condition, times(yes, factor), times(no, factor))
+    return seed * factor
+
+
+def _simple(expr: sp.Expr) -> bool:
+    """Whether an expression can be repeated in both branches of a ``Where``."""
+    return nd.is_scalar(expr) or isinstance(expr, Read) or expr.is_number
+
+
+def masked(condition: sp.Expr, seed: sp.Expr) -> sp.Expr:
+    """``seed`` where a condition holds, else 0; an outer ``Where`` of the seed stays outermost."""
+    if isinstance(seed, Where) and 0 in seed.args[1:] and seed.args[0] != condition:
+        outer, yes, no = seed.args
+        return Where(outer, masked(condition, yes), masked(condition, no))
+    return Where(condition, seed, 0) if seed != 0 else ZERO
+
+
+def power_slope(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+    """``exponent * base**(exponent - 1)``, and 0 where that is infinite only because base = 0."""
+    if exponent.is_Integer or (exponent.is_Number and exponent >= 1):
+        return exponent * base ** (exponent - 1)
+    return exponent * nd.PowerSlope(base, exponent)
+
+
+def _pull_extreme(expr: nd.Max, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> None:
+    a, b, share = expr.args
+    beats = "<" if isinstance(expr, nd.Min) else ">"
+    for x, other, part in ((a, b, share), (b, a, 1 - share)):
+        if part == 0:
+            _pull(x, masked(Compare(beats, x, other), seed), found)
+        elif part == 1:
+            _pull(x, masked(Compare(f"{beats}=", x, other), seed), found)
+        else:
+            wins, tied = Compare(beats, x, other), Compare("==", x, other)
+            _pull(x, times(seed, Where(wins, 1, Where(tied, part, 0))), found)

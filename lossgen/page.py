@@ -1,0 +1,82 @@
+"""What a generated module says, decided: strings, flags and tuples for the templates to lay out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Lines = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a public function."""
+
+    name: str
+    annotation: str
+    default: str = ""
+    keyword_only: bool = False
+    note: str = ""  # shape and domain, for the docstring
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPage:
+    """A function: its signature, docstring and body."""
+
+    name: str
+    signature: str
+    doc: Lines
+    body: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class AutogradPage:
+    """The ``autograd.Function`` of one formula, each method as signature and body."""
+
+    name: str
+    doc: str
+    forward_signature: str
+    forward_body: Lines
+    setup_body: Lines
+    backward_signature: str
+    backward_body: Lines
+    jvp_body: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPage:
+    """The class style."""
+
+    name: str
+    doc: Lines
+    members: Lines
+    init_signature: str
+    init_body: Lines
+    forward_signature: str
+    forward_body: Lines
+    representation: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModulePage:
+    """A whole generated module."""
+
+    doc: Lines
+    imports: Lines
+    exported: Lines
+    reductions: str
+    functions: tuple[FunctionPage, ...]
+    module: ClassPage
+    autograd: tuple[AutogradPage, ...]
+    helpers: Lines
+
+
+def signature(arguments: tuple[Argument, ...] | list[Argument]) -> str:
+    """Arguments as they stand in a definition; ``*`` opens the keyword-only ones."""
+    parts: list[str] = []
+    keyword_only = False
+    for a in arguments:
+        if a.keyword_only and not keyword_only:
+            parts.append("*")
+            keyword_only = True
+        parts.append(f"{a.name}: {a.annotation}" + (f" = {a.default}" if a.default else ""))
+    return ", ".join(parts)

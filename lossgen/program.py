@@ -1,0 +1,201 @@
+"""The intermediate representation: statements in index notation, and its grammar.
+
+A ``Program`` is a list of statements ``name[free] = op_{bound | where} body`` over inputs and
+earlier names.  Bodies are elementwise: every reduction is a statement of its own.
+
+    lse[n]  = logsumexp_c  input[n, c]
+    loss[n] =              lse[n] - input[n, target[n]]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import sympy as sp
+
+from lossgen import nodes
+from lossgen.axes import shifted_letter
+from lossgen.nodes import TRUE, ZERO, Letter, Read, free_letters, walk
+from lossgen.roles import Kind
+from lossgen.static import ALWAYS, Guard
+
+Op = Literal[
+    "map", "sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm",
+    "softmax", "log_softmax", "scatter", "stack",
+]  # fmt: skip
+REDUCTIONS: frozenset[str] = frozenset(
+    ("sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm")
+)
+ALONG: frozenset[str] = frozenset(("softmax", "log_softmax"))
+Extent = tuple[int, int]  # positions left out at the start and at the end of an axis
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An input: its axes and what its elements are."""
+
+    name: str
+    axes: tuple[Letter, ...]
+    kind: Kind = "real"
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """``name[free] = op_{bound | where} body``.
+
+    Attributes:
+        op: ``map`` for a plain elementwise body; ``softmax`` and ``log_softmax`` keep their bound
+            letter free; ``scatter`` adds ``body`` to ``base`` at the positions ``target``;
+            ``stack`` lays the expressions ``target`` along the bound letter.
+        guard: when the statement is needed at all (a static condition).
+        extents: for letters that do not run over their whole axis, what is left out at the ends.
+    """
+
+    name: str
+    free: tuple[Letter, ...]
+    body: sp.Expr
+    op: Op = "map"
+    bound: tuple[Letter, ...] = ()
+    where: sp.Expr = TRUE
+    kind: Kind = "real"
+    target: tuple[sp.Expr, ...] = ()
+    base: sp.Expr = ZERO
+    guard: Guard = ALWAYS
+    extents: Mapping[Letter, Extent] = field(default_factory=dict)
+
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """Everything the statement computes with."""
+        return (self.body, self.where, self.base, *self.target)
+
+    def reads(self) -> set[str]:
+        """The names it reads."""
+        return {x.name for e in self.expressions() for x in walk(e) if isinstance(x, Read)}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Statements in an order in which each reads only inputs and earlier names.
+
+    Attributes:
+        order: all letters; statements and their reads are laid out in this order.
+        axes: the axis letter of each letter.
+        results: the names that the program computes.
+    """
+
+    inputs: tuple[Array, ...]
+    statements: tuple[Statement, ...]
+    results: tuple[str, ...]
+    order: tuple[Letter, ...]
+    axes: Mapping[Letter, Letter]
+
+    def statement(self, name: str) -> Statement:
+        """The statement of that name."""
+        return next(x for x in self.statements if x.name == name)
+
+    def sorted(self, letters: frozenset[Letter] | set[Letter]) -> tuple[Letter, ...]:
+        """Letters in the program's order."""
+        return tuple(x for x in self.order if x in letters)
+
+
+class GrammarError(Exception):
+    """A producer made a program that is not one: a fault of LossGen, not of a spec."""
+
+
+def check(program: Program) -> Program:
+    """The program itself, if it keeps the grammar.
+
+    Raises:
+        GrammarError: naming the statement and what is wrong with it.
+    """
+    known: dict[str, tuple[Letter, ...]] = {a.name: a.axes for a in program.inputs}
+    for x in program.statements:
+        for read in (r for e in x.expressions() for r in walk(e) if isinstance(r, Read)):
+            if read.name not in known:
+                raise GrammarError(f"{x.name} reads {read.name}, which is not computed before it")
+            if len(read.subscripts) != len(known[read.name]):
+                raise GrammarError(f"{x.name} reads {read} with the wrong number of subscripts")
+        for e in x.expressions():
+            if any(isinstance(y, (nodes.Let, nodes.Reduce, nodes.Along)) for y in walk(e)):
+                raise GrammarError(f"{x.name} has a body that is not elementwise: {e}")
+        loose = frozenset().union(*map(free_letters, x.expressions())) - {*x.free, *x.bound}
+        if loose:
+            raise GrammarError(f"{x.name} depends on {sorted(map(str, loose))}, which it does not bind")
+        if x.name in known:
+            raise GrammarError(f"{x.name} is computed twice")
+        if x.op in REDUCTIONS and (not x.bound or {*x.bound} & {*x.free}):
+            raise GrammarError(f"{x.name}: {x.op} over {x.bound} with result {x.free}")
+        known[x.name] = x.free
+    missing = [r for r in program.results if r not in known]
+    if missing:
+        raise GrammarError(f"results {missing} are not computed")
+    return program
+
+
+def extents_of(
+    exprs: tuple[sp.Expr, ...], arrays: Mapping[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]]
+) -> dict[Letter, Extent]:
+    """Where each letter may run so that every subscript is inside."""
+    found: dict[Letter, Extent] = {}
+    for read in (r for e in exprs for r in walk(e) if isinstance(r, Read) and not isinstance(r, nodes.Padded)):
+        letters, extents = arrays[read.name]
+        for subscript, letter in zip(read.subscripts, letters, strict=True):
+            place = shifted_letter(subscript)
+            low, trim = extents.get(letter, (0, 0))
+            if place is not None and (place[1] or low or trim):
+                have = found.get(place[0], (0, 0))
+                found[place[0]] = (max(have[0], low - place[1], 0), max(have[1], trim + place[1], 0))
+    return {k: v for k, v in found.items() if v != (0, 0)}
+
+
+def kind_of(expr: sp.Expr, kinds: Mapping[str, Kind]) -> Kind:
+    """What the elements of an expression are: real, integer or boolean."""
+    if isinstance(expr, (nodes.Compare, nodes.And, nodes.Or, nodes.Not, nodes.Given)) or expr in (
+        sp.true,
+        sp.false,
+    ):
+        return "boolean"
+    if isinstance(expr, Read):
+        return kinds[expr.name]
+    if isinstance(expr, nodes.Where):
+        branches = {kind_of(e, kinds) for e in expr.args[1:]}
+        return "real" if "real" in branches else "integer" if "integer" in branches else "boolean"
+    if isinstance(expr, (sp.Integer, Letter, nodes.Size)):
+        return "integer"
+    if isinstance(expr, (sp.Add, sp.Mul)) and all(kind_of(a, kinds) == "integer" for a in expr.args):
+        return "integer"
+    return "real"
+
+
+def without_unused(statements: tuple[Statement, ...], results: tuple[str, ...]) -> tuple[Statement, ...]:
+    """The statements that the results need."""
+    needed = set(results)
+    kept: list[Statement] = []
+    for x in reversed(statements):
+        if x.name in needed:
+            kept.append(x)
+            needed |= x.reads()
+    return tuple(reversed(kept))
+
+
+def show(program: Program) -> str:
+    """The program as text, one statement a line."""
+    from lossgen.notation import plain
+
+    lines: list[str] = []
+    for x in program.statements:
+        free = f"[{', '.join(map(str, x.free))}]" if x.free else ""
+        mask = f" | {plain(x.where)}" if x.where is not TRUE else ""
+        op = "" if x.op == "map" else f"{x.op}_{{{', '.join(map(str, x.bound))}{mask}}} "
+        if x.op == "stack":
+            lines.append(f"{x.name}{free} = stack({', '.join(map(plain, x.target))})")
+            continue
+        if x.op == "scatter":
+            op = f"{plain(x.base)} + scatter_[{', '.join(map(plain, x.target))}] "
+        lines.append(f"{x.name}{free} = {op}{plain(x.body)}{'' if x.guard == ALWAYS else f'    if {x.guard}'}")
+    return "\n".join(lines)
+
+
+__all__ = ["Array", "Program", "Statement", "check", "replace"]

@@ -1,0 +1,26 @@
+"""Fills templates.
+
+A template lays out; what it says was decided in Python, and it sees strings, flags and tuples only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+
+from lossgen.paths import shipped
+
+
+def environment(templates: Sequence[Path] = ()) -> jinja2.Environment:
+    """The shipped templates, overridden by those of the same name in the user's folders."""
+    folders = [*templates, shipped("templates")]
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )

@@ -1,0 +1,225 @@
+"""What the generated test of a loss says.
+
+In: a ``LossSpec``.  Out: a ``TestPage`` of strings and tuples, and the test's source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lossgen.nodes import Letter
+from lossgen.oracle import Formula, extent, formula, result_letters
+from lossgen.render import environment
+from lossgen.spec import LossSpec, constructor_tensor
+from lossgen.testcases import CaseRow, SampleRow, cases, samples
+
+DIGITS, WORKING_DIGITS = 50, 150
+_SYMPY = ("acos", "atan", "cos", "digamma", "erf", "exp", "log", "loggamma", "sin", "sqrt", "tanh")
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaPart:
+    """One formula of the loss, as the template lays it out."""
+
+    name: str
+    arguments: tuple[str, ...]
+    summary: str
+    body: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The samples of one formula's tensors: a name, and name and text of each."""
+
+    name: str
+    samples: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestPage:
+    """All that the template of a test sees."""
+
+    title: str
+    digits: int
+    working_digits: int
+    module: str
+    function: str
+    functional: str
+    class_name: str
+    sympy_words: str
+    formulas: tuple[FormulaPart, ...]
+    words: dict[str, bool]
+    has_absent: bool
+    tables: tuple[Table, ...]
+    defaults: str
+    cases: tuple[tuple[str, str], ...]
+    reductions: str
+    default_reduction: str
+    base_case: str
+    full_case: str
+    result_shape: str
+    constructor: str
+    plain_signature: str
+    functional_signature: str
+    class_signature: str
+
+
+def test_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:
+    """The source of the test that proves a loss, not yet formatted."""
+    template = environment(templates).get_template("test.py.jinja")
+    page = test_page(spec)
+    return template.render({name: getattr(page, name) for name in page.__slots__})
+
+
+def test_page(spec: LossSpec) -> TestPage:
+    """Decide all that the test says."""
+    specs = [spec] if spec.floating is None else [spec, spec.floating]
+    names = ["formula", "probabilities_formula"][: len(specs)]
+    formulas = [formula(s, name) for s, name in zip(specs, names, strict=True)]
+    words = frozenset().union(*(f.words for f in formulas))
+    rows = [(name, s, cases(s, "" if k == 0 else "probabilities, "))
+            for k, (name, s) in enumerate(zip(names, specs, strict=True))]
+    first = rows[0][2]
+    full = next((r.name for r in first if r.name == "all options"), first[-1].name)
+    full = next((r.name for r in first if r.name == "all options"), _last_calm(first))
+    return TestPage(
+        title=f"Proves {spec.name}.py: {spec.summary[:1].lower()}{spec.summary[1:]}",
+        digits=DIGITS,
+        working_digits=WORKING_DIGITS,
+        module=spec.name,
+        function=spec.function_name,
+        functional=spec.functional_name,
+        class_name=spec.class_name,
+        sympy_words=", ".join(w for w in _SYMPY if w in words),
+        formulas=tuple(_part(f, s) for f, s in zip(formulas, specs, strict=True)),
+        words=_flags(words),
+        has_absent=any("Absent" in line for f in formulas for line in f.body),
+        tables=tuple(
+            Table(_table_name(k), tuple((r.name, _sample_text(r)) for r in samples(s)))
+            for k, s in enumerate(specs)
+        ),
+        defaults=repr({p.name: p.default for s in specs for p in s.parameters}),
+        cases=tuple(
+            (row.name, _case_text(row, name, _table_name(k)))
+            for k, (name, _, found) in enumerate(rows)
+            for row in found
+        ),
+        reductions=repr(("none", "mean", "sum", *(name for name, _ in spec.divisors))),
+        default_reduction=spec.default_reduction,
+        base_case=first[0].name,
+        full_case=full,
+        result_shape=_result_shape(spec),
+        constructor=repr(_constructor(spec)),
+        plain_signature=_signature(spec, _plain_names(spec)),
+        functional_signature=_signature(spec, spec.signature),
+        class_signature=_signature(spec, spec.class_signature),
+    )
+
+
+def _last_calm(rows: Sequence[CaseRow]) -> str:
+    return [row.name for row in rows if row.manner == "plain"][-1]
+
+
+def _part(stated: Formula, spec: LossSpec) -> FormulaPart:
+    return FormulaPart(stated.name, stated.arguments, spec.summary, stated.body)
+
+
+def _flags(words: frozenset[str]) -> dict[str, bool]:
+    """Which helper functions the test needs."""
+    from lossgen.oracle import WORDS
+
+    settled = bool(words & {"larger", "smaller", "largest", "smallest", "clip"})
+    return {word: word in words for word in WORDS} | {"settled": settled}
+
+
+def _table_name(place: int) -> str:
+    return ("SAMPLES", "PROBABILITIES_SAMPLES")[place]
+
+
+def _sample_text(row: SampleRow) -> str:
+    shown = [repr(row.kind), repr(row.axes), repr(row.shape)]
+    defaults = SampleRow("", "", (), ())
+    for name in ("low", "high", "extremes", "classes", "marked", "optional", "broadcast"):
+        if getattr(row, name) != getattr(defaults, name):
+            shown.append(f"{name}={getattr(row, name)!r}")
+    return f"Sample({', '.join(shown)})"
+
+
+def _case_text(row: CaseRow, formula_name: str, table: str) -> str:
+    shown = [formula_name, table]
+    for name in ("manner", "options", "given", "shapes"):
+        setting = getattr(row, name)
+        if setting and setting != "plain":
+            shown.append(f"{name}={_value_text(setting)}")
+    return f"Case({', '.join(shown)})"
+
+
+def _value_text(setting: Any) -> str:
+    """As ``repr``, but with an infinity as Python can read it."""
+    if isinstance(setting, dict):
+        return "{" + ", ".join(f"{k!r}: {_value_text(v)}" for k, v in setting.items()) + "}"
+    if isinstance(setting, float) and abs(setting) == float("inf"):
+        return f'float("{setting}")'
+    return repr(setting)
+
+
+def _result_shape(spec: LossSpec) -> str:
+    """The expression for the shape of the unreduced loss."""
+    parts: list[str] = []
+    for letter in result_letters(spec):
+        axis = spec.axes[letter]
+        if axis.name == "e" and any(t.broadcast for t in spec.tensors):
+            names = [t.name for t in spec.tensors if axis in t.axes]
+            shapes = f"(tensors[k].shape for k in {names!r} if k in tensors)"
+            parts.append(f"*torch.broadcast_shapes(*{shapes})")
+        else:
+            parts.append(_axis_text(spec, letter, axis))
+    if len(parts) == 1 and parts[0].startswith("*"):
+        return f"tuple({parts[0][1:]})"
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def _axis_text(spec: LossSpec, letter: Letter, axis: Letter) -> str:
+    tensor = next(t for t in spec.tensors if axis in t.axes and not t.optional and not t.broadcast)
+    place, shape = tensor.axes.index(axis), f'tensors["{tensor.name}"].shape'
+    after = len(tensor.axes) - 1 - place
+    if tensor.ragged == place:
+        start, stop = place or "", f"-{after}" if after else ""
+        return f"*{shape}[{start}:{stop}]" if start or stop else f"*{shape}"
+    where = place if tensor.ragged is None or place < tensor.ragged else place - len(tensor.axes)
+    below, above = extent(spec.item, letter)
+    return f"{shape}[{where}]" + (f" - {below + above}" if below + above else "")
+
+
+def _constructor(spec: LossSpec) -> tuple[str, ...]:
+    tensors = [t.name for t in spec.tensors if constructor_tensor(t, spec.forward_weights)]
+    return (*tensors, *(p.name for p in spec.parameters))
+
+
+def _plain_names(spec: LossSpec) -> tuple[str, ...]:
+    own = [a.name for a in (*spec.tensors, *spec.parameters)]
+    if spec.floating is not None:
+        own += [p.name for p in spec.floating.parameters if p.name not in own]
+    return tuple(own)
+
+
+def _signature(spec: LossSpec, names: Sequence[str]) -> str:
+    """A signature without annotations, as ``inspect`` shows it."""
+    specs = [spec] if spec.floating is None else [spec, spec.floating]
+    known = {p.name: p for s in specs for p in s.parameters}
+    required = {t.name for t in spec.tensors if not t.optional}
+    shown = []
+    for name in names:
+        if name == "*" or name in required:
+            shown.append(name)
+        elif name == "reduction":
+            shown.append(f"reduction='{spec.default_reduction}'")
+        elif name in known:
+            default = known[name].default
+            shown.append(name if default is None else f"{name}={default!r}")
+        else:
+            shown.append(f"{name}=None")
+    return f"({', '.join(shown)})"

@@ -1,0 +1,1 @@
+"""Proving generated code: running what was generated against its formula."""

@@ -1,0 +1,55 @@
+from lossgen.language import (
+    Logits,
+    Mask,
+    Positive,
+    Probabilities,
+    Sum,
+    averaged,
+    c,
+    exp,
+    log,
+    log_softmax,
+    loss,
+    s,
+    where,
+)
+
+
+@loss(
+    reference=(
+        'Agarwal et al., "On-Policy Distillation of Language Models: Learning from '
+        'Self-Generated Mistakes", ICLR 2024'
+    ),
+    family="distillation",
+    class_name="DistillationJSDLoss",
+)
+def distillation_jsd(
+    student: Logits[s, c],
+    teacher: Logits[s, c],
+    mask: Mask[s] = None,
+    *,
+    beta: Probabilities = 0.5,
+    temperature: Positive = 1.0,
+):
+    """Generalised Jensen-Shannon divergence of a student's and a teacher's softmax.
+
+    The mixture weighs the teacher by beta: beta KL(teacher || mixture) + (1 - beta)
+    KL(student || mixture). The divergence vanishes at beta = 0 and 1, so there, as in TRL, the loss
+    is KL(teacher || student) and KL(student || teacher): a jump, not a limit. Nothing is multiplied
+    by the squared temperature. Classes are the last axis; positions that the mask leaves out count
+    neither in the sum nor in the mean.
+
+    Args:
+        mask: the positions (tokens) that count.
+        beta: weight of the teacher in the mixture, in [0, 1].
+        temperature: divides both tensors of scores.
+    """
+    log_p = log_softmax(student[s, c] / temperature, c)
+    log_q = log_softmax(teacher[s, c] / temperature, c)
+    p, q = exp(log_p), exp(log_q)
+    log_mix = log(beta * q + (1 - beta) * p)
+    mixed = beta * q * (log_q - log_mix) + (1 - beta) * p * (log_p - log_mix)
+    from_teacher = q * (log_q - log_p)
+    from_student = p * (log_p - log_q)
+    item = where(beta == 0, from_teacher, where(beta == 1, from_student, mixed))
+    return averaged(where(mask[s], Sum(item, c), 0), over=where(mask[s], 1, 0))

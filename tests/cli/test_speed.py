@@ -1,0 +1,42 @@
+"""The command line answers at once: measured against the imports that it cannot do without."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROUNDS = 9
+
+
+def seconds(command: list[str], folder: Path) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def best_ratio(words: tuple[str, ...], imports: str, folder: Path) -> float:
+    """Return the best time of ``lossgen words`` over that of the bare imports, run in turns."""
+    ours, theirs = [], []
+    for number in range(ROUNDS):
+        place = folder / str(number)
+        place.mkdir()
+        ours.append(seconds([sys.executable, "-m", "lossgen", *words], place))
+        theirs.append(seconds([sys.executable, "-c", f"import {imports}"], place))
+    return min(ours) / min(theirs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "imports", "bar"),
+    [
+        (("--help",), "click", 1.5),
+        (("new", "dice", "--no-verify"), "sympy, jinja2, click", 1.6),
+    ],
+    ids=["help", "new"],
+)
+def test_a_command_costs_little_more_than_its_imports(
+    words: tuple[str, ...], imports: str, bar: float, tmp_path: Path
+) -> None:
+    assert best_ratio(words, imports, tmp_path) <= bar

@@ -1,0 +1,1 @@
+"""The generated losses under torch's transformations: autograd, functorch, compile, export, amp."""

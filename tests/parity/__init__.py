@@ -1,0 +1,1 @@
+"""The generated losses held against torch's own, sample by sample."""
