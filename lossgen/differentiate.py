@@ -285,7 +285,7 @@ class _Reverse:
         name = self._add(f"d_{x.name}", self._sorted(free_letters(g)), g)
         return Read(Str(name), *self.arrays[name][0])
 
-    def _collect(self, name: str, guard_input: bool = False) -> str:
+    def _collect(self, name: str, *, whole_shape: bool = False) -> str:
         letters, extents = self.arrays[name]
         pieces = self.pieces[name]
         dense: sp.Expr = total(p for p in pieces if not isinstance(p, (_Scatter, _At)))
@@ -317,8 +317,15 @@ class _Reverse:
         if scatters:
             return final
         if _is_sum(dense) and (taken := self._renamed(dense, final)):
-            return taken
-        free = self._sorted(free_letters(dense))
+            if not whole_shape or self.arrays[taken][0] == letters:
+                return taken
+            # The sum stands in another order of letters, or lacks some: lay it out as the input is.
+            made = next(k for k, x in enumerate(self.out) if x.name == taken)
+            inner = f"{final}_terms"
+            self.out[made] = replace(self.out[made], name=inner)
+            self.arrays[inner], self.kinds[inner] = self.arrays.pop(taken), self.kinds.pop(taken)
+            dense = Read(Str(inner), *self.arrays[inner][0])
+        free = letters if whole_shape else self._sorted(free_letters(dense))
         return self._add(final, free, dense, extents={k: v for k, v in extents.items() if k in free})
 
     def _renamed(self, dense: sp.Expr, final: str) -> str | None:
@@ -338,7 +345,7 @@ class _Reverse:
         return final
 
     def _gradient(self, name: str) -> None:
-        final = self._collect(name)
+        final = self._collect(name, whole_shape=True)
         index = next(k for k, x in enumerate(self.out) if x.name == final)
         self.out.append(self.out.pop(index))
 
@@ -399,6 +406,7 @@ class _Reverse:
                 need(read)
         in_order = [again[x.name] for x in self.forward.statements if x.name in again]
         kept = [x.name for x in self.forward.statements if x.name in saved]
+        kept.sort(key=lambda name: available[name].kind != "real")
         inputs = [
             *self.forward.inputs,
             *(Array(f"grad_{r}", self.forward.statement(r).free) for r in seeds),

@@ -116,8 +116,27 @@ class _Lowering:
             body, where = nd.And(body, where), TRUE
         if op == "norm" and where is not TRUE:
             body, where = Where(where, body, 0), TRUE
+        if op in ("sum", "mean") and where is TRUE:
+            body = self._with_named_factors(body)
         free = self._sorted(free_letters(expr) & (free_letters(body) | free_letters(where)))
         return self._add(name, free, body, op, self._sorted(expr.bound), where, named=named)
+
+    def _with_named_factors(self, body: sp.Expr) -> sp.Expr:
+        """The factors of a matrix product as statements, so that its adjoint is one too."""
+        if not isinstance(body, sp.Mul):
+            return body
+        letters = free_letters(body)
+        factors = [f for f in body.args if free_letters(f)]
+        if len(factors) < 2 or any(free_letters(f) == letters for f in factors):
+            return body
+        named: list[sp.Expr] = [f for f in body.args if not free_letters(f)]
+        for factor in factors:
+            if not isinstance(factor, Read):
+                stem = next(x.name for x in walk(factor) if isinstance(x, Read))
+                name = self._add(f"factor_{stem}", self._sorted(free_letters(factor)), factor)
+                factor = Read(Str(name), *self.arrays[name][0])
+            named.append(factor)
+        return sp.Mul(*named)
 
     def _add(
         self,
@@ -304,9 +323,7 @@ def in_order_of_writing(statements: tuple[Statement, ...], names: Sequence[str])
 
 def _order(spec: LossSpec, expressions: Sequence[sp.Expr]) -> tuple[Letter, ...]:
     """All letters: axes in the order of the tensors, further letters beside the axis they run over."""
-    axes: dict[Letter, None] = {}
-    for tensor in sorted(spec.tensors, key=lambda t: -len(t.axes)):
-        axes.update(dict.fromkeys(tensor.axes))
+    axes = _axis_order([t.axes for t in spec.tensors])
     used: dict[Letter, None] = {}
     for node in walk(sp.Tuple(*expressions)):
         if isinstance(node, Letter):
@@ -318,6 +335,18 @@ def _order(spec: LossSpec, expressions: Sequence[sp.Expr]) -> tuple[Letter, ...]
 
 
 __all__ = ["DIVISOR", "FALSE", "ITEM", "ALONG", "lower", "protect"]
+
+
+def _axis_order(tensors: Sequence[tuple[Letter, ...]]) -> list[Letter]:
+    """The axes in an order that agrees with every tensor's, where there is one."""
+    waiting = dict.fromkeys(axis for axes in sorted(tensors, key=len, reverse=True) for axis in axes)
+    order: list[Letter] = []
+    while waiting:
+        blocked = {y for axes in tensors for k, x in enumerate(axes) if x in waiting for y in axes[k + 1 :]}
+        chosen = next((x for x in waiting if x not in blocked), next(iter(waiting)))
+        order.append(chosen)
+        del waiting[chosen]
+    return order
 
 
 def item_letters(spec: LossSpec) -> tuple[Letter, ...]:

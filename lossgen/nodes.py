@@ -200,6 +200,10 @@ class Where(Node):
 
     def __new__(cls, condition: Any, yes: Any, no: Any) -> Any:
         condition, yes, no = map(sp.sympify, (condition, yes, no))
+        if isinstance(yes, Where) and yes.args[0] == condition:
+            yes = yes.args[1]
+        if isinstance(no, Where) and no.args[0] == condition:
+            no = no.args[2]
         if condition is TRUE or yes == no:
             return yes
         if condition is FALSE:

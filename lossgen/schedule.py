@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 from sympy.core.symbol import Str
 
-from lossgen.nodes import Given, Needs, Read, Where, is_static
+from lossgen.nodes import Given, Needs, Read, Where, is_static, rebuild
 from lossgen.program import Program, Statement
 from lossgen.static import ALWAYS, NEVER, Guard, both, either, guard_of, narrow, resolve, switches
 
@@ -136,3 +136,75 @@ def _gather(pending: list[Statement], condition: sp.Basic) -> tuple[list[Stateme
             rest.append(x)
             behind.add(x.name)
     return run, rest
+
+
+def without_copies(blocks: tuple[Block, ...], kept: frozenset[str]) -> tuple[Block, ...]:
+    """Blocks in which no line only gives a value a second name.
+
+    ``a = f(x); b = a`` becomes ``b = f(x)``; a copy whose uses all lie behind it is read through.
+
+    Args:
+        blocks: what to tidy.
+        kept: names that must exist afterwards.
+    """
+    counts: dict[str, int] = {}
+    for x in _statements(blocks):
+        for name in x.reads():
+            counts[name] = counts.get(name, 0) + 1
+    return _tidied(list(blocks), kept, counts)
+
+
+def _statements(blocks: Sequence[Block]) -> list[Statement]:
+    found: list[Statement] = []
+    for block in blocks:
+        found += [block] if isinstance(block, Statement) else _statements((*block.then, *block.otherwise))
+    return found
+
+
+def _copied(x: Block) -> str | None:
+    """The name that a statement only repeats."""
+    if isinstance(x, Statement) and x.op == "map" and type(x.body) is Read and x.body.subscripts == x.free:
+        return str(x.body.name)
+    return None
+
+
+def _tidied(blocks: list[Block], kept: frozenset[str], counts: dict[str, int]) -> tuple[Block, ...]:
+    position = 0
+    while position < len(blocks):
+        x = blocks[position]
+        source = _copied(x)
+        if isinstance(x, Branch):
+            then, otherwise = (_tidied(list(b), kept, counts) for b in (x.then, x.otherwise))
+            blocks[position] = Branch(x.condition, then, otherwise)
+        elif source is not None:
+            made = next((k for k, y in enumerate(blocks[:position]) if isinstance(y, Statement) and y.name == source), None)
+            behind = sum(x.name in y.reads() for y in _statements(blocks[position + 1 :]))
+            assigned = sum(y.name == x.name for y in _statements(blocks))
+            if made is not None and counts.get(source) == 1 and source not in kept and blocks[made].free == x.free:  # type: ignore[union-attr]
+                blocks[made] = replace(blocks[made], name=x.name)  # type: ignore[arg-type]
+                del blocks[position]
+                continue
+            if x.name not in kept and behind == counts.get(x.name, 0) and assigned == 1:
+                blocks[position + 1 :] = [_renamed(y, x.name, source) for y in blocks[position + 1 :]]
+                counts[source] = counts.get(source, 0) + behind - 1
+                del blocks[position]
+                continue
+        position += 1
+    return tuple(blocks)
+
+
+def _renamed(block: Block, old: str, new: str) -> Block:
+    if isinstance(block, Branch):
+        then, otherwise = (tuple(_renamed(x, old, new) for x in b) for b in (block.then, block.otherwise))
+        return Branch(block.condition, then, otherwise)
+    body, where, base, *target = (_reading(e, old, new) for e in block.expressions())
+    return replace(block, body=body, where=where, base=base, target=tuple(target))
+
+
+def _reading(expr: sp.Basic, old: str, new: str) -> sp.Basic:
+    if not expr.args:
+        return expr
+    children = [_reading(a, old, new) for a in expr.args]
+    if isinstance(expr, Read) and expr.name == old:
+        children[0] = Str(new)
+    return rebuild(expr, children)

@@ -51,7 +51,8 @@ def arcface(
         length = norm(z, d)
         return where(length > 0, z / length, 0)
 
-    cosine = Sum(unit(input[n, d]) * unit(weight[c, d]), d)
+    rows, centres = unit(input[n, d]), unit(weight[c, d])
+    cosine = Sum(rows * centres, d)
     angle = acos(clip(at(cosine, c=target[n]), eps - 1, 1 - eps))
     logit = scale * where(c == target[n], cos(angle + margin), cosine)
     return logsumexp(logit, c) - scale * cos(angle + margin)

@@ -30,11 +30,10 @@ def binary_cross_entropy(
     number of elements, whatever the weights.
     """
     p, q = input[e], target[e]
-    exact = -(q * log(p) + (1 - q) * log(1 - p))
-    held = -(q * Max(log(p), -100) + (1 - q) * Max(log(1 - p), -100))
-    # torch's slopes are (p - q) / max(p * (1 - p), 1e-12) and log(1 - p) - log(p): those of `exact`
-    # where that maximum is the product, those of `in_p + in_q` where it is 1e-12.
-    in_p = (p**2 / 2 - stop_gradient(q) * p) / 1e-12
-    in_q = q * stop_gradient(log(1 - p) - log(p))
-    at_ends = straight_through(held, gradient_of=in_p + in_q)
-    return weight[e] * where(p * (1 - p) > 1e-12, exact, at_ends)
+    fixed = stop_gradient(p)
+    held = -(q * Max(log(fixed), -100) + (1 - q) * Max(log(1 - fixed), -100))
+    # torch's slope in p is (p - q) / max(p * (1 - p), 1e-12): exact, but at the ends.
+    tilt = p * (p / 2 - stop_gradient(q)) / 1e-12
+    at_ends = straight_through(held, gradient_of=held + tilt)
+    inside = p * (1 - p) > 1e-12
+    return weight[e] * where(inside, -(q * log(p) + (1 - q) * log(1 - p)), at_ends)

@@ -38,7 +38,8 @@ def clip(image: Embedding[n, d], text: Embedding[n, d], logit_scale: Learnable):
         length = norm(z, d)
         return where(length > 0, z / length, 0)
 
-    cosine = Sum(at(unit(image[n, d]), n=i) * at(unit(text[n, d]), n=j), d)
+    images, texts = unit(image[n, d]), unit(text[n, d])
+    cosine = Sum(at(images, n=i) * at(texts, n=j), d)
     sim = exp(logit_scale) * cosine
     to_text = logsumexp(sim, j)
     to_image = logsumexp(at(sim, i=j, j=i), j)

@@ -24,5 +24,6 @@ def info_nce(query: Embedding[n, d], key: Embedding[n, d], *, tau: Positive = 0.
         length = norm(z, d)
         return where(length > 0, z / length, 0)
 
-    sim = Sum(at(unit(query[n, d]), n=i) * at(unit(key[n, d]), n=j), d) / tau
+    queries, keys = unit(query[n, d]), unit(key[n, d])
+    sim = Sum(at(queries, n=i) * at(keys, n=j), d) / tau
     return logsumexp(sim, j) - at(sim, j=i)

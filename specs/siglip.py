@@ -38,6 +38,7 @@ def siglip(
         length = norm(z, d)
         return where(length > 0, z / length, 0)
 
-    cosine = Sum(at(unit(image[n, d]), n=i) * at(unit(text[n, d]), n=j), d)
+    images, texts = unit(image[n, d]), unit(text[n, d])
+    cosine = Sum(at(images, n=i) * at(texts, n=j), d)
     sim = exp(logit_scale) * cosine + logit_bias
     return Sum(where(i == j, softplus(-sim), softplus(sim)), j)

@@ -18,12 +18,12 @@ from lossgen.backends.torch_expressions import Expressions, Names
 from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
 from lossgen.docs import argument_note, class_doc, functional_doc, module_doc, plain_doc
-from lossgen.nodes import Letter, Needs
+from lossgen.nodes import Letter, Needs, Where, is_static
 from lossgen.page import Argument, AutogradPage, ClassPage, FunctionPage, Lines, ModulePage, signature
 from lossgen.program import Program
-from lossgen.schedule import schedule, with_guards
+from lossgen.schedule import schedule, with_guards, without_copies
 from lossgen.spec import LossSpec, Parameter, TensorArg, constructor_tensor
-from lossgen.static import ALWAYS, guard_of
+from lossgen.static import ALWAYS, Guard, guard_of
 
 _HELPERS: dict[str, str] = {
     "_log_cosh(": '''def _log_cosh(x: Tensor) -> Tensor:
@@ -199,6 +199,7 @@ class _Formula:
         self.plain = f"{prefix}{self.spec.function_name}"
         self.autograd = f"_{self.spec.class_name.removesuffix('Loss')}"
         self.item = compiled.forward.results[0]
+        self.names = names_for(compiled.forward, self.spec)
         self.checks = TorchChecks(self.spec, self.spec.functional_name if public else compiled.public_name)
 
     # --- the functional form ------------------------------------------------------------------
@@ -224,7 +225,7 @@ class _Formula:
         for name in self.reduction_names():
             if name != "none":
                 code = self._reduced(name)
-                code = f"({code})" if " / " in code else code
+                code = f"({code})" if " " in code else code
                 body += [f'if reduction == "{name}":', f"    return {code}.to(dtype)"]
         whole = f"{item}.reshape(shape)" if self.checks.output_shape() else item
         if self.checks.unbatched_rank is not None:
@@ -329,13 +330,11 @@ class _Formula:
     def _jvp_body(self) -> Lines:
         spec = self.spec
         count = len(spec.tensors)
-        results = len(self.compiled.forward.results)
         outputs = dict.fromkeys((*self.compiled.forward.results, *self.compiled.backward.saved))
+        real = [x for x in outputs if self.names.kinds[x] == "real" or x in self.compiled.forward.results]
         options = "".join(f", ctx.{p.name}" for p in spec.parameters)
-        rest = f" + ({tuple_text(['None'] * (len(outputs) - results))})" if len(outputs) > results else ""
-        seeded = self.compiled.backward.seeds
-        rest = rest if seeded == self.compiled.forward.results else f" + ({tuple_text(['None'] * (len(outputs) - len(seeded)))})"
-        pick = f"[:{len(seeded)}]"
+        rest = f" + ({tuple_text(['None'] * (len(outputs) - len(real)))})" if len(outputs) > len(real) else ""
+        pick = f"[:{len(real)}]" if rest else ""
         return (
             "def formula(*inputs: Any) -> tuple[Tensor, ...]:",
             f"    return {self.autograd}.forward(*inputs{options}){pick}",
@@ -349,7 +348,8 @@ class _Formula:
 
     def _lines(self, program: Program, roots: Mapping[str, object], full: frozenset[str]) -> list[str]:
         printer = TorchStatements(program, names_for(program, self.spec), full)
-        return printer.lines(schedule(with_guards(program, roots)))  # type: ignore[arg-type]
+        blocks = schedule(with_guards(program, roots))  # type: ignore[arg-type]
+        return printer.lines(without_copies(blocks, frozenset(roots)))
 
     def _reduced(self, reduction: str) -> str:
         item, *rest = self.compiled.forward.results
@@ -359,7 +359,12 @@ class _Formula:
         if reduction == "sum":
             return f"{item}.sum()"
         if reduction == "mean":
-            return f"{item}.mean()" if divisor is None else f"{item}.sum() / {divisor}.sum()"
+            if divisor is None:
+                return f"{item}.mean()"
+            weighted = f"{item}.sum() / {divisor}.sum()"
+            if (unit := self._unit_divisor()) is not None:
+                return f"{item}.mean() if {Expressions(self.names, (), {}).opposite(unit)} else {weighted}"
+            return weighted
         expr = dict(self.spec.divisors)[reduction]
         names = names_for(self.compiled.forward, self.spec)
         return f"{item}.sum() / {Expressions(names, (), {}).operand(expr)}"
@@ -370,10 +375,21 @@ class _Formula:
         """The formula in a few lines, its default reduction taken."""
         forward = self.compiled.forward
         arguments = self._plain_arguments()
-        lines = self._lines(forward, dict.fromkeys(forward.results, ALWAYS), frozenset())
+        roots: dict[str, Guard] = dict.fromkeys(forward.results, ALWAYS)
+        if (unit := self._unit_divisor()) is not None:
+            roots[forward.results[-1]] = guard_of(unit)
+        lines = self._lines(forward, roots, frozenset())
         body = [*self._dispatch_plain(), *self._plain_prepare(), *lines]
         body.append(f"return {self._reduced(self.spec.default_reduction)}")
         return FunctionPage(self.plain, signature(arguments), plain_doc(self.spec, arguments), tuple(body))
+
+    def _unit_divisor(self) -> sp.Basic | None:
+        """The condition without which the mean divides by the count."""
+        forward = self.compiled.forward
+        body = forward.statement(forward.results[-1]).body
+        if len(forward.results) == 2 and isinstance(body, Where) and is_static(body.args[0]) and body.args[2] == 1:
+            return body.args[0]
+        return None
 
     def _plain_arguments(self) -> list[Argument]:
         spec = self.spec

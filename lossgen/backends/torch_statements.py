@@ -94,16 +94,28 @@ class TorchStatements:
 
     def _map(self, x: Statement) -> str:
         code = self._printer(x, x.free).code(x.body)
-        if is_scalar(x.body) and (x.name in self.full or x.name.startswith("d_")):
-            return f"{self.names.like}.new_full({self._shape(x.free)}, {code})"
+        if is_scalar(x.body):
+            return self._constant(x, code)
         if x.name in self.full:
             if x.kind != "real":
                 code = f"{_operand(code)}.to({self.names.like}.dtype)"
-            if set(x.free) - free_letters(x.body):
-                code = f"{_operand(code)}.expand({self._shape(x.free)})"
+            elif isinstance(x.body, nd.Read) and any(a.name == code for a in self.program.inputs):
+                # A Function may not return an input as it is.
+                code = f"{code}.view_as({code})"
+        if set(x.free) - free_letters(x.body):
+            code = f"{_operand(code)}.expand({self._shape(x.free)})"
         return code
 
+    def _constant(self, x: Statement, code: str) -> str:
+        """A body without tensors (under a static condition) is still a tensor of the right shape."""
+        if x.kind == "boolean":
+            like = self.names.like
+            return f"torch.full({self._shape(x.free)}, {code}, dtype=torch.bool, device={like}.device)"
+        return f"{self.names.like}.new_full({self._shape(x.free)}, {code})"
+
     def _shape(self, letters: Sequence[Letter]) -> str:
+        if any(y.name == "e" for y in letters):
+            return f"{self.names.like}.shape"
         sizes = [self.names.size(y) for y in letters]
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 

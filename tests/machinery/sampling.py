@@ -69,10 +69,10 @@ class Sample:
         }
         return {key: tensor for key, tensor in self.tensors.items() if key in held}
 
-    def forward(self) -> list[Tensor]:
-        """The tensors of a call of the class form, in order."""
+    def forward(self) -> dict[str, Tensor]:
+        """The tensors of a call of the class form."""
         held = self.constructor()
-        return [tensor for key, tensor in self.tensors.items() if key not in held]
+        return {key: tensor for key, tensor in self.tensors.items() if key not in held}
 
 
 def _axis_sizes(tensor: TensorArg) -> tuple[int, ...]:

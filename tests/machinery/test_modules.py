@@ -27,7 +27,7 @@ def build(drawn: Sample) -> nn.Module:
 @each_loss
 def test_value_equals_the_plain_function(name: str) -> None:
     drawn = sample(name)
-    close(build(drawn)(*drawn.forward()).detach(), expected(drawn)[0])
+    close(build(drawn)(**drawn.forward()).detach(), expected(drawn)[0])
 
 
 @each_loss
@@ -46,9 +46,9 @@ def test_tensors_are_held_as_parameters_or_buffers(name: str) -> None:
 def test_copies_give_the_same(name: str) -> None:
     drawn = sample(name)
     module = build(drawn)
-    wanted = module(*drawn.forward())
+    wanted = module(**drawn.forward())
     for twin in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
-        assert torch.equal(twin(*drawn.forward()), wanted)
+        assert torch.equal(twin(**drawn.forward()), wanted)
         assert repr(twin) == repr(module)
 
 
@@ -61,7 +61,7 @@ def test_state_dictionary_round_trip(name: str) -> None:
     stream.seek(0)
     other = build(Sample(name, drawn.spec, {k: t * 2 for k, t in drawn.tensors.items()}))
     other.load_state_dict(torch.load(stream, weights_only=True))
-    assert torch.equal(other(*drawn.forward()), module(*drawn.forward()))
+    assert torch.equal(other(**drawn.forward()), module(**drawn.forward()))
 
 
 @each_loss

@@ -35,11 +35,11 @@ def test_refused_samples_exist() -> None:
 def test_undocumented_broadcasting_is_refused(name: str) -> None:
     loss = name.partition(":")[0]
     (case,) = (case for case in cases(loss) if f"{loss}: {case.name}" == name)
-    with pytest.raises(ValueError, match=r"\(") as caught:
+    with pytest.raises(ValueError, match=loss) as caught:
         generated_modules.functional(loss)(**case.tensors, **case.options)
     for tensor in case.tensors.values():
         if tensor.shape != case.tensors[next(iter(case.tensors))].shape:
-            assert str(tuple(tensor.shape)) in str(caught.value)
+            assert str(list(tensor.shape)) in str(caught.value)
             break
 
 

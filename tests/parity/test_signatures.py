@@ -145,14 +145,14 @@ def test_every_tensor_of_a_wrong_shape_is_refused(loss: str) -> None:
                 continue  # the one whose target and variance may broadcast
             with pytest.raises(ValueError, match=loss) as caught:
                 function(*arguments)
-            assert str(tuple(wrong.shape)) in str(caught.value)
+            assert str(list(wrong.shape)) in str(caught.value)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_devices_must_agree(loss: str) -> None:
     function = generated_modules.functional(loss)
     first, *rest = ORDINARY[loss]
-    with pytest.raises(ValueError, match="device"):
+    with pytest.raises(ValueError, match="meta"):
         function(first, *(tensor.to("meta") for tensor in rest))
 
 
@@ -191,7 +191,6 @@ def _accepts(function: Callable[..., Any], *arguments: Any) -> bool:
 REFUSED: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("cross_entropy", (reals(2, 3), torch.tensor([0, 3])), {}),
     ("cross_entropy", (reals(2, 3), torch.tensor([0, -1])), {}),
-    ("cross_entropy", (reals(2, 3), labels(3, 2).int()), {}),
     ("cross_entropy", (reals(2, 3), labels(3, 2) > 0), {}),
     ("cross_entropy", (reals(2, 3), labels(3, 2, 3)), {}),
     ("cross_entropy", (reals(2, 3), reals(2)), {}),
@@ -203,7 +202,6 @@ REFUSED: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("cross_entropy", (reals(), torch.tensor(0)), {}),
     ("nll", (reals(2, 3), torch.tensor([0, 3])), {}),
     ("nll", (reals(2, 3), torch.tensor([0, -1])), {}),
-    ("nll", (reals(2, 3), labels(3, 2).int()), {}),
     ("nll", (reals(2, 3), reals(2)), {}),
     ("nll", (reals(2, 3), labels(3, 2)), {"weight": reals(2)}),
     ("nll", (reals(), torch.tensor(0)), {}),
@@ -212,10 +210,8 @@ REFUSED: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("multi_margin", (reals(2, 3), labels(3, 2)), {"p": 3}),
     ("multi_margin", (reals(2, 3), labels(3, 2)), {"weight": reals(3, 1)}),
     ("multi_margin", (reals(2, 3), labels(3, 2)), {"weight": reals(2)}),
-    ("multi_margin", (reals(2, 3), labels(3, 2).int()), {}),
     ("multi_margin", (reals(2, 2, 3), labels(3, 2, 2)), {}),
     ("multilabel_margin", (reals(2, 3), torch.full((2, 3), 3)), {}),
-    ("multilabel_margin", (reals(2, 3), labels(3, 2, 3).int()), {}),
     ("multilabel_margin", (reals(2, 2, 3), labels(3, 2, 2, 3)), {}),
     ("l1", (reals(2, 3), reals(2, 3)), {"weight": reals(3)}),
     ("mse", (reals(2, 3), reals(2, 3)), {"weight": reals(1, 3)}),
