@@ -116,16 +116,28 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
 
 
 def times(seed: sp.Expr, factor: sp.Expr) -> sp.Expr:
-    """``seed * factor``; a factor that is 0 somewhere keeps the seed out of there (inf * 0 is NaN)."""
+    """``seed * factor``, the factor kept out of where the seed is 0 if it may be infinite there."""
     if seed == 0 or factor == 0:
         return ZERO
     if isinstance(factor, Where) and (0 in factor.args[1:] or _simple(seed)):
         condition, yes, no = factor.args
         return Where(condition, times(seed, yes), times(seed, no))
-    if isinstance(seed, Where) and factor != 1 and 0 in seed.args[1:]:
+    if isinstance(seed, Where) and factor != 1 and 0 in seed.args[1:] and not _tame(factor):
         condition, yes, no = seed.args
         return Where(condition, times(yes, factor), times(no, factor))
     return seed * factor
+
+
+_TAME = (sp.Add, sp.Mul, Read, nd.Sign, nd.Abs, nd.Sigmoid, nd.Tanh, nd.Max, nd.Clip, sp.Symbol, nd.Size)
+
+
+def _tame(expr: sp.Expr) -> bool:
+    """Whether an expression is finite wherever what it reads is: then inf * 0 cannot arise."""
+    if isinstance(expr, Read) or expr.is_number:
+        return True
+    if isinstance(expr, sp.Pow):
+        return bool(expr.exp.is_Integer and expr.exp > 0) and _tame(expr.base)
+    return isinstance(expr, _TAME) and all(_tame(a) for a in expr.args if isinstance(a, sp.Expr))
 
 
 def _simple(expr: sp.Expr) -> bool:

@@ -123,7 +123,8 @@ class _Reverse:
         for read, slope in partials(x.body).items():
             if read.name in varying:
                 term = times(slope, weight) if isinstance(weight, Where) else times(weight, slope)
-                if x.where is not TRUE and not (isinstance(term, Where) and term.args[0] == x.where):
+                done = x.op == "logsumexp" or isinstance(term, Where) and term.args[0] == x.where
+                if x.where is not TRUE and not done:
                     term = Where(x.where, term, 0)
                 self._contribute(x, read, term)
 
@@ -137,8 +138,8 @@ class _Reverse:
                 letters = self._sorted({*x.free, *x.bound})
                 name = self._add(f"softmax_{_stem(x)}", letters, x.body, "softmax", x.bound)
                 return g * Read(Str(name), *letters)
-            share = nd.Exp(x.body - result)
-            return times(g, Where(x.where, share, 0)) if x.where is not TRUE else g * share
+            # Over nothing the result is -inf: the mask goes inside, or a second derivative is 0 * inf.
+            return g * nd.Exp(Where(x.where, x.body - result, -sp.oo))
         if x.op in ("amax", "amin"):
             best = nd.And(x.where, nd.Compare("==", x.body, result))
             name = self._add(f"ties_{_stem(x)}", x.free, best, "count", x.bound)

@@ -289,6 +289,8 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool) -> sp.Expr:
     children = [protect(a, condition, holds) for a in expr.args]
     if isinstance(expr, (nd.Log, nd.Sqrt, nd.Lgamma)):
         return expr.func(safe(children[0], ONE))
+    if isinstance(expr, (nd.Log1p, nd.Acos)):
+        return expr.func(safe(children[0], ZERO))
     if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and expr.exp > 0):
         return sp.Pow(safe(children[0], ONE), children[1])
     return rebuild(expr, children)

@@ -14,6 +14,7 @@ from lossgen import __version__
 from lossgen.config import Project
 from lossgen.errors import Fault, LossgenError, SpecError
 from lossgen.library import Library
+from lossgen.paths import relative
 from lossgen.stamp import Stamp, stamped
 from lossgen.write import Finding, commit, read_generated, survey
 
@@ -60,10 +61,28 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
             Product(
                 name=spec.name,
                 module=survey(project.module(spec.name), stamped(rendered.module, stamp)),
-                test=survey(project.test(spec.name), stamped(rendered.test, stamp)),
+                test=survey(
+                    project.test(spec.name),
+                    stamped(_placed(project, spec.name, rendered.test), stamp),
+                ),
             )
         )
     return products
+
+
+def _placed(project: Project, name: str, test: str) -> str:
+    """Return a test that finds its module where this project keeps it: by default one folder up."""
+    usual = f'.parents[1] / "{name}.py"'
+    place = relative(project.module(name), project.tests)
+    if place == f"../{name}.py":
+        return test
+    if test.count(usual) != 1:
+        raise LossgenError(
+            f"The template of the tests does not say '{usual}' once, so [tool.lossgen] tests = "
+            f"'{project.label(project.tests)}' cannot be followed. Put the tests into "
+            f"'{project.label(project.output / 'tests')}'."
+        )
+    return test.replace(usual, f'.parent / "{place}"')
 
 
 def write(product: Product, *, force: bool = False) -> list[tuple[Finding, Path | None]]:

@@ -200,10 +200,7 @@ def _constructor(spec: LossSpec) -> tuple[str, ...]:
 
 
 def _plain_names(spec: LossSpec) -> tuple[str, ...]:
-    own = [a.name for a in (*spec.tensors, *spec.parameters)]
-    if spec.floating is not None:
-        own += [p.name for p in spec.floating.parameters if p.name not in own]
-    return tuple(own)
+    return tuple(x for x in spec.signature if x not in ("*", "reduction", *spec.refused))
 
 
 def _signature(spec: LossSpec, names: Sequence[str]) -> str:

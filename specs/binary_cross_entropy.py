@@ -36,4 +36,5 @@ def binary_cross_entropy(
     tilt = p * (p / 2 - stop_gradient(q)) / 1e-12
     at_ends = straight_through(held, gradient_of=held + tilt)
     inside = p * (1 - p) > 1e-12
-    return weight[e] * where(inside, -(q * log(p) + (1 - q) * log(1 - p)), at_ends)
+    item = where(inside, -(q * log(p) + (1 - q) * log(1 - p)), at_ends)
+    return weight[e] * item

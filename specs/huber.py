@@ -19,4 +19,5 @@ def huber(input: Real[e], target: Real[e], weight: Weight[e] = None, *, delta: P
         delta: the error at which the parabola meets the straight line.
     """
     error = Abs(input[e] - target[e])
-    return weight[e] * where(error <= delta, error**2 / 2, delta * (error - delta / 2))
+    item = where(error <= delta, error**2 / 2, delta * (error - delta / 2))
+    return weight[e] * item

@@ -69,8 +69,11 @@ class TorchChecks:
         out: list[str] = []
         for t in self.spec.tensors:
             if self.takes_number(t):
+                text = f"{self.function}: {t.name} must be {t.role.domain}, got {{{t.name}!r}}"
                 out += [
                     f"if not isinstance({t.name}, Tensor):",
+                    f"    if {_outside(t.role, t.name)}:",
+                    f"        raise ValueError(f{text!r})",
                     f"    {t.name} = torch.full_like({self.lead.name}, {t.name})",
                 ]
         return out
@@ -155,16 +158,12 @@ class TorchChecks:
 
     def _follows(self, t: TensorArg) -> list[str]:
         lead = self.lead
-        got = f"got {t.name} {{list({t.name}.shape)}} and {lead.name} {{list({lead.name}.shape)}}"
+        mine, theirs = self._shown(t), self._shown(lead)
+        got = f"got {t.name} {{list({mine})}} and {lead.name} {{list({theirs})}}"
         if t.broadcast:
             text = f"{self.function}: {t.name} must broadcast to {lead.name}'s shape, {got}"
             out: list[str] = []
-            if t.role.name == "Positive" and t.axes[0].name == "e":
-                # The last dimension may be missing, as in torch.
-                out += [
-                    f"if {t.name}.shape == {lead.name}.shape[:-1] != {lead.name}.shape:",
-                    f"    {t.name} = {t.name}.unsqueeze(-1)",
-                ]
+            out += self.missing_dimension(t)
             test = f"not _broadcasts({t.name}.shape, {lead.name}.shape)"
             out += [f"if {self._present(t, test)}:", f"    raise ValueError(f{text!r})"]
             return out
@@ -189,6 +188,18 @@ class TorchChecks:
             f"    raise ValueError(f{text!r})",
             *self._fixed_sizes(t),
         ]
+
+    def missing_dimension(self, t: TensorArg) -> list[str]:
+        """A broadcast variance may lack the last dimension, as in torch."""
+        lead = self.lead.name
+        if not self.takes_number(t) or t.axes[0].name != "e":
+            return []
+        return [f"if {t.name}.shape == {lead}.shape[:-1] != {lead}.shape:", f"    {t.name} = {t.name}.unsqueeze(-1)"]
+
+    def _shown(self, t: TensorArg) -> str:
+        """The shape of a tensor as the caller gave it."""
+        batched = self.unbatched_rank is not None and self.lead.axes[0] in t.axes
+        return f"{t.name}.shape[unbatched:]" if batched else f"{t.name}.shape"
 
     def _slice(self, axis: Letter) -> tuple[str, int | None, int | None, int] | None:
         """Where the size of an axis stands: tensor, start, stop and the tensor's axis count."""
@@ -217,7 +228,7 @@ class TorchChecks:
             out = [f"dtype = _common_dtype({', '.join(t.name for t in real)})"]
         out += [
             "compute = torch.promote_types(dtype, torch.float32)",
-            f"if torch.is_autocast_enabled({lead}.device.type):",
+            f"if _in_autocast({lead}.device.type):",
             "    dtype = compute",
         ]
         for t in self.spec.tensors:

@@ -83,7 +83,8 @@ class Expressions(StrPrinter):
 
     def operand(self, expr: sp.Basic) -> str:
         """The expression, in parentheses unless it binds tightest: fit for a method call."""
-        return str(self.parenthesize(expr, PRECEDENCE["Atom"], strict=True))
+        text = str(self.parenthesize(expr, PRECEDENCE["Atom"], strict=True))
+        return f"({text})" if text[0] in "~-" else text
 
     def within(self, scope: Sequence[Letter]) -> Expressions:
         """The same printer in another scope."""
@@ -381,8 +382,9 @@ class Expressions(StrPrinter):
         if isinstance(value, nd.Max):
             # The gradient is the other expression's, so the shortest form of the value will do.
             value = value.func(value.args[0], value.args[1], sp.S.One if is_scalar(value.args[1]) else sp.S.Zero)
-        value, wrt = map(self.operand, (value, wrt))
-        return f"({value}.detach() + ({wrt} - {wrt}.detach()))"
+        fixed = self.code(value) if is_scalar(value) else f"{self.operand(value)}.detach()"
+        moving = self.operand(wrt)
+        return f"({fixed} + ({moving} - {moving}.detach()))"
 
     def _print_Ratio(self, expr: Any) -> str:
         a, b = expr.args

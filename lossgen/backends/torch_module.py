@@ -26,6 +26,15 @@ from lossgen.spec import LossSpec, Parameter, TensorArg, constructor_tensor
 from lossgen.static import ALWAYS, Guard, guard_of
 
 _HELPERS: dict[str, str] = {
+    "_in_autocast(": '''def _in_autocast(device_type: str) -> bool:
+    """Whether autocast is on; some devices (meta) have none."""
+    available = torch.amp.autocast_mode.is_autocast_available(device_type)
+    return available and torch.is_autocast_enabled(device_type)''',
+    "_masked_logsumexp(": '''def _masked_logsumexp(x: Tensor, mask: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``logsumexp`` where a mask holds; over nothing it is -inf, with gradient 0."""
+    some = mask.any(dim, keepdim=True)
+    kept = torch.where(mask | ~some, x, -math.inf)
+    return kept.logsumexp(dim).masked_fill(~some.squeeze(dim), -math.inf)''',
     "_log_cosh(": '''def _log_cosh(x: Tensor) -> Tensor:
     """``log(cosh(x))``, exact to rounding near 0, where the usual form cancels, and far from it."""
     size = x.abs()
@@ -394,7 +403,7 @@ class _Formula:
     def _plain_arguments(self) -> list[Argument]:
         spec = self.spec
         ordered: list[TensorArg | Parameter] = [*spec.tensors, *spec.parameters]
-        names = [x for x in spec.signature if x in {a.name for a in ordered}]
+        names = [a.name for a in ordered]
         by_name: dict[str, Argument] = {a.name: a for a in _signature(self.compiled, spec.signature)}
         arguments = [by_name[x] for x in names]
         arguments = [Argument(a.name, a.annotation, a.default, False, a.note) for a in arguments]
@@ -405,6 +414,7 @@ class _Formula:
         lead = self.checks.lead.name
         rank = self.checks.unbatched_rank
         out += self.checks._numbers()
+        out += [line for t in self.spec.tensors for line in self.checks.missing_dimension(t)]
         if rank is not None:
             out += self.checks._unsqueezed(f"{lead}.ndim == {rank}")
         for t in self.spec.tensors:

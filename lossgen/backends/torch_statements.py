@@ -19,7 +19,7 @@ from lossgen.program import Program, Statement
 from lossgen.schedule import Block, Branch
 
 _METHODS = {"sum": "sum", "mean": "mean", "amax": "amax", "amin": "amin", "any": "any", "count": "sum"}
-_OUTSIDE = {"sum": "0.0", "logsumexp": "-math.inf", "amax": "-math.inf", "amin": "math.inf"}
+_OUTSIDE = {"sum": "0.0", "amax": "-math.inf", "amin": "math.inf"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,10 @@ class TorchStatements:
             return self._over_nothing(x, printer, idle)
         masked = x.where is not TRUE
         inner = printer.code(x.body)
+        if masked and x.op == "logsumexp":
+            axes = tuple(scope.index(y) - len(scope) for y in bound)
+            where = bare(printer.code(x.where))
+            return f"_masked_logsumexp({bare(inner)}, {where}, {axes if len(axes) > 1 else axes[0]})"
         if masked and x.op in _OUTSIDE:
             inner = f"torch.where({bare(printer.code(x.where))}, {inner}, {_OUTSIDE[x.op]})"
         where = dims(bound, scope)
@@ -149,7 +153,8 @@ class TorchStatements:
         count = printer.code(sp.Mul(*(Size(y) - sum(x.extents.get(y, (0, 0))) for y in idle)))
         if x.op == "count" or (x.op == "sum" and x.body == 1):
             shape = f"({', '.join('1' for _ in x.free)}{',' if len(x.free) == 1 else ''})"
-            return f"{self.names.like}.new_full({shape}, {count})"
+            kind = ", dtype=torch.int64" if x.op == "count" else ""
+            return f"{self.names.like}.new_full({shape}, {count}{kind})"
         return printer.code(x.body)
 
     # --- matrix products --------------------------------------------------------------------
@@ -249,7 +254,7 @@ class TorchStatements:
             if not set(scope) <= free_letters(x.body):
                 source = f"{_operand(source)}.expand({self._shape(scope)})"
             if len(scope) > 1:
-                index, source = f"{_operand(index)}.flatten()", f"{_operand(source)}.flatten()"
+                index, source = f"{_operand(index)}.reshape(-1)", f"{_operand(source)}.reshape(-1)"
             return f"{base}.index_add(0, {bare(index)}, {bare(source)})"
         plain = [p[0] for p in places if p is not None]
         extra = list(x.bound)

@@ -82,5 +82,15 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and leave the process with its exit code."""
     gc.disable()  # the process is over soon, and looking for cycles would take a tenth of its time
-    cli(prog_name="lossgen")
+    try:
+        cli(prog_name="lossgen")
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo(
+            "\nThis is a fault of LossGen, not yours: please report it with the lines above.",
+            err=True,
+        )
+        raise SystemExit(2) from None  # 1 would say that the loss does not hold
     raise SystemExit(0)

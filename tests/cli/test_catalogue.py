@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lossgen.cli import main
 from lossgen.errors import Fault, LossgenError, SpecError
 from lossgen.library import Library
 from lossgen.paths import shipped
@@ -121,3 +122,20 @@ def test_names_are_completed(run: Run, project: Path) -> None:
     assert "dice" in [item.value for item in complete(["new"], "di")]
     assert [item.value for item in complete(["generate"], "")] == ["mine"]
     assert [item.value for item in complete(["verify"], "min")] == ["mine"]
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("gc.disable", lambda: None)
+    monkeypatch.setattr("sys.argv", ["lossgen", "list"])
+    monkeypatch.setattr("lossgen.cli.catalogue.project_at", broken)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError" in told
+    assert "a fault of LossGen" in told

@@ -2,12 +2,15 @@
 
 import ast
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from lossgen.paths import shipped
 from tests.cli.conftest import Run
 
 
@@ -32,6 +35,17 @@ def test_a_new_loss_is_proven(run: Run, project: Path, words: tuple[str, ...]) -
     assert result.exit_code == 0, result.output
     assert f"{words[0]} holds: " in result.output
     assert run("generate", "--check").exit_code == 0
+
+
+@pytest.mark.slow
+def test_modules_and_tests_may_lie_apart(run: Run, project: Path) -> None:
+    (project / "pyproject.toml").write_text(
+        '[tool.lossgen]\noutput = "src/my/losses"\ntests = "checks/losses"\n'
+    )
+    result = run("new", "dice")
+    assert result.exit_code == 0, result.output
+    assert (project / "checks/losses/test_dice.py").exists()
+    assert "dice holds: " in result.output
 
 
 @pytest.mark.slow
@@ -98,3 +112,21 @@ def test_every_loss_of_the_catalogue_can_be_shown(run: Run, project: Path, form:
         result = run("show", row["name"], *filter(None, [form]))
         assert result.exit_code == 0, row["name"]
         assert result.output.strip()
+
+
+@pytest.mark.slow
+def test_the_catalogue_is_the_same_in_every_process(tmp_path: Path) -> None:
+    texts = []
+    for seed in ("1", "2", "3"):
+        folder = tmp_path / seed
+        shutil.copytree(shipped("specs"), folder / "specs")
+        subprocess.run(
+            [sys.executable, "-m", "lossgen", "generate"],
+            cwd=folder,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            check=True,
+            capture_output=True,
+        )
+        texts.append({path.name: path.read_text() for path in (folder / "generated").rglob("*.py")})
+    for other in texts[1:]:
+        assert [name for name in texts[0] if texts[0][name] != other[name]] == []

@@ -65,5 +65,8 @@ def test_judge() -> None:
     assert not acceptable(1.1, math.nan, reference)
     assert not acceptable(math.nan, 1.1, reference)
     assert not acceptable(1.0, 1.1, Exact(mp.mpf(1), kink=True))
+    assert acceptable(1.1, 1.1 + 1e-16, Exact(mp.mpf(1), noise=mp.mpf(1), kink=True))
     assert acceptable(math.inf, math.nan, Exact(mp.inf))
+    assert acceptable(0.0, math.nan, Exact(-mp.inf))
     assert not acceptable(100.0, math.inf, Exact(mp.inf))
+    assert not acceptable(0.0, math.nan, Exact(mp.nan))
