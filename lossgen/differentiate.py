@@ -20,6 +20,7 @@ from sympy.core.symbol import Str
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
 from lossgen.derivatives import partials, times, total
+from lossgen.keep import choose, with_forward_names
 from lossgen.nodes import ONE, TRUE, ZERO, Letter, Needs, Padded, Read, Size, Where, free_letters, substitute
 from lossgen.program import (
     REDUCTIONS,
@@ -387,35 +388,17 @@ class _Reverse:
     def _finish(self, gradients: tuple[str, ...], seeds: tuple[str, ...]) -> Backward:
         results = tuple(f"d_{g}" for g in gradients)
         statements = _without_aliases(without_unused(tuple(self.out), results))
+        statements = with_forward_names(statements, self.forward)
+        kept, in_order = choose(self.forward, statements)
         available = {x.name: x for x in self.forward.statements}
-        saved: dict[str, None] = {}
-        again: dict[str, Statement] = {}
-
-        def need(name: str) -> None:
-            x = available.get(name)
-            if x is None or name in again or name in saved:
-                return
-            if x.op in REDUCTIONS and x.guard == ALWAYS:
-                saved[name] = None
-                return
-            for read in sorted(x.reads()):
-                need(read)
-            again[name] = replace(x, guard=ALWAYS)
-
-        for x in statements:
-            for read in sorted(x.reads()):
-                need(read)
-        in_order = [again[x.name] for x in self.forward.statements if x.name in again]
-        kept = [x.name for x in self.forward.statements if x.name in saved]
-        kept.sort(key=lambda name: available[name].kind != "real")
         inputs = [
             *self.forward.inputs,
             *(Array(f"grad_{r}", self.forward.statement(r).free) for r in seeds),
-            *(Array(k, available[k].free, available[k].kind) for k in kept),
+            *(Array(k, available[k].free, available[k].kind, extents=self.arrays[k][1]) for k in kept),
         ]
         ordered = (*in_order, *statements)
         program = Program(tuple(inputs), ordered, results, tuple(self.order), self.axes)
-        return Backward(check(program), gradients, seeds, tuple(kept))
+        return Backward(check(program), gradients, seeds, kept)
 
 
 def _without_aliases(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:

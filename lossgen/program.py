@@ -19,7 +19,7 @@ from lossgen import nodes
 from lossgen.axes import shifted_letter
 from lossgen.nodes import TRUE, ZERO, Letter, Read, free_letters, walk
 from lossgen.roles import Kind
-from lossgen.static import ALWAYS, Guard
+from lossgen.static import ALWAYS, Guard, condition_of
 
 Op = Literal[
     "map", "sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm",
@@ -40,6 +40,7 @@ class Array:
     axes: tuple[Letter, ...]
     kind: Kind = "real"
     optional: bool = False
+    extents: Mapping[Letter, Extent] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,9 @@ def check(program: Program) -> Program:
                 raise GrammarError(f"{x.name} has a body that is not elementwise: {e}")
         loose = frozenset().union(*map(free_letters, x.expressions())) - {*x.free, *x.bound}
         if loose:
-            raise GrammarError(f"{x.name} depends on {sorted(map(str, loose))}, which it does not bind")
+            raise GrammarError(
+                f"{x.name} depends on {sorted(map(str, loose))}, which it does not bind"
+            )
         if x.name in known:
             raise GrammarError(f"{x.name} is computed twice")
         if x.op in REDUCTIONS and (not x.bound or {*x.bound} & {*x.free}):
@@ -135,18 +138,24 @@ def check(program: Program) -> Program:
 
 
 def extents_of(
-    exprs: tuple[sp.Expr, ...], arrays: Mapping[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]]
+    exprs: tuple[sp.Expr, ...],
+    arrays: Mapping[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]],
 ) -> dict[Letter, Extent]:
     """Where each letter may run so that every subscript is inside."""
     found: dict[Letter, Extent] = {}
-    for read in (r for e in exprs for r in walk(e) if isinstance(r, Read) and not isinstance(r, nodes.Padded)):
+    for read in (
+        r for e in exprs for r in walk(e) if isinstance(r, Read) and not isinstance(r, nodes.Padded)
+    ):
         letters, extents = arrays[read.name]
         for subscript, letter in zip(read.subscripts, letters, strict=True):
             place = shifted_letter(subscript)
             low, trim = extents.get(letter, (0, 0))
             if place is not None and (place[1] or low or trim):
                 have = found.get(place[0], (0, 0))
-                found[place[0]] = (max(have[0], low - place[1], 0), max(have[1], trim + place[1], 0))
+                found[place[0]] = (
+                    max(have[0], low - place[1], 0),
+                    max(have[1], trim + place[1], 0),
+                )
     return {k: v for k, v in found.items() if v != (0, 0)}
 
 
@@ -164,12 +173,16 @@ def kind_of(expr: sp.Expr, kinds: Mapping[str, Kind]) -> Kind:
         return "real" if "real" in branches else "integer" if "integer" in branches else "boolean"
     if isinstance(expr, (sp.Integer, Letter, nodes.Size)):
         return "integer"
-    if isinstance(expr, (sp.Add, sp.Mul)) and all(kind_of(a, kinds) == "integer" for a in expr.args):
+    if isinstance(expr, (sp.Add, sp.Mul)) and all(
+        kind_of(a, kinds) == "integer" for a in expr.args
+    ):
         return "integer"
     return "real"
 
 
-def without_unused(statements: tuple[Statement, ...], results: tuple[str, ...]) -> tuple[Statement, ...]:
+def without_unused(
+    statements: tuple[Statement, ...], results: tuple[str, ...]
+) -> tuple[Statement, ...]:
     """The statements that the results need."""
     needed = set(results)
     kept: list[Statement] = []
@@ -181,21 +194,29 @@ def without_unused(statements: tuple[Statement, ...], results: tuple[str, ...]) 
 
 
 def show(program: Program) -> str:
-    """The program as text, one statement a line."""
+    """The program as text: one statement a line, then the condition under which it is computed."""
+    return "\n".join(_shown(x) for x in program.statements)
+
+
+def _shown(x: Statement) -> str:
     from lossgen.notation import plain
 
-    lines: list[str] = []
-    for x in program.statements:
-        free = f"[{', '.join(map(str, x.free))}]" if x.free else ""
-        mask = f" | {plain(x.where)}" if x.where is not TRUE else ""
-        op = "" if x.op == "map" else f"{x.op}_{{{', '.join(map(str, x.bound))}{mask}}} "
-        if x.op == "stack":
-            lines.append(f"{x.name}{free} = stack({', '.join(map(plain, x.target))})")
-            continue
-        if x.op == "scatter":
-            op = f"{plain(x.base)} + scatter_[{', '.join(map(plain, x.target))}] "
-        lines.append(f"{x.name}{free} = {op}{plain(x.body)}{'' if x.guard == ALWAYS else f'    if {x.guard}'}")
-    return "\n".join(lines)
+    left = f"{x.name}[{', '.join(map(str, x.free))}]" if x.free else x.name
+    bound = ", ".join(map(str, x.bound))
+    mask = f" | {plain(x.where)}" if x.where is not TRUE else ""
+    if x.op == "map":
+        right = plain(x.body)
+    elif x.op == "stack":
+        right = f"stack({', '.join(map(plain, x.target))})"
+    elif x.op == "scatter":
+        to = ", ".join(map(plain, x.target))
+        over = f"sum_{{{bound}}} " if bound else ""
+        base = "" if x.base == 0 else f"{plain(x.base)} + "
+        right = f"{base}{over}{plain(x.body, operand=True)} at [{to}]"
+    else:
+        right = f"{x.op}_{{{bound}{mask}}} {plain(x.body, operand=True)}"
+    when = "" if x.guard == ALWAYS else f"    if {plain(condition_of(x.guard))}"
+    return f"{left} = {right}{when}"
 
 
 __all__ = ["Array", "Program", "Statement", "check", "replace"]

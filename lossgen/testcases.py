@@ -21,7 +21,7 @@ from lossgen.oracle import size_name
 from lossgen.roles import Role
 from lossgen.spec import LossSpec, Parameter, TensorArg
 
-_POOL = (3, 5, 4, 7, 6, 8, 9, 11)
+_POOL = (3, 5, 4, 7, 8, 9, 11)
 _BELOW_ONE = (0.375, 0.625, 0.25, 0.875, 0.75, 0.5)
 _ABOVE = (1.5, 2.5, 1.25, 0.75, 3.5, 0.625)
 
@@ -82,8 +82,8 @@ def sizes(spec: LossSpec) -> dict[str, tuple[int, ...]]:
     for place, axis in enumerate(axes):
         if axis.name in found:
             continue
-        if axis.name == "e":
-            found[axis.name] = (3, 4)
+        if axis.name in ("e", "s"):
+            found[axis.name] = (3, 4) if axis.name == "e" else (6,)
         elif place == 0:
             found[axis.name] = (4 if _paired(spec, axis) else 2,)
         else:

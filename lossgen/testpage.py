@@ -14,6 +14,7 @@ from lossgen.nodes import Letter
 from lossgen.oracle import Formula, extent, formula, result_letters
 from lossgen.render import environment
 from lossgen.spec import LossSpec, constructor_tensor
+from lossgen.testrefusals import countable, float_only, inside, leading, outside, rigid
 from lossgen.testcases import CaseRow, SampleRow, cases, samples
 
 DIGITS, WORKING_DIGITS = 50, 150
@@ -65,6 +66,20 @@ class TestPage:
     plain_signature: str
     functional_signature: str
     class_signature: str
+    batch_in_result: bool
+    unbatched: bool
+    ragged: str
+    batched_divisor: bool
+    discrete: bool
+    wrong_for_discrete: str
+    refused: str
+    outside: str
+    inside: str
+    float_only: str
+    countable: str
+    rigid: str
+    first: str
+    least_rank: int
 
 
 def test_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:
@@ -116,7 +131,31 @@ def test_page(spec: LossSpec) -> TestPage:
         plain_signature=_signature(spec, _plain_names(spec)),
         functional_signature=_signature(spec, spec.signature),
         class_signature=_signature(spec, spec.class_signature),
+        **_behaviour(spec),
     )
+
+
+def _behaviour(spec: LossSpec) -> dict[str, Any]:
+    """What the tests of behaviour and of refusals need to know."""
+    first = leading(spec)
+    ragged = next((a.name for t in spec.tensors for a in t.axes if a.name in "se"), "")
+    free_rank = (first.ragged is not None) + spec.unbatched
+    return {
+        "batch_in_result": any(spec.axes[x] == spec.tensors[0].axes[0] for x in result_letters(spec)),
+        "unbatched": spec.unbatched,
+        "ragged": ragged,
+        "batched_divisor": ragged == "e" and bool(spec.divisors),
+        "discrete": any(t.role.kind == "integer" for t in spec.tensors),
+        "wrong_for_discrete": "x + 1j" if spec.floating is not None else "x.double()",
+        "refused": repr(spec.refused),
+        "outside": repr([pair for p in spec.parameters for pair in outside(p)]),
+        "inside": repr([pair for p in spec.parameters for pair in inside(p)]),
+        "float_only": repr(tuple(t.name for t in spec.tensors if float_only(t, first))),
+        "countable": repr(tuple(t.name for t in spec.tensors if countable(t, first))),
+        "rigid": repr(tuple(rigid(spec))),
+        "first": first.name,
+        "least_rank": 0 if ragged == "e" else len(first.axes) - free_rank,
+    }
 
 
 def _last_calm(rows: Sequence[CaseRow]) -> str:

@@ -22,12 +22,12 @@ ROWS = (
     ("static", "stabilize"),
     ("program",),
     ("lower",),
-    ("differentiate",),
+    ("differentiate", "keep"),
     ("schedule", "compiled"),
     ("mathdoc", "page"),
     ("backends", "docs"),
     ("formatting", "render"),
-    ("oracle", "testcases", "testpage"),
+    ("oracle", "testcases", "testpage", "testrefusals"),
     ("describe", "pipeline"),
     ("stamp", "mathtext"),
     ("config", "write", "starter"),
@@ -117,7 +117,7 @@ def test_most_modules_are_short() -> None:
 )
 def test_templates_lay_out_and_decide_nothing(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= 300
+    assert text.count("\n") <= 400
     for tag in re.findall(r"{[{%](.*?)[%}]}", text, re.DOTALL):
         for word in (" set ", "namespace", "isinstance", "issubclass", " * ", " / ", "**", "//"):
             assert word not in tag, tag

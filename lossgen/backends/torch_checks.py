@@ -164,7 +164,8 @@ class TorchChecks:
             text = f"{self.function}: {t.name} must broadcast to {lead.name}'s shape, {got}"
             out: list[str] = []
             out += self.missing_dimension(t)
-            test = f"not _broadcasts({t.name}.shape, {lead.name}.shape)"
+            rule = "_aligns" if self.takes_number(t) else "_broadcasts"
+            test = f"not {rule}({t.name}.shape, {lead.name}.shape)"
             out += [f"if {self._present(t, test)}:", f"    raise ValueError(f{text!r})"]
             return out
         if not t.axes:

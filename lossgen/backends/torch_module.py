@@ -45,6 +45,10 @@ _HELPERS: dict[str, str] = {
     """Whether a shape broadcasts onto another without enlarging it."""
     pairs = zip(reversed(shape), reversed(onto), strict=False)
     return len(shape) <= len(onto) and all(x in (1, y) for x, y in pairs)''',
+    "_aligns(": '''def _aligns(shape: torch.Size, onto: torch.Size) -> bool:
+    """Whether two shapes are equal but for at most one dimension, which is 1 in the first."""
+    different = [x for x, y in zip(shape, onto, strict=False) if x != y]
+    return len(shape) == len(onto) and different in ([], [1])''',
     "_common_dtype(": '''def _common_dtype(*tensors: Tensor | None) -> torch.dtype:
     """The promoted dtype of the tensors that are there."""
     dtypes = [x.dtype for x in tensors if x is not None]
@@ -465,7 +469,7 @@ def names_for(program: Program, spec: LossSpec) -> Names:
         for place, axis in enumerate(t.axes):
             whole = axis.name == "e"
             sizes.setdefault(axis, f"{t.name}.numel()" if whole else f"{t.name}.shape[{place}]")
-    arrays = {a.name: (a.axes, {}) for a in program.inputs}
+    arrays = {a.name: (a.axes, a.extents) for a in program.inputs}
     kinds = {a.name: a.kind for a in program.inputs}
     for x in program.statements:
         arrays[x.name] = (x.free, {k: v for k, v in x.extents.items() if k in x.free})

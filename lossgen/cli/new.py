@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lossgen.cli.options import complete_name, directory_option, full_option, project_at, shown
+from lossgen.cli.options import complete_name, directory_option, project_at, shown
 from lossgen.config import Project
 from lossgen.errors import LossgenError
 from lossgen.library import check_name
@@ -30,7 +30,6 @@ from lossgen.library import check_name
 @click.option("--blank", is_flag=True, help="A commented starter, whatever the catalogue holds.")
 @click.option("--no-verify", is_flag=True, help="Write the files and prove nothing.")
 @click.option("--force", is_flag=True, help="Replace edited files too; a copy of each is kept.")
-@full_option
 @directory_option
 @click.pass_context
 def command(
@@ -42,7 +41,6 @@ def command(
     blank: bool,
     no_verify: bool,
     force: bool,
-    full: bool,
     directory: str,
 ) -> None:
     """Make the loss NAME and prove that its code is right.
@@ -80,7 +78,7 @@ def command(
     else:
         from lossgen.cli.report import prove_and_show
 
-        if not prove_and_show(name, project.module(name), project.test(name), full=full):
+        if not prove_and_show(name, project.module(name), project.test(name)):
             ctx.exit(1)
     click.echo(_next_steps(project, name, note))
 

@@ -20,13 +20,6 @@ def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def full_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--full``."""
-    return click.option(
-        "--full", is_flag=True, help="Prove with the slow checks too (torch.compile)."
-    )(command)
-
-
 def project_at(directory: str) -> Project:
     """Return the project of ``--directory``."""
     return load_project(Path(directory))

@@ -13,12 +13,12 @@ from lossgen.verify.runner import Proof, prove
 _SHOWN_FAILURES = 5
 
 
-def prove_and_show(name: str, module: Path, test: Path, *, full: bool) -> bool:
+def prove_and_show(name: str, module: Path, test: Path) -> bool:
     """Prove `name` with its generated test, show what was found, and return whether it holds."""
     console = Console(highlight=False)
     waiting = f"Proving {name}: formula against code, value and gradient …"
     with console.status(waiting) if console.is_terminal else nullcontext():
-        proof = prove(name, test, full=full)
+        proof = prove(name, test)
     show_proof(proof, console)
     if not proof.holds:
         console.print(f"\nSee all of it: python -m pytest {shown(test)}", soft_wrap=True)

@@ -16,11 +16,14 @@ def show_sheet(spec: LossSpec, value: str, gradient: str) -> None:
     console = Console(highlight=False)
     console.print(Text(f"{spec.name}", style="bold"), Text(f"({shown(Path(spec.path))})"))
     console.print(Text(spec.summary))
-    if spec.description:
-        console.print(Padding(Text(spec.description), (1, 0, 0, 0)))
+    for paragraph in spec.description.split("Args:")[0].split("\n\n"):
+        if paragraph.strip():
+            console.print(Padding(Text(" ".join(paragraph.split())), (1, 0, 0, 0)))
     for title, text in (("Value", value), ("Gradient", gradient)):
         console.print(Text(f"\n{title}", style="bold"))
-        console.print(Padding(Text(text), (0, 0, 0, 2)), soft_wrap=True)
+        for line in text.splitlines():
+            # Wrapped by the terminal if at all: a line of LaTeX is there to be copied.
+            console.print(Text(f"  {line}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("argument", "role", "shape or default", "values"):
         table.add_column(column)

@@ -2,17 +2,16 @@
 
 import click
 
-from lossgen.cli.options import complete_name, directory_option, full_option, project_at
+from lossgen.cli.options import complete_name, directory_option, project_at
 from lossgen.errors import LossgenError
 
 
 @click.command("verify")
 @click.argument("name", shell_complete=complete_name)
 @click.option("--json", "as_json", is_flag=True, help="For a program to read.")
-@full_option
 @directory_option
 @click.pass_context
-def command(ctx: click.Context, name: str, as_json: bool, full: bool, directory: str) -> None:
+def command(ctx: click.Context, name: str, as_json: bool, directory: str) -> None:
     """Generate the loss NAME afresh, run its generated test, and say whether it holds.
 
     NAME is one of the project's own losses or of the catalogue. Nothing is written to the project.
@@ -41,11 +40,11 @@ def command(ctx: click.Context, name: str, as_json: bool, full: bool, directory:
 
             from lossgen.verify.runner import prove
 
-            proof = prove(name, test, full=full)
+            proof = prove(name, test)
             click.echo(json.dumps(proof.as_dict(), indent=2))
             holds = proof.holds
         else:
             from lossgen.cli.report import prove_and_show
 
-            holds = prove_and_show(name, module, test, full=full)
+            holds = prove_and_show(name, module, test)
     ctx.exit(0 if holds else 1)

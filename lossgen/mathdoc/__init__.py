@@ -1,8 +1,8 @@
 """Value and gradient of a loss as LaTeX, for docstrings and ``lossgen show``.
 
-In: a ``Compiled`` loss.  Out: ``Mathematics``: one line a statement, and what the symbols stand for in words.  The
-value is printed from the spec's own expression, the gradient from the backward program, so that
-both say what is computed.
+In: a ``Compiled`` loss.  Out: ``Mathematics``: one line a statement, and what the symbols stand for
+in words.  The value is printed from the spec's own expression, the gradient from the backward
+program, so that both say what is computed.
 
     \\mathrm{overlap}_{nc} &= \\sum_{s} \\mathrm{prob}_{ncs}\\,y_{ncs} \\\\
 """
@@ -17,34 +17,29 @@ from sympy.core.parameters import distribute
 from sympy.core.symbol import Str
 
 from lossgen.compiled import Compiled
+from lossgen.mathdoc.arithmetic import bracketed, negative
 from lossgen.mathdoc.choices import simpler
+from lossgen.mathdoc.equations import Equation
 from lossgen.mathdoc.printer import NOTES, Latex
-from lossgen.mathdoc.symbols import Symbols, barred, part_of, parts_of, symbols_of, upright
-from lossgen.nodes import TRUE, Given, Let, Letter, Read, Reduce, Where, free_letters, rebuild, substitute
-from lossgen.program import Extent, Program, Statement, extents_of
+from lossgen.mathdoc.symbols import Part, Symbols, part_of, parts_of, symbols_of
+from lossgen.nodes import (
+    TRUE,
+    And,
+    Compare,
+    Given,
+    Let,
+    Letter,
+    Not,
+    Read,
+    Reduce,
+    Where,
+    free_letters,
+    rebuild,
+    substitute,
+)
+from lossgen.program import Extent, Statement, extents_of
 from lossgen.schedule import with_guards
 from lossgen.static import ALWAYS, Guard, condition_of, guard_of, resolve
-
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """One line: ``left relation terms``, and when it is computed at all.
-
-    Attributes:
-        terms: the right side, cut where it may be broken.
-        condition: in LaTeX; empty when it is always computed.
-    """
-
-    left: str
-    terms: tuple[str, ...]
-    relation: str = "="
-    condition: str = ""
-
-    @property
-    def text(self) -> str:
-        """The equation on one line, without alignment."""
-        when = f" \\quad \\text{{if }} {self.condition}" if self.condition else ""
-        return f"{self.left} {self.relation} {' '.join(self.terms)}{when}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +95,9 @@ class _Value:
         self.compiled, self.spec = compiled, compiled.spec
         self.printer = Latex(symbols)
         self.printer.extents = self.extents
-        self.inputs = {t.name: (t.axes, {}) for t in self.spec.tensors}
+        self.inputs: Mapping[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]] = {
+            t.name: (t.axes, {}) for t in self.spec.tensors
+        }
 
     def extents(self, exprs: Sequence[sp.Expr]) -> Mapping[Letter, Extent]:
         """Where the letters of expressions may run."""
@@ -119,12 +116,22 @@ class _Value:
         for part in parts_of(spec):
             if part != skipped:
                 name, letters, body = part
-                out.append(self._equation(self.printer.text(Let(name, letters, body, letters)), body))
-        letters = self._sorted(free_letters(whole))
-        out.append(self._equation("\\ell" + self.printer.subscript(letters), whole))
+                equation = self._equation(
+                    self.printer.text(Let(name, letters, body, letters)), body
+                )
+                out.append(replace(equation, condition=self._presence(part)))
+        own = self._sorted(free_letters(whole))
+        out.append(self._equation("\\ell" + self.printer.subscript(own), whole))
         if divisor is not None:
-            out.append(self._mean(letters, divisor))
+            out.append(self._mean(own, divisor))
         return out
+
+    def _presence(self, part: Part) -> str:
+        """The optional tensors without which a part means nothing."""
+        name = self.printer.symbols.standing.get(part)
+        guard = ALWAYS if name is None else self.compiled.forward.statement(name).guard
+        given = [c for c, holds in _agreed(guard).items() if holds and isinstance(c, Given)]
+        return self.printer.text(And(*sorted(given, key=str))) if given else ""
 
     def _equation(self, left: str, body: sp.Expr) -> Equation:
         relation = "\\iff" if _is_condition(body) else "="
@@ -158,9 +165,7 @@ def expanded(expr: sp.Basic) -> sp.Basic:
 
 
 def _is_condition(expr: sp.Basic) -> bool:
-    from lossgen.nodes import And, Compare, Not
-
-    return isinstance(expr, (Compare, And, Not)) or isinstance(expr, Reduce) and expr.op == "any"
+    return isinstance(expr, (Compare, And, Not)) or (isinstance(expr, Reduce) and expr.op == "any")
 
 
 class _Gradient:
@@ -175,7 +180,8 @@ class _Gradient:
         backward = self.compiled.backward
         optional = {t.name for t in self.compiled.spec.tensors if t.optional}
         roots: dict[str, Guard] = {
-            f"d_{g}": guard_of(Given(Str(g))) if g in optional else ALWAYS for g in backward.gradients
+            f"d_{g}": guard_of(Given(Str(g))) if g in optional else ALWAYS
+            for g in backward.gradients
         }
         statements = with_guards(backward.program, roots)
         ours = {x.name for x in self.compiled.forward.statements}
@@ -185,11 +191,12 @@ class _Gradient:
     def _forward(self, adjoints: Sequence[Statement]) -> list[Statement]:
         """Statements of the forward that the gradient reads and the value has not defined."""
         forward = {x.name: x for x in self.compiled.forward.statements}
+        shared = {*self.symbols.standing.values()}
         needed: set[str] = set()
         waiting = {r for x in adjoints for r in x.reads()}
         while waiting:
             name = waiting.pop()
-            if name in forward and name not in needed and name not in self.symbols.shared:
+            if name in forward and name not in needed and name not in shared:
                 needed.add(name)
                 waiting |= forward[name].reads()
         return [x for x in forward.values() if x.name in needed]
@@ -198,7 +205,11 @@ class _Gradient:
         known = _agreed(x.guard)
         body, where, base, *target = (simpler(resolve(e, known)) for e in x.expressions())
         x = replace(x, body=body, where=where, base=base, target=tuple(target))
-        left = self.printer.text(Read(Str(x.name), *x.free)) if x.op != "stack" else self._stack_left(x)
+        left = (
+            self.printer.text(Read(Str(x.name), *x.free))
+            if x.op != "stack"
+            else self._stack_left(x)
+        )
         terms = self._right(x)
         limited = [y for y in x.free if y in x.extents]
         if limited:
@@ -217,26 +228,42 @@ class _Gradient:
             return [self.printer.along(x.op, x.body, x.bound[0])]
         if x.op == "stack":
             first, *rest = (str(self.printer.text(t)) for t in x.target)
-            return [f"({first},", *(f"{t}," for t in rest[:-1]), f"{rest[-1]})"] if rest else [f"({first})"]
+            return (
+                [f"({first},", *(f"{t}," for t in rest[:-1]), f"{rest[-1]})"]
+                if rest
+                else [f"({first})"]
+            )
         if x.op == "scatter":
             return self._scatter(x)
         if x.op == "mean" and x.where is TRUE and x.body.is_number:
             return self.printer.terms(x.body)
-        return [self.printer.reduction(x.op, x.body, x.where, x.bound, x.extents)]
+        return [self._reduction(x)]
+
+    def _reduction(self, x: Statement) -> str:
+        """A reduction; a minus stands before the sum rather than inside it."""
+        where, body = x.where, x.body
+        if x.op == "sum" and isinstance(body, Where) and body.args[2] == 0 and body.args[1] != 1:
+            where, body = And(where, body.args[0]), body.args[1]
+        minus = x.op == "sum" and negative(body)
+        text = self.printer.reduction(x.op, -body if minus else body, where, x.bound, x.extents)
+        return f"-{text}" if minus else text
 
     def _scatter(self, x: Statement) -> list[str]:
         """What is added to each position: the sum of what was read from there."""
-        from lossgen.nodes import And, Compare
-
         pairs = [(t, y) for t, y in zip(x.target, x.free, strict=True) if t != y]
         there = And(*(Compare("==", t, y) for t, y in pairs))
-        if x.bound:
-            text = self.printer.reduction("sum", x.body, And(there, x.where), x.bound, x.extents)
-        else:
-            text = self.printer.text(x.body * Where(there, 1, 0), 2)
-        if x.base == 0:
+        base = [] if x.base == 0 else self.printer.terms(bracketed(x.base))
+        if not x.bound:
+            added = bracketed(Where(there, x.body, 0))
+            return (
+                self.printer.terms(sp.Add(bracketed(x.base), added))
+                if base
+                else self.printer.terms(added)
+            )
+        text = self._reduction(replace(x, op="sum", where=And(there, x.where)))
+        if not base:
             return [text]
-        return [*self.printer.terms(x.base), f"+ {text}"]
+        return [*base, f"- {text[1:]}" if text.startswith("-") else f"+ {text}"]
 
 
 def _agreed(guard: Guard) -> dict[sp.Basic, bool]:
@@ -245,4 +272,4 @@ def _agreed(guard: Guard) -> dict[sp.Basic, bool]:
     return dict(frozenset.intersection(*terms)) if terms else {}
 
 
-__all__ = ["Equation", "Mathematics", "Program", "barred", "mathematics", "upright"]
+__all__ = ["Equation", "Mathematics", "mathematics"]

@@ -28,6 +28,17 @@ def simpler(expr: sp.Basic, known: Known | None = None) -> sp.Basic:
         holds = {**known, **_learnt(condition, True)}
         fails = {**known, **_learnt(condition, False)}
         return Where(simpler(condition, known), simpler(yes, holds), simpler(no, fails))
+    if isinstance(expr, sp.Mul):
+        # Where one factor is chosen against 0, the others count only where its condition holds.
+        for factor in expr.args:
+            if (
+                isinstance(factor, Where)
+                and factor.args[2] == 0
+                and _answer(factor.args[0], known) is None
+            ):
+                holds = {**known, **_learnt(factor.args[0], True)}
+                others = [simpler(a, holds) for a in expr.args if a is not factor]
+                return sp.Mul(simpler(factor, known), *others)
     return rebuild(expr, [simpler(a, known) for a in expr.args])
 
 

@@ -1,7 +1,8 @@
 """Expressions as LaTeX.
 
-In: an expression over our nodes, as the author wrote it or as a program's statement holds it.  Out: LaTeX that
-says exactly that.  What a symbol cannot say (0/0 counts as 0, a value held constant) is noted in words.
+In: an expression over our nodes, as the author wrote it or as a program's statement holds it.
+Out: LaTeX that says exactly that.  What a symbol cannot say (0/0 counts as 0, a value held
+constant) is noted in words.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import sympy as sp
-from sympy.printing.latex import LatexPrinter
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
+from lossgen.mathdoc.arithmetic import (
+    ATOM,
+    PRODUCT,
+    SUM,
+    Arithmetic,
+    counts_as,
+    grouped,
+    is_bracket,
+)
 from lossgen.mathdoc.symbols import Symbols, part_of, upright
-from lossgen.nodes import TRUE, Letter, Where, free_letters, is_scalar
+from lossgen.nodes import TRUE, Letter, Where
 from lossgen.program import Extent
-
-# How tightly an expression holds together: what is weaker than its place asks goes into parentheses.
-TEST, SUM, PRODUCT, POWER, ATOM = range(5)
 
 CALLS: Mapping[type[nd.Node], str] = {
     nd.Exp: "\\exp",
@@ -42,45 +48,25 @@ CALLS: Mapping[type[nd.Node], str] = {
     nd.StopGradient: "\\operatorname{sg}",
 }
 RELATIONS = {"==": "=", "!=": "\\neq", "<": "<", "<=": "\\le", ">": ">", ">=": "\\ge"}
-OPEN_ENDED = ("sum", "mean", "amax", "amin", "logsumexp")
 
 NOTES: Mapping[str, str] = {
-    "bracket": ":math:`[\\,\\cdot\\,]` is 1 where its condition holds; elsewhere it is 0, and so is what it multiplies.",
+    "bracket": (
+        ":math:`[\\,\\cdot\\,]` is 1 where its condition holds; elsewhere it is 0, and so is what "
+        "it multiplies."
+    ),
     "sg": ":math:`\\operatorname{sg}` has slope 0: its argument is held constant in the gradient.",
     "st": ":math:`\\operatorname{st}(a; b)` has the value of a and the gradient of b.",
     "ratio": "A quotient by a norm that is 0 counts as 0.",
     "slope": "A power whose base is 0 counts as 0, and as 1 where its exponent is 0.",
     "xlogy": ":math:`0 \\log 0` counts as 0.",
     "padded": "What is read outside its range counts as 0.",
-    "norm": ":math:`\\lVert \\cdot \\rVert_{2}` is the Euclidean norm over the letters after the 2.",
+    "norm": (
+        ":math:`\\lVert \\cdot \\rVert_{2}` is the Euclidean norm over the letters after the 2."
+    ),
 }
 
 
-def tall(text: str) -> bool:
-    """Whether LaTeX sets a text higher than a line."""
-    return any(word in text for word in ("\\frac", "\\sum", "\\begin", "\\sqrt", "\\max_", "\\min_", "mean}_"))
-
-
-def grouped(text: str) -> str:
-    """A text in parentheses of its height."""
-    return f"\\left({text}\\right)" if tall(text) else f"({text})"
-
-
-def negative(expr: sp.Basic) -> bool:
-    """Whether an expression is written with a leading minus."""
-    return bool(expr.is_Number and expr.is_negative) or (
-        isinstance(expr, sp.Mul) and bool(expr.args[0].is_Number and expr.args[0].is_negative)
-    )
-
-
-def bracketed(expr: sp.Basic) -> sp.Basic:
-    """A choice against 0, as a term or factor: what is chosen, times the bracket of its condition."""
-    if isinstance(expr, Where) and expr.args[2] == 0 and expr.args[1] != 1:
-        return sp.Mul(Where(expr.args[0], 1, 0), *sp.Mul.make_args(bracketed(expr.args[1])))
-    return expr
-
-
-class Latex(LatexPrinter):
+class Latex(Arithmetic):
     """Prints one loss's expressions, and collects what must be said in words.
 
     Attributes:
@@ -94,103 +80,6 @@ class Latex(LatexPrinter):
         self.notes: dict[str, None] = {}
         self.absent: dict[str, str] = {}
         self.extents: Callable[[Sequence[sp.Expr]], Mapping[Letter, Extent]] = lambda _: {}
-
-    def text(self, expr: sp.Basic, least: int = TEST) -> str:
-        """The expression, in parentheses where it holds together less than asked."""
-        text = str(self._print(expr))
-        return text if self.strength(expr) >= least else grouped(text)
-
-    def strength(self, expr: sp.Basic) -> int:
-        """How tightly an expression holds together."""
-        if isinstance(expr, (nd.Compare, nd.And, nd.Not, Where, nd.Given)) and not self._is_bracket(expr):
-            if isinstance(expr, Where):
-                return ATOM if self._optional(expr) else PRODUCT
-            return TEST
-        if isinstance(expr, (sp.Add, nd.Expm1)) or negative(expr) or expr.is_Float:
-            return SUM
-        if isinstance(expr, (sp.Mul, nd.Reduce, nd.Along, nd.Xlogy)):
-            closed = isinstance(expr, nd.Reduce) and expr.op == "norm" and expr.where is TRUE
-            return ATOM if closed else PRODUCT
-        if isinstance(expr, (sp.Pow, nd.PowerSlope, nd.Log, nd.LogSigmoid, nd.Log1p, nd.LogAddExp, nd.Ratio)):
-            return PRODUCT if isinstance(expr, nd.Ratio) or expr.is_Pow and expr.exp.is_negative else POWER
-        if isinstance(expr, sp.Rational) and not expr.is_Integer:
-            return PRODUCT
-        if isinstance(expr, (nd.Read, nd.Let)):
-            return POWER if "^" in self._symbol(expr) or "'" in self._symbol(expr) else ATOM
-        return ATOM
-
-    # --- arithmetic -------------------------------------------------------------------------
-
-    def terms(self, expr: sp.Basic) -> list[str]:
-        """The terms of a sum, each after the first with its sign."""
-        parts = expr.args if isinstance(expr, sp.Add) else (expr,)
-        parts = tuple(map(bracketed, parts)) if len(parts) > 1 else parts
-        ordered = sorted(parts, key=lambda t: (negative(t), is_scalar(t), -len(free_letters(t))))
-        out: list[str] = []
-        for k, term in enumerate(ordered):
-            minus = negative(term)
-            text = self.text(-term if minus else term, PRODUCT)
-            sign = "-" if minus else "+"
-            out.append(f"{sign} {text}" if k else f"-{text}" if minus else self.text(term, SUM) if len(parts) > 1 else text)
-        return out if len(parts) > 1 else [str(self._print(expr))]
-
-    def _print_Add(self, expr: sp.Add, order: object = None) -> str:
-        return " ".join(self.terms(expr))
-
-    def _print_Mul(self, expr: sp.Mul) -> str:
-        expr = sp.Mul(*map(bracketed, expr.args))
-        if not isinstance(expr, sp.Mul):
-            return str(self._print(expr))
-        coefficient, factors = expr.as_coeff_mul()
-        sign = "-" if coefficient.is_negative else ""
-        p, q = sp.fraction(abs(coefficient))
-        above: list[sp.Basic] = [] if p == 1 else [p]
-        below: list[sp.Basic] = [] if q == 1 else [q]
-        for factor in factors:
-            inverse = isinstance(factor, sp.Pow) and negative(factor.exp)
-            (below if inverse else above).append(1 / factor if inverse else factor)
-        last = [f for f in above if self._runs_on(f)]
-        above = [f for f in above if f not in last]
-        if not below:
-            return sign + self._product([*above, *last])
-        if len(last) == 1 and isinstance(last[0], nd.Reduce):
-            return f"{sign}\\frac{{{self._product(above)}}}{{{self._product(below)}}} {self._print(last[0])}"
-        return f"{sign}\\frac{{{self._product([*above, *last])}}}{{{self._product(below)}}}"
-
-    def _product(self, factors: Sequence[sp.Basic]) -> str:
-        if not factors:
-            return "1"
-        if len(factors) == 1:
-            return str(self._print(factors[0]))
-        ordered = sorted(factors, key=self._place)
-        out = ""
-        for k, factor in enumerate(ordered):
-            text = self.text(factor, PRODUCT)
-            text = grouped(text) if k + 1 < len(ordered) and self._runs_on(factor) else text
-            close = not out or factor is sp.pi and ordered[k - 1].is_Number
-            out += text if close else f"\\,{text}"
-        return out
-
-    def _place(self, factor: sp.Basic) -> tuple[bool, ...] | tuple[object, ...]:
-        bracket = isinstance(factor, Where) and not self._runs_on(factor)
-        return (self._runs_on(factor), not factor.is_Number, not bracket, not is_scalar(factor), len(free_letters(factor)))
-
-    def _runs_on(self, expr: sp.Basic) -> bool:
-        """Whether what follows an expression would be read as part of it."""
-        if isinstance(expr, Where):
-            return not self._optional(expr) and not self._is_bracket(expr)
-        return isinstance(expr, nd.Xlogy) or isinstance(expr, nd.Reduce) and expr.op in OPEN_ENDED
-
-    def _print_Pow(self, expr: sp.Pow) -> str:
-        base, exponent = expr.base, expr.exp
-        if negative(exponent):
-            return f"\\frac{{1}}{{{self._print(sp.Pow(base, -exponent))}}}"
-        if exponent == sp.S.Half:
-            return f"\\sqrt{{{self._print(base)}}}"
-        return f"{self.text(base, ATOM)}^{{{self._print(exponent)}}}"
-
-    def _print_Float(self, expr: sp.Float) -> str:
-        return f"{float(expr):g}" if float(f"{float(expr):g}") == float(expr) else repr(float(expr))
 
     # --- names ------------------------------------------------------------------------------
 
@@ -257,7 +146,8 @@ class Latex(LatexPrinter):
             return str(self._print(nd.Compare(nd.MIRROR[inner.op], inner.left, inner.right)))
         if isinstance(inner, nd.Given):
             return f"\\text{{{self._code(inner.name)} is not given}}"
-        return f"\\text{{not }} {self._clause(inner, nd.And)}"
+        text = str(self._print(inner))
+        return f"\\text{{not }} {grouped(text) if isinstance(inner, nd.And) else text}"
 
     def _print_Given(self, expr: nd.Given) -> str:
         return f"\\text{{{self._code(expr.name)} is given}}"
@@ -271,29 +161,23 @@ class Latex(LatexPrinter):
     def _print_BooleanFalse(self, expr: sp.Basic) -> str:
         return "\\text{false}"
 
-    def _is_bracket(self, expr: sp.Basic) -> bool:
-        return isinstance(expr, Where) and expr.args[1:] == (1, 0)
-
-    def _optional(self, expr: Where) -> str:
-        """What an optional tensor's element counts as when it is not given, if this is one."""
-        condition, yes, no = expr.args
-        named = isinstance(condition, nd.Given) and isinstance(yes, nd.Read) and condition.name == yes.name
-        return str(no) if named and (no.is_Number or no is TRUE) else ""
-
     def _print_Where(self, expr: Where) -> str:
-        if neutral := self._optional(expr):
+        if neutral := counts_as(expr):
             self.absent[expr.args[1].name] = neutral.lower()
             return str(self._print(expr.args[1]))
-        if self._is_bracket(expr):
+        if is_bracket(expr):
             self.notes["bracket"] = None
             return f"[{self._print(expr.args[0])}]"
-        rows = [f"{self._print(value)} & \\text{{if }} {self._print(when)}" for value, when in self.rows(expr)[:-1]]
+        rows = [
+            f"{self._print(value)} & \\text{{if }} {self._print(when)}"
+            for value, when in self.rows(expr)[:-1]
+        ]
         rows.append(f"{self._print(self.rows(expr)[-1][0])} & \\text{{otherwise}}")
         return "\\begin{cases} " + " \\\\ ".join(rows) + " \\end{cases}"
 
     def rows(self, expr: sp.Basic) -> list[tuple[sp.Basic, sp.Basic]]:
         """Nested choices as rows of (value, condition); the last one holds otherwise."""
-        if not isinstance(expr, Where) or self._optional(expr) or self._is_bracket(expr):
+        if not isinstance(expr, Where) or counts_as(expr) or is_bracket(expr):
             return [(expr, TRUE)]
         condition, yes, no = expr.args
         first = [(v, nd.And(condition, c)) for v, c in self.rows(yes)]
@@ -325,7 +209,7 @@ class Latex(LatexPrinter):
         return f"\\left\\lfloor {self._print(expr.arg)} \\right\\rfloor"
 
     def _print_Log1p(self, expr: nd.Log1p) -> str:
-        return f"\\log{grouped(f'1 + {self.text(expr.arg, PRODUCT)}')}"
+        return f"\\log{grouped(str(self._print(sp.Add(1, expr.arg))))}"
 
     def _print_Expm1(self, expr: nd.Expm1) -> str:
         return f"\\exp{grouped(str(self._print(expr.arg)))} - 1"
@@ -359,13 +243,22 @@ class Latex(LatexPrinter):
         return self.reduction(expr.op, expr.body, expr.where, expr.bound, extents)
 
     def reduction(
-        self, op: str, body: sp.Basic, where: sp.Basic, bound: Sequence[Letter], extents: Mapping[Letter, Extent]
+        self,
+        op: str,
+        body: sp.Basic,
+        where: sp.Basic,
+        bound: Sequence[Letter],
+        extents: Mapping[Letter, Extent],
     ) -> str:
         """``op`` of a body over letters, its mask under the sign."""
         under = self.range(bound, extents)
         if op in ("any", "count"):
             condition = str(self._print(nd.And(body, where)))
-            return f"\\exists\\, {under} : {condition}" if op == "any" else f"\\#\\{{{under} : {condition}\\}}"
+            return (
+                f"\\exists\\, {under} : {condition}"
+                if op == "any"
+                else f"\\#\\{{{under} : {condition}\\}}"
+            )
         if op in ("sum", "norm") and self._zero_elsewhere(body):
             where, body = nd.And(where, body.args[0]), body.args[1]
         mask = "" if where is TRUE else f" \\,:\\, {self._print(where)}"
@@ -377,11 +270,13 @@ class Latex(LatexPrinter):
         inner = self.text(body, PRODUCT)
         if op == "logsumexp":
             return f"\\log \\sum_{{{under}{mask}}} \\exp{grouped(str(self._print(body)))}"
-        sign = {"sum": "\\sum", "mean": "\\operatorname*{mean}", "amax": "\\max", "amin": "\\min"}[op]
+        sign = {"sum": "\\sum", "mean": "\\operatorname*{mean}", "amax": "\\max", "amin": "\\min"}[
+            op
+        ]
         return f"{sign}_{{{under}{mask}}} {inner}"
 
     def _zero_elsewhere(self, body: sp.Basic) -> bool:
-        return isinstance(body, Where) and body.args[2] == 0 and not self._is_bracket(body)
+        return isinstance(body, Where) and body.args[2] == 0 and not is_bracket(body)
 
     def range(self, letters: Sequence[Letter], extents: Mapping[Letter, Extent]) -> str:
         """Letters, those that do not run over their whole axis with their bounds."""
@@ -397,9 +292,12 @@ class Latex(LatexPrinter):
         text = self.along(expr.op, expr.body, expr.letter)
         if expr.position == expr.letter:
             return text
-        return f"\\left. {text} \\right|_{{{self.letter(expr.letter)} = {self._print(expr.position)}}}"
+        return (
+            f"\\left. {text} \\right|_{{{self.letter(expr.letter)} = {self._print(expr.position)}}}"
+        )
 
     def along(self, op: str, body: sp.Basic, letter: Letter) -> str:
         """Softmax, or its logarithm, of a body along a letter."""
         log = "\\log" if op == "log_softmax" else ""
-        return f"{log}\\operatorname{{softmax}}_{{{self.letter(letter)}}}{grouped(str(self._print(body)))}"
+        inner = grouped(str(self._print(body)))
+        return f"{log}\\operatorname{{softmax}}_{{{self.letter(letter)}}}{inner}"

@@ -1,7 +1,7 @@
 """What each name of a loss is called in mathematics.
 
-``alpha`` is a Greek letter, ``input`` is x, ``log_prob`` is set upright as it stands, and the adjoint
-``d_prob`` is prob with a bar.  Two names never share a symbol.
+``alpha`` is a Greek letter, ``input`` is x, ``log_prob`` is set upright as it stands, and the
+adjoint ``d_prob`` is prob with a bar.  Two names never share a symbol.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ GREEK: Mapping[str, str] = {
     **{
         name: f"\\{name}"
         for name in (
-            *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda"),
+            *(
+                "alpha",
+                "beta",
+                "gamma",
+                "delta",
+                "epsilon",
+                "zeta",
+                "eta",
+                "theta",
+                "kappa",
+                "lambda",
+            ),
             *("mu", "nu", "xi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
         )
     },
@@ -41,14 +52,14 @@ class Symbols:
         arrays: inputs, statements and adjoints, by name.
         options: scalar options, by name.
         parts: the author's named parts; two parts of one name have symbols of their own.
-        shared: the statements of the forward program that the value's parts already define.
+        standing: the forward statement that computes a part, where there is one.
         renamed: arguments that do not appear under their own name, with their letter.
     """
 
     arrays: Mapping[str, str]
     options: Mapping[str, str]
     parts: Mapping[Part, str]
-    shared: frozenset[str]
+    standing: Mapping[Part, str]
     renamed: Mapping[str, str]
     axes: Mapping[Letter, Letter]
     order: tuple[Letter, ...]
@@ -64,8 +75,14 @@ def symbols_of(compiled: Compiled) -> Symbols:
     spec, forward = compiled.spec, compiled.forward
     letters = {x.name for x in (*forward.order, *spec.axes)}
     parts = parts_of(spec)
-    names = {t.name for t in spec.tensors} | {p.name for p in spec.parameters} | {p[0] for p in parts}
-    renamed = {t.name: CUSTOM[t.name] for t in spec.tensors if t.name in CUSTOM and CUSTOM[t.name] not in letters | names}
+    names = (
+        {t.name for t in spec.tensors} | {p.name for p in spec.parameters} | {p[0] for p in parts}
+    )
+    renamed = {
+        t.name: CUSTOM[t.name]
+        for t in spec.tensors
+        if t.name in CUSTOM and CUSTOM[t.name] not in letters | names
+    }
 
     def word(name: str) -> str:
         if name in renamed:
@@ -89,7 +106,9 @@ def symbols_of(compiled: Compiled) -> Symbols:
         taken.add(symbol)
     arrays[forward.results[0]] = "\\ell"
     arrays |= _adjoints(compiled, arrays)
-    return Symbols(arrays, options, shown, frozenset(standing.values()), renamed, spec.axes, forward.order)
+    return Symbols(
+        arrays, options, shown, standing, renamed, spec.axes, forward.order
+    )
 
 
 def _option(name: str, word: Callable[[str], str]) -> str:
@@ -177,7 +196,9 @@ def _inputs_reached(program: Program) -> dict[str, set[str]]:
     reach: dict[str, set[str]] = {}
     for x in program.statements:
         reads = x.reads()
-        reach[x.name] = {r for r in reads if r not in reach}.union(*(reach[r] for r in reads if r in reach))
+        reach[x.name] = {r for r in reads if r not in reach}.union(
+            *(reach[r] for r in reads if r in reach)
+        )
     return reach
 
 
@@ -221,4 +242,3 @@ def _adjoint(name: str, forward: Mapping[str, str]) -> str:
 def barred(symbol: str) -> str:
     """A symbol with a bar: short over a letter, long over a word."""
     return f"\\overline{{{symbol}}}" if "mathrm" in symbol else f"\\bar{{{symbol}}}"
-

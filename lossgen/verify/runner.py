@@ -18,7 +18,6 @@ from lossgen.errors import LossgenError
 _SETTINGS = """\
 [pytest]
 addopts = -p no:cacheprovider -o junit_family=xunit2 -o junit_duration_report=call -q --tb=short
-markers = slow: takes more than a few seconds
 """
 
 
@@ -70,8 +69,8 @@ class Proof:
         return {**asdict(self), "holds": self.holds, "passed": self.passed, "failed": self.failed}
 
 
-def prove(name: str, test: Path, *, full: bool = False) -> Proof:
-    """Run the generated test of `name`; with `full`, its slow checks too.
+def prove(name: str, test: Path) -> Proof:
+    """Run the generated test of `name`.
 
     Raises:
         LossgenError: where the test cannot be run at all.
@@ -83,7 +82,6 @@ def prove(name: str, test: Path, *, full: bool = False) -> Proof:
         command = [
             *(sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", folder),
             *("--noconftest", "--import-mode=importlib", f"--junitxml={results}"),
-            *(() if full else ("-m", "not slow")),
             str(test.resolve()),
         ]
         start = time.perf_counter()

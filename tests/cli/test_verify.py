@@ -20,18 +20,14 @@ def test_value(n):
 def test_sometimes():
     pytest.skip("not here")
 
-@pytest.mark.slow
-def test_slow():
-    assert {slow}
-
 def test_alone():
     assert "conftest" not in sys.modules
 """
 
 
-def written(folder: Path, *, limit: int = 4, slow: bool = True) -> Path:
+def written(folder: Path, *, limit: int = 4) -> Path:
     path = folder / "test_mine.py"
-    path.write_text(TEST.format(limit=limit, slow=slow))
+    path.write_text(TEST.format(limit=limit))
     (folder / "conftest.py").write_text("raise SystemExit('a conftest of the user')\n")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
     return path
@@ -47,12 +43,6 @@ def test_a_proof_counts_its_cases(tmp_path: Path) -> None:
     ]
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"test_mine.py", "conftest.py", "pytest.ini"}
-
-
-def test_slow_checks_run_in_full(tmp_path: Path) -> None:
-    path = written(tmp_path, slow=False)
-    assert prove("mine", path).holds
-    assert not prove("mine", path, full=True).holds
 
 
 def test_a_failure_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,172 @@
+"""What the forward keeps for the backward.
+
+In: the forward program and the statements of its backward.  Out: the names to keep, and the statements to
+compute again.  Results of reductions are small and always kept.  Of elementwise values as large as
+an input, the dearest to compute again are kept, but always fewer than autograd of the plain
+function would keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import sympy as sp
+from sympy.core.symbol import Str
+
+from lossgen import nodes as nd
+from lossgen.nodes import Read, Where, free_letters, is_scalar, rebuild, walk
+from lossgen.program import REDUCTIONS, Program, Statement
+from lossgen.static import ALWAYS, resolve, switches
+
+# What computing a node again costs, in passes of plain arithmetic over the same elements.
+_COST: dict[type[sp.Basic], int] = {
+    nd.Exp: 4, nd.Log: 4, nd.Sigmoid: 4, nd.LogSigmoid: 6, nd.Softplus: 6, nd.Log1p: 5, nd.Expm1: 5,
+    nd.LogCosh: 12, nd.Tanh: 5, nd.Sin: 5, nd.Cos: 5, nd.Acos: 8, nd.Atan: 6, nd.Erf: 5, nd.Lgamma: 20,
+    nd.Xlogy: 5, nd.LogAddExp: 10, nd.Sqrt: 2, sp.Pow: 3,
+}  # fmt: skip
+# Functions whose backward in torch keeps their result rather than their argument.
+_KEEPS_RESULT = (nd.Exp, nd.Sigmoid, nd.Sqrt, nd.Tanh, nd.Expm1)
+
+
+def cost(expr: sp.Expr) -> int:
+    """What computing an expression again costs."""
+    return sum(_COST.get(type(x), 1 if x.args else 0) for x in walk(expr) if not isinstance(x, Read))
+
+
+def kept_by_autograd(forward: Program) -> int:
+    """How many values as large as an input autograd of the plain function keeps, inputs apart."""
+    rank = _rank(forward)
+    varying = {a.name for a in forward.inputs if a.kind == "real"}
+    kept: set[sp.Basic] = set()
+    for x in forward.statements:
+        if not x.reads() & varying:
+            continue
+        if x.kind == "real":
+            varying.add(x.name)
+        if x.op in ("softmax", "log_softmax"):
+            kept.add(Read(Str(x.name), *x.free))
+        for node in walk(x.body):
+            kept |= _kept_for(node, varying)
+        if x.op == "norm":
+            kept.add(x.body)
+    inputs = {a.name for a in forward.inputs}
+    large = [
+        v for v in kept if len(free_letters(v)) >= rank and not (isinstance(v, Read) and v.name in inputs)
+    ]
+    return len(large)
+
+
+def _kept_for(node: sp.Basic, varying: set[str]) -> set[sp.Basic]:
+    def moves(expr: sp.Basic) -> bool:
+        return any(isinstance(x, Read) and x.name in varying for x in walk(expr))
+
+    if not moves(node) or isinstance(node, (Read, nd.StopGradient)):
+        return set()
+    if isinstance(node, sp.Mul):
+        factors = [f for f in node.args if not is_scalar(f)]
+        return {f for f in factors if any(moves(g) for g in factors if g is not f)}
+    if isinstance(node, _KEEPS_RESULT):
+        return {node}
+    if isinstance(node, sp.Pow):
+        return {node} if node.exp == -1 else {node.base}
+    if isinstance(node, (nd.Unary, nd.Clip)):
+        return {node.args[0]}
+    return set()
+
+
+def _rank(forward: Program) -> int:
+    return max((len(a.axes) for a in forward.inputs if a.kind == "real"), default=0)
+
+
+def with_forward_names(statements: Sequence[Statement], forward: Program) -> tuple[Statement, ...]:
+    """The statements, reading what the forward computed by its name where they compute it again."""
+    named: dict[sp.Basic, sp.Basic] = {}
+    for x in forward.statements:
+        plain = x.op == "map" and x.kind == "real" and not x.extents and free_letters(x.body) == {*x.free}
+        if plain and cost(x.body) > 1 and not isinstance(x.body, Where):
+            named.setdefault(x.body, Read(Str(x.name), *x.free))
+
+    def reading(expr: sp.Basic) -> sp.Basic:
+        if expr in named:
+            return named[expr]
+        return rebuild(expr, [reading(a) for a in expr.args]) if expr.args else expr
+
+    done = []
+    for x in statements:
+        body, where, base, *target = map(reading, x.expressions())
+        done.append(replace(x, body=body, where=where, base=base, target=tuple(target)))
+    return tuple(done)
+
+
+def choose(
+    forward: Program, statements: Sequence[Statement]
+) -> tuple[tuple[str, ...], tuple[Statement, ...]]:
+    """The names to keep, real ones first, and the statements to compute again, in order."""
+    available = {x.name: x for x in forward.statements}
+    rank = _rank(forward)
+    budget = kept_by_autograd(forward) - 1
+    results = set().union(*(_aliases(forward.statement(r).body, {}) for r in forward.results))
+    kept: dict[str, None] = {}
+    while True:
+        again = _again(statements, available, kept, results)
+        large = [
+            x for x in again.values()
+            if x.kind == "real" and available[x.name].guard == ALWAYS and len(x.free) >= rank
+            and x.name not in results and _dear(x) and not _detached(x)
+        ]  # fmt: skip
+        taken = sum(len(available[k].free) >= rank and available[k].op not in REDUCTIONS for k in kept)
+        if not large or taken >= budget:
+            break
+        kept[max(large, key=lambda x: _total(x, again)).name] = None
+    names = [x.name for x in forward.statements if x.name in kept]
+    names.sort(key=lambda name: available[name].kind != "real")
+    return tuple(names), tuple(again[x.name] for x in forward.statements if x.name in again)
+
+
+def _dear(x: Statement) -> bool:
+    return x.op in ("softmax", "log_softmax") or cost(x.body) >= 4
+
+
+def _aliases(body: sp.Basic, known: dict[sp.Basic, bool]) -> set[str]:
+    """The names that a result may simply be: a Function must not return one tensor twice."""
+    body = resolve(body, known)
+    condition = next(iter(switches([body])), None)
+    if condition is not None:
+        return _aliases(body, {**known, condition: True}) | _aliases(body, {**known, condition: False})
+    return {body.name} if isinstance(body, Read) else set()
+
+
+def _detached(x: Statement) -> bool:
+    return any(isinstance(node, (nd.StopGradient, nd.StraightThrough)) for node in walk(x.body))
+
+
+def _total(x: Statement, again: dict[str, Statement]) -> int:
+    """The cost of a statement with what only it needs."""
+    own = 8 if x.op in ("softmax", "log_softmax") else cost(x.body)
+    return own + sum(_total(again[r], again) for r in sorted(x.reads()) if r in again)
+
+
+def _again(
+    statements: Sequence[Statement],
+    available: dict[str, Statement],
+    kept: dict[str, None],
+    results: set[str],
+) -> dict[str, Statement]:
+    again: dict[str, Statement] = {}
+
+    def need(name: str) -> None:
+        x = available.get(name)
+        if x is None or name in again or name in kept:
+            return
+        if x.op in REDUCTIONS and x.guard == ALWAYS and name not in results:
+            kept[name] = None
+            return
+        for read in sorted(x.reads()):
+            need(read)
+        again[name] = replace(x, guard=ALWAYS)
+
+    for x in statements:
+        for read in sorted(x.reads()):
+            need(read)
+    return again

@@ -1,0 +1,84 @@
+"""What a generated function must refuse, for its test.
+
+In: a ``LossSpec``.  Out: option settings outside their domain and at its ends, the dtypes that a
+tensor does not take, and the dimensions that must fit another tensor's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lossgen.spec import LossSpec, Parameter, TensorArg
+
+# Roles that counts, flags and labels are often stored for: integers and booleans are accepted.
+_COUNTED = frozenset(("Binary", "Probabilities", "Sign", "NonNegative", "Weight"))
+
+
+def outside(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+    """Settings that a parameter does not take: just beyond each end of its domain."""
+    role = parameter.role
+    if role.choices:
+        yield parameter.name, max(role.choices) + 1
+        return
+    if role.kind != "real":
+        return
+    if role.lower is not None:
+        yield parameter.name, role.lower - 0.25
+        if role.open_lower:
+            yield parameter.name, role.lower
+    if role.upper is not None:
+        yield parameter.name, role.upper + 0.25
+
+
+def inside(parameter: Parameter) -> Iterator[tuple[str, Any]]:
+    """The ends of its domain, where they belong to it, and the choices."""
+    role = parameter.role
+    for setting in role.choices:
+        yield parameter.name, setting
+    if role.kind == "real" and not role.choices:
+        if role.lower is not None:
+            yield parameter.name, 2.0**-10 if role.open_lower else role.lower
+        if role.upper is not None:
+            yield parameter.name, role.upper
+
+
+def leading(spec: LossSpec) -> TensorArg:
+    """The tensor whose shape the others follow: the first of the highest rank."""
+    required = [t for t in spec.tensors if not t.optional and not t.broadcast]
+    return max(required, key=lambda t: len(t.axes))
+
+
+def countable(tensor: TensorArg, first: TensorArg) -> bool:
+    """Whether a tensor of floats may also come as integers."""
+    if tensor.role.kind != "real" or tensor.name == first.name:
+        return False
+    return tensor.role.name in _COUNTED or (tensor.role.name == "Real" and tensor.name == "target")
+
+
+def float_only(tensor: TensorArg, first: TensorArg) -> bool:
+    return tensor.role.kind == "real" and not countable(tensor, first)
+
+
+def rigid(spec: LossSpec) -> Iterator[tuple[str, int | None]]:
+    """Dimensions whose size another tensor or the spec fixes, and (name, None) for a fixed rank.
+
+    Dimensions behind an axis of any dimensions count from the end.
+    """
+    for tensor in spec.tensors:
+        others = {a for t in spec.tensors if t.name != tensor.name for a in t.axes}
+        if tensor.broadcast:
+            yield tensor.name, 0
+            yield tensor.name, None
+            continue
+        tied = False
+        for place, axis in enumerate(tensor.axes):
+            fixed = axis.name.isdigit() or axis in others
+            tied |= axis in others and axis.name in "se"
+            if fixed and not (place == tensor.ragged and axis.name == "e"):
+                behind = tensor.ragged is not None and place > tensor.ragged
+                yield tensor.name, place - len(tensor.axes) if behind else place
+            elif fixed:
+                yield tensor.name, 0
+        if tensor.ragged is None and not (spec.unbatched and tensor.name == leading(spec).name) or tied:
+            yield tensor.name, None
