@@ -9,9 +9,12 @@ regen   accept: generate everything anew, sort imports, format
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 _RUFF = (sys.executable, "-m", "ruff")
 _LOSSGEN = (sys.executable, "-m", "lossgen")
+
+_MODULES = sorted(Path("generated").glob("*.py"))
 
 _LINT: tuple[tuple[str, ...], ...] = (
     (*_RUFF, "check"),
@@ -20,6 +23,7 @@ _LINT: tuple[tuple[str, ...], ...] = (
     (*_RUFF, "check", "--isolated", "generated"),
     (*_RUFF, "format", "--isolated", "--check", "generated"),
     (sys.executable, "-m", "mypy"),
+    (sys.executable, "-m", "mypy", "--strict", "--config-file", "", *map(str, _MODULES)),
     (*_LOSSGEN, "generate", "--check"),
 )
 _TEST = (sys.executable, "-m", "pytest", "-n", "auto")
@@ -50,7 +54,7 @@ def _run(commands: Sequence[Sequence[str]]) -> int:
     """Run every command, also after a failure, and say at the end which of them failed."""
     failed = []
     for command in commands:
-        words = " ".join(command[1:]).removeprefix("-m ")
+        words = " ".join(word for word in command[1:] if "/" not in word).removeprefix("-m ")
         print(f"\n$ {words}", flush=True)
         if subprocess.run(command, check=False).returncode:
             failed.append(words)

@@ -39,7 +39,18 @@ BY_AXES: dict[str, dict[str, tuple[int, ...]]] = {
 }
 # The sums over pairs of classes are two million elements already.
 SMALLER = {"multilabel_margin": {"n": (128,), "c": (128,)}}
-NOT_LEARNED = ("target", "weight", "mask", "old", "ref", "advantage", "teacher", "var", "pos_weight", "alpha")
+NOT_LEARNED = (
+    "target",
+    "weight",
+    "mask",
+    "old",
+    "ref",
+    "advantage",
+    "teacher",
+    "var",
+    "pos_weight",
+    "alpha",
+)
 ROUNDS = 9
 
 

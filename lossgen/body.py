@@ -51,7 +51,9 @@ class _Reader(ast.NodeTransformer):
         for index, statement in enumerate(node.body):
             if type(statement) in _HINTS:
                 word = type(statement).__name__.lower()
-                self.fault(statement, f"'{word}' has no meaning in a formula", _HINTS[type(statement)])
+                self.fault(
+                    statement, f"'{word}' has no meaning in a formula", _HINTS[type(statement)]
+                )
             elif isinstance(statement, ast.Expr) and not _is_docstring(statement, index):
                 self.fault(statement, "this line has no effect", "name its value, or remove it")
             else:

@@ -41,7 +41,9 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
         item = stable(spec.item)
         over = None if spec.over is None else stable(spec.over)
         forward = lower(spec, item, over)
-        forward = replace(forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS)))
+        forward = replace(
+            forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
+        )
         backward = differentiate(forward)
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)

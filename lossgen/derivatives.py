@@ -122,13 +122,41 @@ def times(seed: sp.Expr, factor: sp.Expr) -> sp.Expr:
     if isinstance(factor, Where) and (0 in factor.args[1:] or _simple(seed)):
         condition, yes, no = factor.args
         return Where(condition, times(seed, yes), times(seed, no))
-    if isinstance(seed, Where) and factor != 1 and 0 in seed.args[1:] and not _tame(factor):
+    if (
+        isinstance(seed, Where)
+        and factor != 1
+        and 0 in seed.args[1:]
+        and not (_at_kink(seed) and _tame(factor))
+    ):
         condition, yes, no = seed.args
         return Where(condition, times(yes, factor), times(no, factor))
     return seed * factor
 
 
-_TAME = (sp.Add, sp.Mul, Read, nd.Sign, nd.Abs, nd.Sigmoid, nd.Tanh, nd.Max, nd.Clip, sp.Symbol, nd.Size)
+def _at_kink(seed: Where) -> bool:
+    """Whether the condition only picks a side of a kink, rather than leaving elements out.
+
+    A NaN then reaches the gradient through the other factors, as in torch; an element that is left
+    out must not, whatever its values.
+    """
+    condition = seed.args[0]
+    parts = condition.args if isinstance(condition, nd.And) else (condition,)
+    return all(isinstance(p, Compare) and p.op not in ("==", "!=") for p in parts)
+
+
+_TAME = (
+    sp.Add,
+    sp.Mul,
+    Read,
+    nd.Sign,
+    nd.Abs,
+    nd.Sigmoid,
+    nd.Tanh,
+    nd.Max,
+    nd.Clip,
+    sp.Symbol,
+    nd.Size,
+)
 
 
 def _tame(expr: sp.Expr) -> bool:

@@ -21,9 +21,20 @@ from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
 from lossgen.derivatives import partials, times, total
 from lossgen.keep import choose, with_forward_names
-from lossgen.nodes import ONE, TRUE, ZERO, Letter, Needs, Padded, Read, Size, Where, free_letters, substitute
+from lossgen.nodes import (
+    ONE,
+    TRUE,
+    ZERO,
+    Letter,
+    Needs,
+    Padded,
+    Read,
+    Size,
+    Where,
+    free_letters,
+    substitute,
+)
 from lossgen.program import (
-    REDUCTIONS,
     Array,
     Extent,
     Op,
@@ -101,7 +112,9 @@ class _Reverse:
         for x in reversed(self.forward.statements):
             if x.name in self.pieces and x.name in varying:
                 self._statement(x, self._adjoint(x.name), varying)
-        gradients = [a.name for a in self.forward.inputs if a.kind == "real" and a.name in self.pieces]
+        gradients = [
+            a.name for a in self.forward.inputs if a.kind == "real" and a.name in self.pieces
+        ]
         for name in gradients:
             self._gradient(name)
         return self._finish(tuple(gradients), seeds)
@@ -124,7 +137,7 @@ class _Reverse:
         for read, slope in partials(x.body).items():
             if read.name in varying:
                 term = times(slope, weight) if isinstance(weight, Where) else times(weight, slope)
-                done = x.op == "logsumexp" or isinstance(term, Where) and term.args[0] == x.where
+                done = x.op == "logsumexp" or (isinstance(term, Where) and term.args[0] == x.where)
                 if x.where is not TRUE and not done:
                     term = Where(x.where, term, 0)
                 self._contribute(x, read, term)
@@ -153,7 +166,13 @@ class _Reverse:
         here = Read(Str(x.name), *x.free)
         inner = g * here if x.op == "softmax" else g
         if set(x.bound) <= free_letters(inner):
-            name = self._add(f"sum_{_name_of(g)}", self._sorted(free_letters(inner) - {*x.bound}), inner, "sum", x.bound)
+            name = self._add(
+                f"sum_{_name_of(g)}",
+                self._sorted(free_letters(inner) - {*x.bound}),
+                inner,
+                "sum",
+                x.bound,
+            )
             summed: sp.Expr = Read(Str(name), *self.arrays[name][0])
         else:
             summed = inner * Size(x.bound[0])
@@ -177,7 +196,11 @@ class _Reverse:
         letters, extents = self.arrays[read.name]
         places = [shifted_letter(s) for s in read.subscripts]
         plain = {p[0] for p in places if p is not None}
-        gathers = [s for s, p in zip(read.subscripts, places, strict=True) if p is None and not s.is_Integer]
+        gathers = [
+            s
+            for s, p in zip(read.subscripts, places, strict=True)
+            if p is None and not s.is_Integer
+        ]
         kept = plain.union(*map(free_letters, gathers))
         idle = {*x.free, *x.bound} - kept - free_letters(term)
         # Where nothing depends on a letter, each of its positions adds the same.
@@ -203,7 +226,9 @@ class _Reverse:
             return
         self._dense(read.name, term, letters, [p[0] for p in places if p is not None])
 
-    def _dense(self, name: str, term: sp.Expr, letters: tuple[Letter, ...], at: list[Letter]) -> None:
+    def _dense(
+        self, name: str, term: sp.Expr, letters: tuple[Letter, ...], at: list[Letter]
+    ) -> None:
         renaming: dict[Letter, Letter] = {}
         diagonal: list[tuple[Letter, Letter]] = []
         for letter, here in zip(letters, at, strict=True):
@@ -230,18 +255,33 @@ class _Reverse:
         return outer * Read(Str(name), *free)
 
     def _padded(
-        self, x: Statement, read: Read, term: sp.Expr, letters: tuple[Letter, ...], places: list[tuple[Letter, int] | None]
+        self,
+        x: Statement,
+        read: Read,
+        term: sp.Expr,
+        letters: tuple[Letter, ...],
+        places: list[tuple[Letter, int] | None],
     ) -> None:
         free = self._sorted(p[0] for p in places if p is not None)
         extents = {k: v for k, v in x.extents.items() if k in free}
         name = self._add(f"d_{x.name}_{read.name}", free, term, extents=extents, share=True)
-        position = {p[0]: letter - p[1] for p, letter in zip(places, letters, strict=True) if p is not None}
-        self.pieces.setdefault(read.name, []).append(Padded(Str(name), *[position[y] for y in free]))
+        position = {
+            p[0]: letter - p[1] for p, letter in zip(places, letters, strict=True) if p is not None
+        }
+        self.pieces.setdefault(read.name, []).append(
+            Padded(Str(name), *[position[y] for y in free])
+        )
 
     def _literal(
-        self, read: Read, term: sp.Expr, letters: tuple[Letter, ...], places: list[tuple[Letter, int] | None]
+        self,
+        read: Read,
+        term: sp.Expr,
+        letters: tuple[Letter, ...],
+        places: list[tuple[Letter, int] | None],
     ) -> None:
-        renaming = {p[0]: letter for p, letter in zip(places, letters, strict=True) if p is not None}
+        renaming = {
+            p[0]: letter for p, letter in zip(places, letters, strict=True) if p is not None
+        }
         term = substitute(term, renaming)
         fixed = [k for k, s in enumerate(read.subscripts) if s.is_Integer]
         if len(fixed) == 1 and letters[fixed[0]].name.isdigit():
@@ -253,9 +293,15 @@ class _Reverse:
         self.pieces.setdefault(read.name, []).append(piece)
 
     def _scatter(
-        self, read: Read, term: sp.Expr, letters: tuple[Letter, ...], places: list[tuple[Letter, int] | None]
+        self,
+        read: Read,
+        term: sp.Expr,
+        letters: tuple[Letter, ...],
+        places: list[tuple[Letter, int] | None],
     ) -> None:
-        renaming = {p[0]: letter for p, letter in zip(places, letters, strict=True) if p is not None}
+        renaming = {
+            p[0]: letter for p, letter in zip(places, letters, strict=True) if p is not None
+        }
         loose = free_letters(term).union(*map(free_letters, read.subscripts)) - renaming.keys()
         clash = {y: self._fresh(y) for y in loose if y in renaming.values()}
         mapping: dict[Letter, Letter] = {**renaming, **clash}
@@ -296,9 +342,18 @@ class _Reverse:
         final = f"d_{name}"
         if stacked:
             axis = letters[stacked[0].axis]
-            parts = [sp.Add(*(p.body for p in stacked if p.position == k)) for k in range(int(axis.name))]
+            parts = [
+                sp.Add(*(p.body for p in stacked if p.position == k)) for k in range(int(axis.name))
+            ]
             whole = not scatters and dense == 0
-            stack = self._add(final if whole else f"stack_{name}", letters, ZERO, "stack", (axis,), target=tuple(parts))
+            stack = self._add(
+                final if whole else f"stack_{name}",
+                letters,
+                ZERO,
+                "stack",
+                (axis,),
+                target=tuple(parts),
+            )
             if whole:
                 return stack
             dense = dense + Read(Str(stack), *letters)
@@ -328,7 +383,9 @@ class _Reverse:
             self.arrays[inner], self.kinds[inner] = self.arrays.pop(taken), self.kinds.pop(taken)
             dense = Read(Str(inner), *self.arrays[inner][0])
         free = letters if whole_shape else self._sorted(free_letters(dense))
-        return self._add(final, free, dense, extents={k: v for k, v in extents.items() if k in free})
+        return self._add(
+            final, free, dense, extents={k: v for k, v in extents.items() if k in free}
+        )
 
     def _renamed(self, dense: sp.Expr, final: str) -> str | None:
         """A lone sum that was made for this adjoint simply takes its name."""
@@ -365,7 +422,14 @@ class _Reverse:
         share: bool = False,
     ) -> str:
         for x in self.out:
-            if (x.free, x.body, x.op, x.bound, x.target, x.base) == (free, body, op, bound, target, base):
+            if (x.free, x.body, x.op, x.bound, x.target, x.base) == (
+                free,
+                body,
+                op,
+                bound,
+                target,
+                base,
+            ):
                 if share or op in ("softmax", "count"):
                     return x.name
         stem, number = name, 2
@@ -374,7 +438,9 @@ class _Reverse:
         found = {**extents_of((body, base, *target), self.arrays), **(extents or {})}
         kind: Kind = "integer" if op == "count" else kind_of(body, self.kinds)
         kind = "real" if op in ("sum", "scatter", "stack") else kind
-        self.out.append(Statement(name, free, body, op, bound, TRUE, kind, target, base, ALWAYS, found))
+        self.out.append(
+            Statement(name, free, body, op, bound, TRUE, kind, target, base, ALWAYS, found)
+        )
         self.kinds[name] = kind
         self.arrays[name] = (free, {k: v for k, v in found.items() if k in free})
         return name
@@ -394,7 +460,10 @@ class _Reverse:
         inputs = [
             *self.forward.inputs,
             *(Array(f"grad_{r}", self.forward.statement(r).free) for r in seeds),
-            *(Array(k, available[k].free, available[k].kind, extents=self.arrays[k][1]) for k in kept),
+            *(
+                Array(k, available[k].free, available[k].kind, extents=self.arrays[k][1])
+                for k in kept
+            ),
         ]
         ordered = (*in_order, *statements)
         program = Program(tuple(inputs), ordered, results, tuple(self.order), self.axes)
@@ -424,7 +493,11 @@ def _trivial(expr: sp.Expr) -> bool:
         return True
     if isinstance(expr, sp.Mul):
         reads = [f for f in expr.args if not nd.is_scalar(f)]
-        return len(reads) == 1 and isinstance(reads[0], Read) and all(f == -1 for f in expr.args if f not in reads)
+        return (
+            len(reads) == 1
+            and isinstance(reads[0], Read)
+            and all(f == -1 for f in expr.args if f not in reads)
+        )
     return False
 
 
@@ -434,7 +507,12 @@ def _is_sum(expr: sp.Expr) -> bool:
 
 def _stem(x: Statement) -> str:
     """What a reduction's result is of: ``sim`` for ``lse_sim``."""
-    return x.name.removeprefix("lse_").removeprefix("log_softmax_").removeprefix("max_").removeprefix("min_")
+    return (
+        x.name.removeprefix("lse_")
+        .removeprefix("log_softmax_")
+        .removeprefix("max_")
+        .removeprefix("min_")
+    )
 
 
 def _name_of(expr: sp.Expr) -> str:

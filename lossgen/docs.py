@@ -34,7 +34,8 @@ def module_doc(spec: LossSpec) -> tuple[str, ...]:
         spec.functional_name: "every option and reduction, with a closed-form backward.",
         spec.class_name: "the same as a module.",
     }
-    return (spec.summary, "", *(f"- ``{name}``: {text}" for name, text in forms.items()))
+    lines = [x for name, text in forms.items() for x in _prose(f"- ``{name}``: {text}", "  ")]
+    return (spec.summary, "", *lines)
 
 
 def plain_doc(spec: LossSpec, arguments: Sequence[Argument]) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ def functional_doc(compiled: Compiled, arguments: Sequence[Argument]) -> tuple[s
     if other is not None:
         out += ["", "For a floating-point ``target``:", "", *_mathematics(mathematics(other))]
     out += ["", "Args:", *_arguments(spec, arguments), "", "Returns:", *_indented(_returns(spec))]
-    old = f", or {_listing(f'``{x}``' for x in spec.refused)} is given" if spec.refused else ""
+    old = "".join(f", or ``{x}`` is given" for x in spec.refused)
     out += ["", "Raises:", *_indented(f"TypeError: a dtype is not accepted{old}.", "    ")]
     out += _indented("ValueError: a shape, a device or an option is not accepted.")
     said = [*singular_points(compiled), *_conventions(spec), _COMPILE]
@@ -243,8 +244,10 @@ def _description(spec: LossSpec) -> list[str]:
     ]
 
 
-def _prose(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+def _prose(text: str, hang: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _indented(text: str, hang: str = "") -> list[str]:

@@ -31,7 +31,9 @@ _KEEPS_RESULT = (nd.Exp, nd.Sigmoid, nd.Sqrt, nd.Tanh, nd.Expm1)
 
 def cost(expr: sp.Expr) -> int:
     """What computing an expression again costs."""
-    return sum(_COST.get(type(x), 1 if x.args else 0) for x in walk(expr) if not isinstance(x, Read))
+    return sum(
+        _COST.get(type(x), 1 if x.args else 0) for x in walk(expr) if not isinstance(x, Read)
+    )
 
 
 def kept_by_autograd(forward: Program) -> int:
@@ -52,7 +54,9 @@ def kept_by_autograd(forward: Program) -> int:
             kept.add(x.body)
     inputs = {a.name for a in forward.inputs}
     large = [
-        v for v in kept if len(free_letters(v)) >= rank and not (isinstance(v, Read) and v.name in inputs)
+        v
+        for v in kept
+        if len(free_letters(v)) >= rank and not (isinstance(v, Read) and v.name in inputs)
     ]
     return len(large)
 
@@ -83,7 +87,12 @@ def with_forward_names(statements: Sequence[Statement], forward: Program) -> tup
     """The statements, reading what the forward computed by its name where they compute it again."""
     named: dict[sp.Basic, sp.Basic] = {}
     for x in forward.statements:
-        plain = x.op == "map" and x.kind == "real" and not x.extents and free_letters(x.body) == {*x.free}
+        plain = (
+            x.op == "map"
+            and x.kind == "real"
+            and not x.extents
+            and free_letters(x.body) == {*x.free}
+        )
         if plain and cost(x.body) > 1 and not isinstance(x.body, Where):
             named.setdefault(x.body, Read(Str(x.name), *x.free))
 
@@ -115,7 +124,9 @@ def choose(
             if x.kind == "real" and available[x.name].guard == ALWAYS and len(x.free) >= rank
             and x.name not in results and _dear(x) and not _detached(x)
         ]  # fmt: skip
-        taken = sum(len(available[k].free) >= rank and available[k].op not in REDUCTIONS for k in kept)
+        taken = sum(
+            len(available[k].free) >= rank and available[k].op not in REDUCTIONS for k in kept
+        )
         if not large or taken >= budget:
             break
         kept[max(large, key=lambda x: _total(x, again)).name] = None
@@ -133,7 +144,9 @@ def _aliases(body: sp.Basic, known: dict[sp.Basic, bool]) -> set[str]:
     body = resolve(body, known)
     condition = next(iter(switches([body])), None)
     if condition is not None:
-        return _aliases(body, {**known, condition: True}) | _aliases(body, {**known, condition: False})
+        return _aliases(body, {**known, condition: True}) | _aliases(
+            body, {**known, condition: False}
+        )
     return {body.name} if isinstance(body, Read) else set()
 
 

@@ -19,31 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import sympy as sp
-from sympy import oo, pi
 
 from lossgen import nodes
-from lossgen.nodes import HALF, ONE, TRUE, ZERO, Letter
+from lossgen.nodes import HALF, TRUE, ZERO, Letter
 from lossgen.roles import (
-    Binary,
-    Boxes,
     Broadcast,
-    ClassIndex,
-    Embedding,
-    ExtendedReal,
-    Flag,
-    Integer,
-    LabelList,
-    Learnable,
-    LogProbabilities,
-    Logits,
-    Mask,
-    NonNegative,
-    Positive,
-    Probabilities,
-    Real,
-    Sign,
-    Weight,
-    choice,
 )
 
 n, c, s, e, d = (Letter(name) for name in "ncsed")
@@ -218,7 +198,9 @@ def limits(expr: Expr, parameter: Expr, *points: Expr) -> Expr:
 # --- over letters -----------------------------------------------------------------------------
 
 
-def _reduce(op: str, body: Expr, letters: tuple[Letter, ...], where: Expr, empty: Expr = sp.nan) -> Expr:
+def _reduce(
+    op: str, body: Expr, letters: tuple[Letter, ...], where: Expr, empty: Expr = sp.nan
+) -> Expr:
     if not letters or not all(isinstance(x, Letter) for x in letters):
         raise TypeError("a reduction needs the letters it runs over: Sum(body, s)")
     return nodes.Reduce(op, body, where, empty, letters)
@@ -278,7 +260,9 @@ def at(expr: Expr, **positions: Expr) -> Expr:
     unknown = [name for name in positions if name not in letters]
     if unknown:
         have = ", ".join(sorted(letters)) or "none"
-        raise TypeError(f"at(): the expression does not depend on {unknown[0]!r}; its letters: {have}")
+        raise TypeError(
+            f"at(): the expression does not depend on {unknown[0]!r}; its letters: {have}"
+        )
     return nodes.substitute(expr, {letters[k]: sp.sympify(v) for k, v in positions.items()})
 
 
@@ -348,4 +332,3 @@ def loss(
         floating_target=floating_target,
     )
     return lambda function: LossFunction(function, options)
-

@@ -40,7 +40,9 @@ def limit_at(expr: sp.Expr, parameter: Param, point: sp.Expr) -> sp.Expr:
     return _ours(result).xreplace(back)
 
 
-def _plain(expr: sp.Expr, parameter: Param, variable: sp.Expr, aside: dict[sp.Expr, sp.Symbol]) -> sp.Expr:
+def _plain(
+    expr: sp.Expr, parameter: Param, variable: sp.Expr, aside: dict[sp.Expr, sp.Symbol]
+) -> sp.Expr:
     if expr == parameter:
         return variable
     if expr.is_number:

@@ -96,7 +96,9 @@ class _Lowering:
 
     # --- statements -------------------------------------------------------------------------
 
-    def _define(self, name: str, expr: sp.Expr, letters: Iterable[Letter], *, named: bool = False) -> str:
+    def _define(
+        self, name: str, expr: sp.Expr, letters: Iterable[Letter], *, named: bool = False
+    ) -> str:
         """Make a statement of an expression; equal unnamed ones are shared."""
         if isinstance(expr, Reduce) and not self._composite(expr):
             return self._reduction(name, expr, named=named)
@@ -193,7 +195,10 @@ class _Lowering:
             return Read(expr.args[0], *[self._position(expr.name, x) for x in expr.subscripts])
         if isinstance(expr, Where) and not is_static(expr.args[0]):
             condition = expr.args[0]
-            yes, no = protect(expr.args[1], condition, True), protect(expr.args[2], condition, False)
+            yes, no = (
+                protect(expr.args[1], condition, True),
+                protect(expr.args[2], condition, False),
+            )
             return Where(self(condition), self(yes), self(no))
         return rebuild(expr, [self(a) for a in expr.args]) if expr.args else expr
 
@@ -239,7 +244,9 @@ class _Lowering:
         idle = [x for x in expr.bound if x not in inside]
         if idle:
             rest = [x for x in expr.bound if x in inside]
-            inner = self(Reduce(expr.args[0], expr.body, expr.where, expr.empty, rest) if rest else expr.body)
+            inner = self(
+                Reduce(expr.args[0], expr.body, expr.where, expr.empty, rest) if rest else expr.body
+            )
             return inner * sp.Mul(*map(Size, idle)) if expr.op == "sum" else inner
         name = self._reduction(self._automatic(expr), expr)
         return Read(Str(name), *self.arrays[name][0])
@@ -306,7 +313,9 @@ def _is_guarded(place: sp.Expr, condition: sp.Expr) -> bool:
     return bool(body.args[0] == condition)
 
 
-def in_order_of_writing(statements: tuple[Statement, ...], names: Sequence[str]) -> tuple[Statement, ...]:
+def in_order_of_writing(
+    statements: tuple[Statement, ...], names: Sequence[str]
+) -> tuple[Statement, ...]:
     """The statements in the author's order, each preceded by the unnamed ones that it needs."""
     by_name = {x.name: x for x in statements}
     position = {name: k for k, name in enumerate(by_name)}
@@ -332,19 +341,26 @@ def _order(spec: LossSpec, expressions: Sequence[sp.Expr]) -> tuple[Letter, ...]
             used.setdefault(node)
     order: list[Letter] = []
     for axis in axes:
-        order += [axis, *sorted((x for x in used if spec.axes.get(x) == axis and x != axis), key=str)]
+        order += [
+            axis,
+            *sorted((x for x in used if spec.axes.get(x) == axis and x != axis), key=str),
+        ]
     return tuple(order)
 
 
-__all__ = ["DIVISOR", "FALSE", "ITEM", "ALONG", "lower", "protect"]
+__all__ = ["ALONG", "DIVISOR", "FALSE", "ITEM", "lower", "protect"]
 
 
 def _axis_order(tensors: Sequence[tuple[Letter, ...]]) -> list[Letter]:
     """The axes in an order that agrees with every tensor's, where there is one."""
-    waiting = dict.fromkeys(axis for axes in sorted(tensors, key=len, reverse=True) for axis in axes)
+    waiting = dict.fromkeys(
+        axis for axes in sorted(tensors, key=len, reverse=True) for axis in axes
+    )
     order: list[Letter] = []
     while waiting:
-        blocked = {y for axes in tensors for k, x in enumerate(axes) if x in waiting for y in axes[k + 1 :]}
+        blocked = {
+            y for axes in tensors for k, x in enumerate(axes) if x in waiting for y in axes[k + 1 :]
+        }
         chosen = next((x for x in waiting if x not in blocked), next(iter(waiting)))
         order.append(chosen)
         del waiting[chosen]

@@ -70,7 +70,9 @@ class Role:
             return False
         if self.kind == "integer" and not isinstance(value, int):
             return False
-        if self.lower is not None and (value < self.lower or self.open_lower and value <= self.lower):
+        if self.lower is not None and (
+            value < self.lower or (self.open_lower and value <= self.lower)
+        ):
             return False
         return self.upper is None or value <= self.upper
 

@@ -62,7 +62,9 @@ def _tidy(guard: Guard) -> Guard:
     for term in guard:
         given = {Given(Str(c.name)) for c in shared}
         kept = frozenset(
-            (c, v) for c, v in term if (c in shared or not isinstance(c, Needs)) and not (c in given and v)
+            (c, v)
+            for c, v in term
+            if (c in shared or not isinstance(c, Needs)) and not (c in given and v)
         )
         terms.append(kept)
     return either(frozenset(terms), NEVER)
@@ -80,7 +82,9 @@ def _note_uses(expr: sp.Basic, path: Guard, needed: dict[str, Guard]) -> None:
         _note_uses(arg, path, needed)
 
 
-def schedule(statements: Sequence[Statement], known: Mapping[sp.Basic, bool] | None = None) -> tuple[Block, ...]:
+def schedule(
+    statements: Sequence[Statement], known: Mapping[sp.Basic, bool] | None = None
+) -> tuple[Block, ...]:
     """The statements as blocks, under what is already known of the static conditions."""
     known = known or {}
     pending = [r for x in statements if (r := _resolved(x, known)) is not None]
@@ -94,7 +98,9 @@ def schedule(statements: Sequence[Statement], known: Mapping[sp.Basic, bool] | N
             continue
         condition = conditions[0]
         run, rest = _gather(pending, condition)
-        then, otherwise = (schedule(run, _implied({**known, condition: truth})) for truth in (True, False))
+        then, otherwise = (
+            schedule(run, _implied({**known, condition: truth})) for truth in (True, False)
+        )
         blocks.append(Branch(condition, then, otherwise))
         pending = rest
     return tuple(blocks)
@@ -120,11 +126,17 @@ def _resolved(x: Statement, known: Mapping[sp.Basic, bool]) -> Statement | None:
 
 
 def _conditions(x: Statement) -> list[sp.Basic]:
-    guarding = {} if x.guard == ALWAYS else {c: None for t in sorted(x.guard, key=str) for c, _ in sorted(t, key=str)}
+    guarding = (
+        {}
+        if x.guard == ALWAYS
+        else {c: None for t in sorted(x.guard, key=str) for c, _ in sorted(t, key=str)}
+    )
     return list(guarding) or switches(x.expressions())
 
 
-def _gather(pending: list[Statement], condition: sp.Basic) -> tuple[list[Statement], list[Statement]]:
+def _gather(
+    pending: list[Statement], condition: sp.Basic
+) -> tuple[list[Statement], list[Statement]]:
     """The statements that one branch can hold, and those that stay behind it in order."""
     run: list[Statement] = []
     rest: list[Statement] = []
@@ -157,13 +169,22 @@ def without_copies(blocks: tuple[Block, ...], kept: frozenset[str]) -> tuple[Blo
 def _statements(blocks: Sequence[Block]) -> list[Statement]:
     found: list[Statement] = []
     for block in blocks:
-        found += [block] if isinstance(block, Statement) else _statements((*block.then, *block.otherwise))
+        found += (
+            [block]
+            if isinstance(block, Statement)
+            else _statements((*block.then, *block.otherwise))
+        )
     return found
 
 
 def _copied(x: Block) -> str | None:
     """The name that a statement only repeats."""
-    if isinstance(x, Statement) and x.op == "map" and type(x.body) is Read and x.body.subscripts == x.free:
+    if (
+        isinstance(x, Statement)
+        and x.op == "map"
+        and type(x.body) is Read
+        and x.body.subscripts == x.free
+    ):
         return str(x.body.name)
     return None
 
@@ -177,15 +198,29 @@ def _tidied(blocks: list[Block], kept: frozenset[str], counts: dict[str, int]) -
             then, otherwise = (_tidied(list(b), kept, counts) for b in (x.then, x.otherwise))
             blocks[position] = Branch(x.condition, then, otherwise)
         elif source is not None:
-            made = next((k for k, y in enumerate(blocks[:position]) if isinstance(y, Statement) and y.name == source), None)
+            made = next(
+                (
+                    k
+                    for k, y in enumerate(blocks[:position])
+                    if isinstance(y, Statement) and y.name == source
+                ),
+                None,
+            )
             behind = sum(x.name in y.reads() for y in _statements(blocks[position + 1 :]))
             assigned = sum(y.name == x.name for y in _statements(blocks))
-            if made is not None and counts.get(source) == 1 and source not in kept and blocks[made].free == x.free:  # type: ignore[union-attr]
+            if (
+                made is not None
+                and counts.get(source) == 1
+                and source not in kept
+                and blocks[made].free == x.free
+            ):  # type: ignore[union-attr]
                 blocks[made] = replace(blocks[made], name=x.name)  # type: ignore[arg-type]
                 del blocks[position]
                 continue
             if x.name not in kept and behind == counts.get(x.name, 0) and assigned == 1:
-                blocks[position + 1 :] = [_renamed(y, x.name, source) for y in blocks[position + 1 :]]
+                blocks[position + 1 :] = [
+                    _renamed(y, x.name, source) for y in blocks[position + 1 :]
+                ]
                 counts[source] = counts.get(source, 0) + behind - 1
                 del blocks[position]
                 continue
@@ -195,7 +230,9 @@ def _tidied(blocks: list[Block], kept: frozenset[str], counts: dict[str, int]) -
 
 def _renamed(block: Block, old: str, new: str) -> Block:
     if isinstance(block, Branch):
-        then, otherwise = (tuple(_renamed(x, old, new) for x in b) for b in (block.then, block.otherwise))
+        then, otherwise = (
+            tuple(_renamed(x, old, new) for x in b) for b in (block.then, block.otherwise)
+        )
         return Branch(block.condition, then, otherwise)
     body, where, base, *target = (_reading(e, old, new) for e in block.expressions())
     return replace(block, body=body, where=where, base=base, target=tuple(target))

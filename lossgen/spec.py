@@ -171,10 +171,14 @@ def _shown(path: Path) -> str:
 def read_spec(text: str, name: str, path: str) -> LossSpec:
     """Read a loss from the text of a spec; see :func:`load_spec`."""
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise SpecError([Fault(path, 1, f"'{name}' is not a name Python allows", "rename the file")])
+        raise SpecError(
+            [Fault(path, 1, f"'{name}' is not a name Python allows", "rename the file")]
+        )
     module, faults = read_module(text, path)
     if not module.body:
-        raise SpecError(faults or [Fault(path, 1, "the file is empty", f"define @loss() def {name}")])
+        raise SpecError(
+            faults or [Fault(path, 1, "the file is empty", f"define @loss() def {name}")]
+        )
     namespace: dict[str, Any] = {"__name__": f"specs.{name}", **MEANING}
     try:
         exec(compile(module, path, "exec"), namespace)
@@ -232,7 +236,8 @@ class _SpecReader:
                 lines = [
                     x.lineno
                     for x in ast.walk(node)
-                    if isinstance(x, ast.Name) and x.id == word or isinstance(x, ast.arg) and x.arg == word
+                    if (isinstance(x, ast.Name) and x.id == word)
+                    or (isinstance(x, ast.arg) and x.arg == word)
                 ]
                 if lines:
                     return min(lines)
@@ -295,7 +300,9 @@ class _SpecReader:
 
     def _names(self) -> tuple[str, ...]:
         function = self.loss.function.__name__
-        body = next(x for x in self.module.body if isinstance(x, ast.FunctionDef) and x.name == function)
+        body = next(
+            x for x in self.module.body if isinstance(x, ast.FunctionDef) and x.name == function
+        )
         stored = [
             (x.lineno, x.col_offset, x.id)
             for x in ast.walk(body)
@@ -308,7 +315,9 @@ class _SpecReader:
             names = tuple(text.replace(",", " ").split())
             missing = [a.name for a in arguments if a.name not in names]
             if missing:
-                self.fault(f"signature= leaves out '{missing[0]}'", "list every argument", missing[0])
+                self.fault(
+                    f"signature= leaves out '{missing[0]}'", "list every argument", missing[0]
+                )
             return names
         required = [a.name for a in arguments if isinstance(a, TensorArg) and not a.optional]
         rest = [a.name for a in arguments if a.name not in required]
@@ -335,20 +344,26 @@ class _SpecReader:
                 hint = "annotate it with a role, such as Logits[n, c] or NonNegative"
                 self.fault(f"argument '{name}' has no role", hint, name)
             if name in ("reduction", "self", "ctx", "torch", "nn", "math") or name.startswith("_"):
-                self.fault(f"argument '{name}' has a name the generated code uses", "rename it", name)
+                self.fault(
+                    f"argument '{name}' has a name the generated code uses", "rename it", name
+                )
         if not tensors:
             self.fault("the loss reads no tensor", "annotate an argument, such as input: Real[e]")
         return tensors, parameters
 
     def _tensor(self, name: str, annotation: Annotation | Role, default: Any) -> list[TensorArg]:
-        role, axes = (annotation, ()) if isinstance(annotation, Role) else (annotation.role, annotation.axes)
+        role, axes = (
+            (annotation, ()) if isinstance(annotation, Role) else (annotation.role, annotation.axes)
+        )
         letters: list[Letter] = []
         for axis in axes:
             inner = axis.letter if isinstance(axis, Broadcast) else axis
             if isinstance(inner, int) and inner > 0:
                 inner = Letter(str(inner))
             if not isinstance(inner, Letter):
-                self.fault(f"'{axis}' is not an axis of '{name}'", "an axis is a letter or a size", name)
+                self.fault(
+                    f"'{axis}' is not an axis of '{name}'", "an axis is a letter or a size", name
+                )
                 return []
             letters.append(inner)
         if len(set(letters)) < len(letters) and not any(x.name.isdigit() for x in letters):
@@ -384,25 +399,44 @@ class _SpecReader:
             result = Averaged(result, None)
         if not isinstance(result.item, sp.Expr) and not isinstance(result.item, (int, float)):
             kind = type(result.item).__name__
-            self.fault(f"the loss returns a {kind}, not an expression", "return the formula of one item")
+            self.fault(
+                f"the loss returns a {kind}, not an expression", "return the formula of one item"
+            )
             return None
         over = None if result.over is None else sp.sympify(result.over)
         named = {k: sp.sympify(v) for k, v in result.named.items()}
         return Averaged(sp.sympify(result.item), over, named)
 
     def _check(
-        self, tensors: list[TensorArg], parameters: list[Parameter], result: Averaged, exprs: list[sp.Expr]
+        self,
+        tensors: list[TensorArg],
+        parameters: list[Parameter],
+        result: Averaged,
+        exprs: list[sp.Expr],
     ) -> None:
         everything = list(walk(sp.Tuple(*exprs)))
         used = {x.name for x in everything if isinstance(x, (Read, Param, Given))}
         for argument in (*tensors, *parameters):
             if argument.name not in used:
-                self.fault(f"'{argument.name}' is never used in the formula", "use it or remove it", argument.name)
+                self.fault(
+                    f"'{argument.name}' is never used in the formula",
+                    "use it or remove it",
+                    argument.name,
+                )
         axes = {axis for t in tensors for axis in t.axes}
-        for word, expr in (("over=", result.over), *((f"{k}=", v) for k, v in result.named.items())):
-            extra = free_letters(expr) - free_letters(result.item) if expr is not None else frozenset()
+        for word, expr in (
+            ("over=", result.over),
+            *((f"{k}=", v) for k, v in result.named.items()),
+        ):
+            extra = (
+                free_letters(expr) - free_letters(result.item) if expr is not None else frozenset()
+            )
             for letter in extra:
-                self.fault(f"{word} has the letter '{letter}', which the item has not", "sum over it", letter.name)
+                self.fault(
+                    f"{word} has the letter '{letter}', which the item has not",
+                    "sum over it",
+                    letter.name,
+                )
         if any(x in everything for x in (sp.zoo, sp.nan)) and not _expected_nan(everything):
             self.fault("the formula is undefined (it holds NaN or an unsigned infinity)", "")
         del axes
@@ -413,7 +447,11 @@ class _SpecReader:
     def _check_gather(self, node: Read) -> None:
         for place in node.subscripts:
             if place.is_Number and not place.is_Integer:
-                self.fault(f"'{node.name}' is read at {place}, which is no position", "use an integer", node.name)
+                self.fault(
+                    f"'{node.name}' is read at {place}, which is no position",
+                    "use an integer",
+                    node.name,
+                )
 
 
 def _expected_nan(everything: list[sp.Basic]) -> bool:

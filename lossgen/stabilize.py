@@ -179,9 +179,21 @@ def _exp_of_log(exp: sp.Expr) -> sp.Expr | None:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("log(sigmoid(x)), log(softmax(x))", "log_sigmoid(x), log_softmax(x)", "every x", Log, _log_of_named),
+    Rule(
+        "log(sigmoid(x)), log(softmax(x))",
+        "log_sigmoid(x), log_softmax(x)",
+        "every x",
+        Log,
+        _log_of_named,
+    ),
     Rule("log((exp(x) + exp(-x))/2)", "log_cosh(x)", "every x", Log, _log_cosh),
-    Rule("log(1 + exp(x)), log(Sum(exp(x)) + …)", "softplus, logsumexp, logaddexp", "every x", Log, _log_of_exponentials),
+    Rule(
+        "log(1 + exp(x)), log(Sum(exp(x)) + …)",
+        "softplus, logsumexp, logaddexp",
+        "every x",
+        Log,
+        _log_of_exponentials,
+    ),
     Rule("log(1 + x)", "log1p(x)", "x > -1", Log, _log_one_plus),
     Rule("1 - sigmoid(x)", "sigmoid(-x)", "every x", sp.Add, _complement_of_sigmoid),
     Rule("exp(x) - 1, 1 - exp(x)", "expm1(x), -expm1(x)", "every x", sp.Add, _exp_minus_one),
@@ -189,7 +201,13 @@ RULES: tuple[Rule, ...] = (
     Rule("exp(x)/Sum(exp(x))", "softmax(x)", "every x, one letter", sp.Mul, _exp_over_sum),
     Rule("1/(1 + exp(x))", "sigmoid(-x)", "every x", sp.Pow, _logistic),
     Rule("sqrt(Sum(x**2))", "norm(x)", "every x", nd.Sqrt, _root_of_squares),
-    Rule("exp(log_softmax(x)), exp(log_sigmoid(x))", "softmax(x), sigmoid(x)", "every x", Exp, _exp_of_log),
+    Rule(
+        "exp(log_softmax(x)), exp(log_sigmoid(x))",
+        "softmax(x), sigmoid(x)",
+        "every x",
+        Exp,
+        _exp_of_log,
+    ),
 )
 
 

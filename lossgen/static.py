@@ -46,7 +46,12 @@ def _simplify(guard: Guard) -> Guard:
                 break
             # (a and b) or (a and not b) is a; (a and b) or not b is a or not b
             weaker = next(
-                (x - {(c, v)} for c, v in x for y in terms if (c, not v) in y and y - {(c, not v)} <= x - {(c, v)}),
+                (
+                    x - {(c, v)}
+                    for c, v in x
+                    for y in terms
+                    if (c, not v) in y and y - {(c, not v)} <= x - {(c, v)}
+                ),
                 None,
             )
             if weaker is not None:
@@ -131,5 +136,7 @@ def narrow(guard: Guard, known: Mapping[sp.Basic, bool]) -> Guard:
 
 def condition_of(guard: Guard) -> sp.Basic:
     """A guard as a condition."""
-    terms = [And(*(c if v else Not(c) for c, v in sorted(t, key=str))) for t in sorted(guard, key=str)]
+    terms = [
+        And(*(c if v else Not(c) for c, v in sorted(t, key=str))) for t in sorted(guard, key=str)
+    ]
     return Or(*terms)

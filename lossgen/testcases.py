@@ -20,6 +20,7 @@ from lossgen.nodes import Letter, walk
 from lossgen.oracle import size_name
 from lossgen.roles import Role
 from lossgen.spec import LossSpec, Parameter, TensorArg
+from lossgen.testrefusals import takes_number
 
 _POOL = (3, 5, 4, 7, 8, 9, 11)
 _BELOW_ONE = (0.375, 0.625, 0.25, 0.875, 0.75, 0.5)
@@ -253,7 +254,8 @@ def _shapes(spec: LossSpec, everything: CaseRow) -> Iterator[CaseRow]:
     for tensor, row in zip(spec.tensors, samples(spec), strict=True):
         if tensor.broadcast and row.axes == ("e",):
             given = tuple({*everything.given, *((tensor.name,) if tensor.optional else ())})
-            for shape in ((3, 4), (4,), ()):
+            shapes = ((3, 4), (1, 4)) if takes_number(tensor) else ((3, 4), (4,), ())
+            for shape in shapes:
                 shown = f"{tensor.name} of shape {list(shape)}"
                 yield CaseRow(shown, options=everything.options, given=given, shapes={tensor.name: shape})
 

@@ -14,7 +14,16 @@ from lossgen.nodes import Letter
 from lossgen.oracle import Formula, extent, formula, result_letters
 from lossgen.render import environment
 from lossgen.spec import LossSpec, constructor_tensor
-from lossgen.testrefusals import countable, float_only, inside, leading, outside, rigid
+from lossgen.testrefusals import (
+    countable,
+    float_only,
+    inside,
+    leading,
+    outside,
+    refused_numbers,
+    rigid,
+    takes_number,
+)
 from lossgen.testcases import CaseRow, SampleRow, cases, samples
 
 DIGITS, WORKING_DIGITS = 50, 150
@@ -77,7 +86,10 @@ class TestPage:
     inside: str
     float_only: str
     countable: str
-    rigid: str
+    rigid_base: str
+    rigid_full: str
+    number_tensor: str
+    number_refused: str
     first: str
     least_rank: int
 
@@ -98,7 +110,6 @@ def test_page(spec: LossSpec) -> TestPage:
     rows = [(name, s, cases(s, "" if k == 0 else "probabilities, "))
             for k, (name, s) in enumerate(zip(names, specs, strict=True))]
     first = rows[0][2]
-    full = next((r.name for r in first if r.name == "all options"), first[-1].name)
     full = next((r.name for r in first if r.name == "all options"), _last_calm(first))
     return TestPage(
         title=f"Proves {spec.name}.py: {spec.summary[:1].lower()}{spec.summary[1:]}",
@@ -152,14 +163,19 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
         "inside": repr([pair for p in spec.parameters for pair in inside(p)]),
         "float_only": repr(tuple(t.name for t in spec.tensors if float_only(t, first))),
         "countable": repr(tuple(t.name for t in spec.tensors if countable(t, first))),
-        "rigid": repr(tuple(rigid(spec))),
+        "rigid_base": repr(tuple(rigid(spec, optional=False))),
+        "rigid_full": repr(tuple(rigid(spec, optional=True))),
+        "number_tensor": next((t.name for t in spec.tensors if takes_number(t)), ""),
+        "number_refused": repr(
+            [value for t in spec.tensors if takes_number(t) for value in refused_numbers(t)]
+        ),
         "first": first.name,
         "least_rank": 0 if ragged == "e" else len(first.axes) - free_rank,
     }
 
 
 def _last_calm(rows: Sequence[CaseRow]) -> str:
-    return [row.name for row in rows if row.manner == "plain"][-1]
+    return [row.name for row in rows if row.manner == "plain" and not row.shapes][-1]
 
 
 def _part(stated: Formula, spec: LossSpec) -> FormulaPart:
@@ -239,7 +255,10 @@ def _constructor(spec: LossSpec) -> tuple[str, ...]:
 
 
 def _plain_names(spec: LossSpec) -> tuple[str, ...]:
-    return tuple(x for x in spec.signature if x not in ("*", "reduction", *spec.refused))
+    own = [a.name for a in (*spec.tensors, *spec.parameters)]
+    if spec.floating is not None:
+        own += [p.name for p in spec.floating.parameters if p.name not in own]
+    return tuple(own)
 
 
 def _signature(spec: LossSpec, names: Sequence[str]) -> str:

@@ -60,13 +60,25 @@ def float_only(tensor: TensorArg, first: TensorArg) -> bool:
     return tensor.role.kind == "real" and not countable(tensor, first)
 
 
-def rigid(spec: LossSpec) -> Iterator[tuple[str, int | None]]:
+def takes_number(tensor: TensorArg) -> bool:
+    """Whether a Python number is accepted in place of a tensor."""
+    return tensor.broadcast and not tensor.optional and tensor.role.name == "Positive"
+
+
+def refused_numbers(tensor: TensorArg) -> tuple[float, ...]:
+    """Numbers outside the domain of such a tensor."""
+    return (-1.0, 0.0) if tensor.role.open_lower else (-1.0,)
+
+
+def rigid(spec: LossSpec, *, optional: bool) -> Iterator[tuple[str, int | None]]:
     """Dimensions whose size another tensor or the spec fixes, and (name, None) for a fixed rank.
 
-    Dimensions behind an axis of any dimensions count from the end.
+    Dimensions behind an axis of any dimensions count from the end.  ``optional`` says whether the
+    optional tensors are given.
     """
-    for tensor in spec.tensors:
-        others = {a for t in spec.tensors if t.name != tensor.name for a in t.axes}
+    present = [t for t in spec.tensors if optional or not t.optional]
+    for tensor in present:
+        others = {a for t in present if t.name != tensor.name and not t.broadcast for a in t.axes}
         if tensor.broadcast:
             yield tensor.name, 0
             yield tensor.name, None

@@ -93,9 +93,9 @@ class TorchChecks:
             test, want = f"{name}.dtype not in _INTEGERS", "integers"
         elif t.role.kind == "boolean":
             test, want = f"{name}.dtype != torch.bool", "torch.bool"
-        elif t.role.name in _COUNTS and t.name != self.lead.name:
-            test, want = f"{name}.is_complex()", "real"
-        elif t.role.name == "Real" and t.name in ("target",):
+        elif (t.role.name in _COUNTS and t.name != self.lead.name) or (
+            t.role.name == "Real" and t.name in ("target",)
+        ):
             test, want = f"{name}.is_complex()", "real"
         else:
             test, want = f"not {name}.is_floating_point()", "floating point"
@@ -122,7 +122,11 @@ class TorchChecks:
         unbatched = self.unbatched_rank
         if lead.axes and lead.axes[0].name != "e":
             lowest = least if unbatched is None else least - 1
-            test = f"{lead.name}.ndim < {lowest}" if lead.ragged is not None else _rank_test(lead.name, least, unbatched)
+            test = (
+                f"{lead.name}.ndim < {lowest}"
+                if lead.ragged is not None
+                else _rank_test(lead.name, least, unbatched)
+            )
             also = "" if unbatched is None else f" or {shape_text(lead.axes[1:], drop_ragged=True)}"
             text = f"{self.function}: {lead.name} must be {shape}{also}, got shape {{list({lead.name}.shape)}}"
             if lowest > 0 or lead.ragged is None:
@@ -153,7 +157,10 @@ class TorchChecks:
             if axis.name.isdigit():
                 at = place - len(t.axes)
                 text = f"{self.function}: {t.name} must be {shape_text(t.axes)}, got shape {{list({t.name}.shape)}}"
-                out += [f"if {t.name}.shape[{at}] != {axis.name}:", f"    raise ValueError(f{text!r})"]
+                out += [
+                    f"if {t.name}.shape[{at}] != {axis.name}:",
+                    f"    raise ValueError(f{text!r})",
+                ]
         return out
 
     def _follows(self, t: TensorArg) -> list[str]:
@@ -170,7 +177,10 @@ class TorchChecks:
             return out
         if not t.axes:
             text = f"{self.function}: {t.name} must be 0-dimensional, got shape {{list({t.name}.shape)}}"
-            return [f"if {self._present(t, f'{t.name}.ndim != 0')}:", f"    raise ValueError(f{text!r})"]
+            return [
+                f"if {self._present(t, f'{t.name}.ndim != 0')}:",
+                f"    raise ValueError(f{text!r})",
+            ]
         known = {axis: self._slice(axis) for axis in t.axes}
         text = f"{self.function}: {t.name} must be {shape_text(t.axes)}, {got}"
         if all(known.values()):
@@ -195,7 +205,10 @@ class TorchChecks:
         lead = self.lead.name
         if not self.takes_number(t) or t.axes[0].name != "e":
             return []
-        return [f"if {t.name}.shape == {lead}.shape[:-1] != {lead}.shape:", f"    {t.name} = {t.name}.unsqueeze(-1)"]
+        return [
+            f"if {t.name}.shape == {lead}.shape[:-1] != {lead}.shape:",
+            f"    {t.name} = {t.name}.unsqueeze(-1)",
+        ]
 
     def _shown(self, t: TensorArg) -> str:
         """The shape of a tensor as the caller gave it."""
@@ -235,7 +248,11 @@ class TorchChecks:
         for t in self.spec.tensors:
             if t.role.kind == "real":
                 call = f"{t.name}.to(compute)"
-                out.append(f"{t.name} = None if {t.name} is None else {call}" if t.optional else f"{t.name} = {call}")
+                out.append(
+                    f"{t.name} = None if {t.name} is None else {call}"
+                    if t.optional
+                    else f"{t.name} = {call}"
+                )
             elif t.role.kind == "integer":
                 out.append(f"{t.name} = {t.name}.long()")
         return out
@@ -250,7 +267,11 @@ class TorchChecks:
             code = flattened(t, f"{t.name}.expand({lead.name}.shape)" if t.broadcast else t.name)
             if code == t.name:
                 continue
-            out.append(f"{t.name} = None if {t.name} is None else {code}" if t.optional else f"{t.name} = {code}")
+            out.append(
+                f"{t.name} = None if {t.name} is None else {code}"
+                if t.optional
+                else f"{t.name} = {code}"
+            )
         # A broadcast tensor takes the lead's shape before the lead changes its own.
         return sorted(out, key=lambda line: (not line.startswith("shape"), ".expand(" not in line))
 
@@ -308,12 +329,20 @@ def merged(slices: list[tuple[str, int | None, int | None, int]]) -> str:
     parts = []
     for name, start, stop, _ in joined:
         whole = start in (0, None) and stop is None
-        parts.append(f"{name}.shape" if whole else f"{name}.shape[{start or ''}:{'' if stop is None else stop}]")
+        parts.append(
+            f"{name}.shape"
+            if whole
+            else f"{name}.shape[{start or ''}:{'' if stop is None else stop}]"
+        )
     return " + ".join(parts) or "()"
 
 
 def _rank_test(name: str, rank: int, unbatched: int | None) -> str:
-    return f"{name}.ndim != {rank}" if unbatched is None else f"{name}.ndim not in ({unbatched}, {rank})"
+    return (
+        f"{name}.ndim != {rank}"
+        if unbatched is None
+        else f"{name}.ndim not in ({unbatched}, {rank})"
+    )
 
 
 def _outside(role: Role, name: str) -> str:
@@ -321,7 +350,9 @@ def _outside(role: Role, name: str) -> str:
         return f"{name} not in {role.choices!r}"
     if role.kind != "real":
         return ""
-    lower = "" if role.lower is None else f"{name} {'>' if role.open_lower else '>='} {role.lower:g}"
+    lower = (
+        "" if role.lower is None else f"{name} {'>' if role.open_lower else '>='} {role.lower:g}"
+    )
     upper = "" if role.upper is None else f"{name} <= {role.upper:g}"
     if lower and upper:
         return f"not {role.lower:g} {'<' if role.open_lower else '<='} {name} <= {role.upper:g}"

@@ -73,7 +73,9 @@ class Names:
 class Expressions(StrPrinter):
     """Prints one body in one scope."""
 
-    def __init__(self, names: Names, scope: Sequence[Letter], extents: Mapping[Letter, Extent]) -> None:
+    def __init__(
+        self, names: Names, scope: Sequence[Letter], extents: Mapping[Letter, Extent]
+    ) -> None:
         super().__init__()
         self.names, self.scope, self.extents = names, tuple(scope), extents
 
@@ -115,7 +117,9 @@ class Expressions(StrPrinter):
         above, below = list(factors), []
         if abs(coefficient) != 1:
             p, q = sp.fraction(abs(coefficient))
-            if float(p / q) == p / q and all(isinstance(f, sp.Pow) and _negative_exponent(f.exp) for f in factors):
+            if float(p / q) == p / q and all(
+                isinstance(f, sp.Pow) and _negative_exponent(f.exp) for f in factors
+            ):
                 p, q = sp.Float(float(p / q)) if q != 1 else p, sp.S.One
             above += [] if p == 1 else [p]
             below += [] if q == 1 else [q]
@@ -201,13 +205,19 @@ class Expressions(StrPrinter):
             pads = [low - shift - have_low, trim + shift - have_trim, *pads]
         while pads[-2:] == [0, 0]:
             pads = pads[:-2]
-        read_letters = [(shifted_letter(p) or (x, 0))[0] for x, p in zip(letters, expr.subscripts, strict=True)]
-        return aligned(f"F.pad({expr.name}, ({', '.join(map(str, pads))}))", read_letters, self.scope)
+        read_letters = [
+            (shifted_letter(p) or (x, 0))[0] for x, p in zip(letters, expr.subscripts, strict=True)
+        ]
+        return aligned(
+            f"F.pad({expr.name}, ({', '.join(map(str, pads))}))", read_letters, self.scope
+        )
 
     def _print_Read(self, expr: Any) -> str:
         letters, extents = self.names.arrays[expr.name]
         places = [shifted_letter(s) for s in expr.subscripts]
-        if any(p is None and not s.is_Integer for p, s in zip(places, expr.subscripts, strict=True)):
+        if any(
+            p is None and not s.is_Integer for p, s in zip(places, expr.subscripts, strict=True)
+        ):
             return self._gather(expr)
         index: list[str] = []
         left: list[Letter] = []
@@ -251,7 +261,9 @@ class Expressions(StrPrinter):
             extra = [x for x in inside if x not in plain]
             if len(extra) <= 1 and set(plain) <= set(inside):
                 standing = [*plain[:axis], *(extra or [Letter("_")]), *plain[axis:]]
-                shown = self.within(standing).code(index) if extra else self._spread(index, plain, axis)
+                shown = (
+                    self.within(standing).code(index) if extra else self._spread(index, plain, axis)
+                )
                 code = f"{expr.name}.gather({axis}, {shown})"
                 if extra:
                     return aligned(code, standing, self.scope)
@@ -275,7 +287,9 @@ class Expressions(StrPrinter):
     def _print_Compare(self, expr: Any) -> str:
         left, right = expr.left, expr.right
         if isinstance(left, Letter) and isinstance(right, Letter) and expr.op in ("==", "!="):
-            if self.names.axes.get(left) == self.names.axes.get(right) and not self.extents.keys() & {left, right}:
+            if self.names.axes.get(left) == self.names.axes.get(
+                right
+            ) and not self.extents.keys() & {left, right}:
                 like = self.names.like
                 eye = f"torch.eye({self.names.size(left)}, dtype=torch.bool, device={like}.device)"
                 pair = [x for x in self.scope if x in (left, right)]
@@ -299,7 +313,9 @@ class Expressions(StrPrinter):
         if isinstance(condition, nd.Given):
             return f"{condition.name} is None"
         if isinstance(condition, nd.Compare):
-            return bare(self.code(nd.Compare(nd.MIRROR[condition.op], condition.left, condition.right)))
+            return bare(
+                self.code(nd.Compare(nd.MIRROR[condition.op], condition.left, condition.right))
+            )
         return f"not {self.operand(condition)}"
 
     def _print_Given(self, expr: Any) -> str:
@@ -349,7 +365,10 @@ class Expressions(StrPrinter):
         if share == sp.S.Half:
             return f"torch.{both}({self.code(a)}, {self.code(b)})"
         test = f"{beats}=" if share == 1 else beats
-        first, second = self.parenthesize(a, PRECEDENCE["Add"]), self.parenthesize(b, PRECEDENCE["Add"])
+        first, second = (
+            self.parenthesize(a, PRECEDENCE["Add"]),
+            self.parenthesize(b, PRECEDENCE["Add"]),
+        )
         return f"torch.where({first} {test} {second}, {self.code(a)}, {self.code(b)})"
 
     def _against(self, a: Any, bound: Any, share: Any, both: str, clamp: str, beats: str) -> str:
@@ -381,7 +400,9 @@ class Expressions(StrPrinter):
         value, wrt = expr.args
         if isinstance(value, nd.Max):
             # The gradient is the other expression's, so the shortest form of the value will do.
-            value = value.func(value.args[0], value.args[1], sp.S.One if is_scalar(value.args[1]) else sp.S.Zero)
+            value = value.func(
+                value.args[0], value.args[1], sp.S.One if is_scalar(value.args[1]) else sp.S.Zero
+            )
         fixed = self.code(value) if is_scalar(value) else f"{self.operand(value)}.detach()"
         moving = self.operand(wrt)
         return f"({fixed} + ({moving} - {moving}.detach()))"

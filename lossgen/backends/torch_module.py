@@ -19,10 +19,18 @@ from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
 from lossgen.docs import argument_note, class_doc, functional_doc, module_doc, plain_doc
 from lossgen.nodes import Letter, Needs, Where, is_static
-from lossgen.page import Argument, AutogradPage, ClassPage, FunctionPage, Lines, ModulePage, signature
+from lossgen.page import (
+    Argument,
+    AutogradPage,
+    ClassPage,
+    FunctionPage,
+    Lines,
+    ModulePage,
+    signature,
+)
 from lossgen.program import Program
 from lossgen.schedule import schedule, with_guards, without_copies
-from lossgen.spec import LossSpec, Parameter, TensorArg, constructor_tensor
+from lossgen.spec import LossSpec, Parameter, TensorArg
 from lossgen.static import ALWAYS, Guard, guard_of
 
 _HELPERS: dict[str, str] = {
@@ -41,6 +49,16 @@ _HELPERS: dict[str, str] = {
     near = torch.log1p(2.0 * torch.sinh(0.5 * size.clamp(max=1.0)).square())
     far = size + torch.log1p(torch.exp(-2.0 * size)) - math.log(2.0)
     return torch.where(size < 1.0, near, far)''',
+    "_masked_amax(": '''def _masked_amax(x: Tensor, mask: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """The largest where a mask holds; over nothing it is -inf."""
+    kept = torch.where(mask, x, -math.inf)
+    # torch's own amax refuses an empty axis.
+    return kept.amax(dim) if kept.numel() else kept.sum(dim) - math.inf''',
+    "_masked_amin(": '''def _masked_amin(x: Tensor, mask: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """The smallest where a mask holds; over nothing it is inf."""
+    kept = torch.where(mask, x, math.inf)
+    # torch's own amin refuses an empty axis.
+    return kept.amin(dim) if kept.numel() else kept.sum(dim) + math.inf''',
     "_broadcasts(": '''def _broadcasts(shape: torch.Size, onto: torch.Size) -> bool:
     """Whether a shape broadcasts onto another without enlarging it."""
     pairs = zip(reversed(shape), reversed(onto), strict=False)
@@ -85,7 +103,10 @@ def module_page(compiled: Compiled) -> ModulePage:
     functions = (*(f.plain_page() for f in formulas), *(f.functional_page() for f in formulas))
     autograd = tuple(f.autograd_page() for f in formulas)
     text = "\n".join(
-        (*(line for f in functions for line in f.body), *(x for a in autograd for x in (*a.forward_body, *a.backward_body)))
+        (
+            *(line for f in functions for line in f.body),
+            *(x for a in autograd for x in (*a.forward_body, *a.backward_body)),
+        )
     )
     helpers = [body for mark, body in _HELPERS.items() if mark in text]
     reductions = ", ".join(f'"{x}"' for x in formulas[0].reduction_names())
@@ -117,14 +138,20 @@ def _class_page(compiled: Compiled) -> ClassPage:
     init = ["super().__init__()", *refusal_lines(tuple(refused), spec.class_name)]
     for a in built:
         learnable = tensors[a.name].role.learnable
-        init.append(f"self.{a.name} = nn.Parameter({a.name})" if learnable else f'self.register_buffer("{a.name}", {a.name})')
+        init.append(
+            f"self.{a.name} = nn.Parameter({a.name})"
+            if learnable
+            else f'self.register_buffer("{a.name}", {a.name})'
+        )
     for a in options:
         annotation = ": Reduction" if a.name == "reduction" else ""
         init.append(f"self.{a.name}{annotation} = {a.name}")
     return ClassPage(
         name=spec.class_name,
         doc=class_doc(spec, arguments),
-        members=tuple(f"{a.name}: {a.annotation}" for a in built if not tensors[a.name].role.learnable),
+        members=tuple(
+            f"{a.name}: {a.annotation}" for a in built if not tensors[a.name].role.learnable
+        ),
         init_signature=signature([Argument("self", ""), *arguments]).replace("self: ", "self", 1),
         init_body=tuple(init),
         forward_signature=signature([Argument("self", ""), *forward]).replace("self: ", "self", 1),
@@ -133,7 +160,9 @@ def _class_page(compiled: Compiled) -> ClassPage:
     )
 
 
-def _repr_items(arguments: Sequence[Argument], spec: LossSpec, tensors: Mapping[str, TensorArg]) -> Iterable[str]:
+def _repr_items(
+    arguments: Sequence[Argument], spec: LossSpec, tensors: Mapping[str, TensorArg]
+) -> Iterable[str]:
     for a in arguments:
         if a.name in spec.refused:
             continue
@@ -158,7 +187,13 @@ def _imports(text: str) -> tuple[str, ...]:
 def _signature(compiled: Compiled, names: Sequence[str]) -> list[Argument]:
     spec = compiled.spec
     tensors = {t.name: t for t in spec.tensors}
-    parameters = {p.name: p for p in (*spec.parameters, *(compiled.floating.spec.parameters if compiled.floating else ()))}
+    parameters = {
+        p.name: p
+        for p in (
+            *spec.parameters,
+            *(compiled.floating.spec.parameters if compiled.floating else ()),
+        )
+    }
     checks = TorchChecks(spec, spec.functional_name)
     out: list[Argument] = []
     keyword_only = False
@@ -171,7 +206,11 @@ def _signature(compiled: Compiled, names: Sequence[str]) -> list[Argument]:
             out.append(_parameter_argument(parameters[name], keyword_only))
         elif name == "reduction":
             default = repr(spec.default_reduction)
-            out.append(Argument("reduction", "Reduction", _quoted(default), keyword_only, _reduction_note(spec)))
+            out.append(
+                Argument(
+                    "reduction", "Reduction", _quoted(default), keyword_only, _reduction_note(spec)
+                )
+            )
         else:
             out.append(Argument(name, "None", "None", keyword_only, "refused; use reduction"))
     return out
@@ -183,13 +222,19 @@ def _quoted(text: str) -> str:
 
 def _reduction_note(spec: LossSpec) -> str:
     over = "the sum of the weights" if spec.over is not None else "their number"
-    extra = "".join(f', ``"{name}"`` divides the sum by the size of the first axis' for name, _ in spec.divisors)
+    extra = "".join(
+        f', ``"{name}"`` divides the sum by the size of the first axis' for name, _ in spec.divisors
+    )
     return f'``"mean"`` divides the sum of the items by {over}, ``"sum"`` adds them, ``"none"`` returns them{extra}.'
 
 
 def _tensor_argument(t: TensorArg, checks: TorchChecks, keyword_only: bool) -> Argument:
-    annotation = "Tensor | None" if t.optional else "Tensor | float" if checks.takes_number(t) else "Tensor"
-    return Argument(t.name, annotation, "None" if t.optional else "", keyword_only, argument_note(t))
+    annotation = (
+        "Tensor | None" if t.optional else "Tensor | float" if checks.takes_number(t) else "Tensor"
+    )
+    return Argument(
+        t.name, annotation, "None" if t.optional else "", keyword_only, argument_note(t)
+    )
 
 
 def _parameter_argument(p: Parameter, keyword_only: bool) -> Argument:
@@ -213,7 +258,9 @@ class _Formula:
         self.autograd = f"_{self.spec.class_name.removesuffix('Loss')}"
         self.item = compiled.forward.results[0]
         self.names = names_for(compiled.forward, self.spec)
-        self.checks = TorchChecks(self.spec, self.spec.functional_name if public else compiled.public_name)
+        self.checks = TorchChecks(
+            self.spec, self.spec.functional_name if public else compiled.public_name
+        )
 
     # --- the functional form ------------------------------------------------------------------
 
@@ -261,9 +308,15 @@ class _Formula:
         outputs = tuple(dict.fromkeys((*forward.results, *backward.saved)))
         forward_body = self._lines(forward, roots, frozenset(forward.results))
         arguments = [_tensor_argument(t, self.checks, False) for t in spec.tensors]
-        arguments = [replace(a, annotation=a.annotation.replace(" | float", ""), default="") for a in arguments]
+        arguments = [
+            replace(a, annotation=a.annotation.replace(" | float", ""), default="")
+            for a in arguments
+        ]
         options = [replace(_parameter_argument(p, False), default="") for p in spec.parameters]
-        head = [*(f"grad_{x}: Tensor | None" for x in forward.results[: self._seed_count()]), "*_: None"]
+        head = [
+            *(f"grad_{x}: Tensor | None" for x in forward.results[: self._seed_count()]),
+            "*_: None",
+        ]
         return AutogradPage(
             name=self.autograd,
             doc=f"{spec.summary.rstrip('.')}, with its closed-form backward.",
@@ -282,7 +335,9 @@ class _Formula:
 
     def _extra(self) -> tuple[str, ...]:
         """Saved values that are not results themselves."""
-        return tuple(x for x in self.compiled.backward.saved if x not in self.compiled.forward.results)
+        return tuple(
+            x for x in self.compiled.backward.saved if x not in self.compiled.forward.results
+        )
 
     def _setup_body(self, results: int) -> Lines:
         options = [f"ctx.{p.name}" for p in self.spec.parameters]
@@ -303,13 +358,20 @@ class _Formula:
         options = [p.name for p in spec.parameters]
         also = [x for x in backward.saved if x in forward.results]
         loaded = [*inputs, *self._extra(), *also]
-        formula = self._lines(backward.program, {f"d_{g}": guard_of(Needs(Str(g))) for g in backward.gradients}, frozenset())
+        formula = self._lines(
+            backward.program,
+            {f"d_{g}": guard_of(Needs(Str(g))) for g in backward.gradients},
+            frozenset(),
+        )
         text = "\n".join(formula)
         used = [x for x in options if re.search(rf"\b{x}\b", text) or backward.saved]
         body: list[str] = []
         seeds = [f"grad_{x}" for x in backward.seeds]
         if len(seeds) == 1:
-            body += [f"if {seeds[0]} is None:", f"    return {tuple_text(['None'] * (len(inputs) + len(options)))}"]
+            body += [
+                f"if {seeds[0]} is None:",
+                f"    return {tuple_text(['None'] * (len(inputs) + len(options)))}",
+            ]
         elif seeds:
             first, second = seeds
             body += [
@@ -344,9 +406,17 @@ class _Formula:
         spec = self.spec
         count = len(spec.tensors)
         outputs = dict.fromkeys((*self.compiled.forward.results, *self.compiled.backward.saved))
-        real = [x for x in outputs if self.names.kinds[x] == "real" or x in self.compiled.forward.results]
+        real = [
+            x
+            for x in outputs
+            if self.names.kinds[x] == "real" or x in self.compiled.forward.results
+        ]
         options = "".join(f", ctx.{p.name}" for p in spec.parameters)
-        rest = f" + ({tuple_text(['None'] * (len(outputs) - len(real)))})" if len(outputs) > len(real) else ""
+        rest = (
+            f" + ({tuple_text(['None'] * (len(outputs) - len(real)))})"
+            if len(outputs) > len(real)
+            else ""
+        )
         pick = f"[:{len(real)}]" if rest else ""
         return (
             "def formula(*inputs: Any) -> tuple[Tensor, ...]:",
@@ -359,7 +429,9 @@ class _Formula:
         """The reductions the functional form knows."""
         return ("none", "mean", "sum", *(k for k, _ in self.spec.divisors))
 
-    def _lines(self, program: Program, roots: Mapping[str, object], full: frozenset[str]) -> list[str]:
+    def _lines(
+        self, program: Program, roots: Mapping[str, object], full: frozenset[str]
+    ) -> list[str]:
         printer = TorchStatements(program, names_for(program, self.spec), full)
         blocks = schedule(with_guards(program, roots))  # type: ignore[arg-type]
         return printer.lines(without_copies(blocks, frozenset(roots)))
@@ -394,13 +466,20 @@ class _Formula:
         lines = self._lines(forward, roots, frozenset())
         body = [*self._dispatch_plain(), *self._plain_prepare(), *lines]
         body.append(f"return {self._reduced(self.spec.default_reduction)}")
-        return FunctionPage(self.plain, signature(arguments), plain_doc(self.spec, arguments), tuple(body))
+        return FunctionPage(
+            self.plain, signature(arguments), plain_doc(self.spec, arguments), tuple(body)
+        )
 
     def _unit_divisor(self) -> sp.Basic | None:
         """The condition without which the mean divides by the count."""
         forward = self.compiled.forward
         body = forward.statement(forward.results[-1]).body
-        if len(forward.results) == 2 and isinstance(body, Where) and is_static(body.args[0]) and body.args[2] == 1:
+        if (
+            len(forward.results) == 2
+            and isinstance(body, Where)
+            and is_static(body.args[0])
+            and body.args[2] == 1
+        ):
             return body.args[0]
         return None
 
@@ -408,7 +487,9 @@ class _Formula:
         spec = self.spec
         ordered: list[TensorArg | Parameter] = [*spec.tensors, *spec.parameters]
         names = [a.name for a in ordered]
-        by_name: dict[str, Argument] = {a.name: a for a in _signature(self.compiled, spec.signature)}
+        by_name: dict[str, Argument] = {
+            a.name: a for a in _signature(self.compiled, spec.signature)
+        }
         arguments = [by_name[x] for x in names]
         arguments = [Argument(a.name, a.annotation, a.default, False, a.note) for a in arguments]
         return sorted(arguments, key=lambda a: bool(a.default))
@@ -429,8 +510,16 @@ class _Formula:
                 code = f"{code}.expand({lead}.shape)"
             code = flattened(t, code)
             if code != t.name:
-                out.append(f"{t.name} = None if {t.name} is None else {code}" if t.optional else f"{t.name} = {code}")
-        return sorted(out, key=lambda line: ".expand(" not in line) if any(".expand(" in x for x in out) else out
+                out.append(
+                    f"{t.name} = None if {t.name} is None else {code}"
+                    if t.optional
+                    else f"{t.name} = {code}"
+                )
+        return (
+            sorted(out, key=lambda line: ".expand(" not in line)
+            if any(".expand(" in x for x in out)
+            else out
+        )
 
     # --- a formula chosen by the target's dtype -----------------------------------------------
 
@@ -451,9 +540,16 @@ class _Formula:
         for p in self.spec.parameters:
             if p.name not in inside:
                 text = f"{self.functional}: {p.name} is for class indices; target holds class probabilities"
-                lines += [f"    if {p.name} != {p.default!r} and {p.name} >= 0:", f"        raise ValueError({text!r})"]
+                lines += [
+                    f"    if {p.name} != {p.default!r} and {p.name} >= 0:",
+                    f"        raise ValueError({text!r})",
+                ]
         call = ", ".join(f"{x}={x}" for x in self.spec.signature if x in inside)
-        return [*refusal_lines(self.spec.refused, self.functional), *lines, f"    return _{other.spec.functional_name}({call})"]
+        return [
+            *refusal_lines(self.spec.refused, self.functional),
+            *lines,
+            f"    return _{other.spec.functional_name}({call})",
+        ]
 
 
 def tuple_text(items: Sequence[str]) -> str:

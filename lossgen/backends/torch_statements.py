@@ -18,8 +18,15 @@ from lossgen.nodes import TRUE, ZERO, Letter, Size, free_letters, is_scalar
 from lossgen.program import Program, Statement
 from lossgen.schedule import Block, Branch
 
-_METHODS = {"sum": "sum", "mean": "mean", "amax": "amax", "amin": "amin", "any": "any", "count": "sum"}
-_OUTSIDE = {"sum": "0.0", "amax": "-math.inf", "amin": "math.inf"}
+_METHODS = {
+    "sum": "sum",
+    "mean": "mean",
+    "amax": "amax",
+    "amin": "amin",
+    "any": "any",
+    "count": "sum",
+}
+_OUTSIDE = {"sum": "0.0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,12 @@ class TorchStatements:
         if len(branch.then) != 1 or len(branch.otherwise) != 1:
             return None
         more, less = branch.then[0], branch.otherwise[0]
-        if isinstance(more, Branch) or isinstance(less, Branch) or more.op != "map" or more.name != less.name:
+        if (
+            isinstance(more, Branch)
+            or isinstance(less, Branch)
+            or more.op != "map"
+            or more.name != less.name
+        ):
             return None
         terms, fewer = sp.Add.make_args(more.body), sp.Add.make_args(less.body)
         rest = [t for t in terms if t not in fewer]
@@ -110,7 +122,9 @@ class TorchStatements:
         """A body without tensors (under a static condition) is still a tensor of the right shape."""
         if x.kind == "boolean":
             like = self.names.like
-            return f"torch.full({self._shape(x.free)}, {code}, dtype=torch.bool, device={like}.device)"
+            return (
+                f"torch.full({self._shape(x.free)}, {code}, dtype=torch.bool, device={like}.device)"
+            )
         return f"{self.names.like}.new_full({self._shape(x.free)}, {code})"
 
     def _shape(self, letters: Sequence[Letter]) -> str:
@@ -132,7 +146,13 @@ class TorchStatements:
         if masked and x.op == "logsumexp":
             axes = tuple(scope.index(y) - len(scope) for y in bound)
             where = bare(printer.code(x.where))
-            return f"_masked_logsumexp({bare(inner)}, {where}, {axes if len(axes) > 1 else axes[0]})"
+            return (
+                f"_masked_logsumexp({bare(inner)}, {where}, {axes if len(axes) > 1 else axes[0]})"
+            )
+        if masked and x.op in ("amax", "amin"):
+            axes = tuple(scope.index(y) - len(scope) for y in bound)
+            where = bare(printer.code(x.where))
+            return f"_masked_{x.op}({bare(inner)}, {where}, {axes if len(axes) > 1 else axes[0]})"
         if masked and x.op in _OUTSIDE:
             inner = f"torch.where({bare(printer.code(x.where))}, {inner}, {_OUTSIDE[x.op]})"
         where = dims(bound, scope)
@@ -180,14 +200,20 @@ class TorchStatements:
         numerator, denominator = sp.fraction(factor)
         printer = self._printer(x, ())
         if numerator != 1:
-            code = f"{printer.operand(numerator)} * {_operand(code)}" if numerator != -1 else f"-{_operand(code)}"
+            code = (
+                f"{printer.operand(numerator)} * {_operand(code)}"
+                if numerator != -1
+                else f"-{_operand(code)}"
+            )
         return f"{_operand(code)} / {printer.operand(denominator)}" if denominator != 1 else code
 
     def _grouped(self, operands: list[sp.Expr], x: Statement) -> list[sp.Expr]:
         """Factors over the same letters, or over fewer, multiply before the product."""
         groups: list[sp.Expr] = []
         for factor in sorted(operands, key=lambda f: -len(free_letters(f))):
-            host = next((k for k, g in enumerate(groups) if free_letters(g) >= free_letters(factor)), None)
+            host = next(
+                (k for k, g in enumerate(groups) if free_letters(g) >= free_letters(factor)), None
+            )
             if host is None:
                 groups.append(factor)
             else:
@@ -201,7 +227,9 @@ class TorchStatements:
             if all(len(o) == 1 for o in outer) and outer[0] != outer[1]:
                 first, second = operands if x.free[0] == outer[0][0] else reversed(operands)
                 return f"{self._matrix(x, first, k, last=True)} @ {self._matrix(x, second, k, last=False)}"
-        letters: dict[Letter, str] = {y: chr(ord("a") + p) for p, y in enumerate(self.program.order)}
+        letters: dict[Letter, str] = {
+            y: chr(ord("a") + p) for p, y in enumerate(self.program.order)
+        }
         terms, codes = [], []
         for factor in operands:
             scope = self.program.sorted(free_letters(factor))
@@ -258,7 +286,11 @@ class TorchStatements:
             return f"{base}.index_add(0, {bare(index)}, {bare(source)})"
         plain = [p[0] for p in places if p is not None]
         extra = list(x.bound)
-        if len(gathers) == 1 and len(set(plain)) == len(plain) == len(x.free) - 1 and len(extra) <= 1:
+        if (
+            len(gathers) == 1
+            and len(set(plain)) == len(plain) == len(x.free) - 1
+            and len(extra) <= 1
+        ):
             axis = gathers[0]
             standing = [*plain[:axis], *extra, *plain[axis:]]
             index = self._whole(x, x.target[axis], standing)
@@ -269,7 +301,9 @@ class TorchStatements:
         scope = self.program.sorted(free_letters(sp.Tuple(*x.target)) | free_letters(x.body))
         printer = self._printer(x, scope)
         indices = ", ".join(bare(printer.code(t)) for t in x.target)
-        return f"{base}.index_put(({indices}), {bare(self._whole(x, x.body, scope))}, accumulate=True)"
+        return (
+            f"{base}.index_put(({indices}), {bare(self._whole(x, x.body, scope))}, accumulate=True)"
+        )
 
     def _whole(self, x: Statement, expr: sp.Expr, scope: Sequence[Letter]) -> str:
         code = self._printer(x, scope).code(expr)

@@ -106,9 +106,7 @@ def symbols_of(compiled: Compiled) -> Symbols:
         taken.add(symbol)
     arrays[forward.results[0]] = "\\ell"
     arrays |= _adjoints(compiled, arrays)
-    return Symbols(
-        arrays, options, shown, standing, renamed, spec.axes, forward.order
-    )
+    return Symbols(arrays, options, shown, standing, renamed, spec.axes, forward.order)
 
 
 def _option(name: str, word: Callable[[str], str]) -> str:

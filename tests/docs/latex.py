@@ -1,7 +1,7 @@
 """Reads the LaTeX of a docstring and computes it, element by element.
 
-It knows nothing of LossGen's expressions: only tokens, a grammar and Python floats. What a docstring
-says can so be compared with what the code computes.
+It knows nothing of LossGen's expressions: only tokens, a grammar and Python floats. So what a
+docstring says can be compared with what the code computes.
 """
 
 import math
@@ -172,7 +172,8 @@ class Reader:
         else:
             self.take("=")
             right = self.tuple_or_sum()
-        within = when = lambda _: True  # noqa: E731
+        within: Callable[[Letters], bool] = always
+        when: Callable[[Letters], bool] = always
         if self.accept(","):
             within = self.ranges()[1]
         if self.accept("text:if"):
@@ -278,8 +279,8 @@ class Reader:
             "\\log": self.logarithm,
             "\\sum": lambda: self.reduction(sum_of),
             "\\operatorname*{mean}": lambda: self.reduction(mean_of),
-            "\\max": lambda: self.extreme(max),
-            "\\min": lambda: self.extreme(min),
+            "\\max": lambda: self.extreme(max, -math.inf),
+            "\\min": lambda: self.extreme(min, math.inf),
             "\\begin{cases}": self.cases,
             "\\lvert": self.absolute,
             "\\lVert": self.norm,
@@ -369,7 +370,7 @@ class Reader:
         while True:
             value = self.sum()
             if self.accept("text:otherwise"):
-                rows.append((value, lambda _: True))
+                rows.append((value, always))
             else:
                 self.take("text:if")
                 rows.append((value, self.condition()))
@@ -390,10 +391,7 @@ class Reader:
                 self.take()
                 self.take("\\le")
             names.append(self.letter())
-            if self.peek() in ("<", "\\le"):
-                self.at = start
-                tests.append(self.relation())
-            elif self.at - start > 2:
+            if self.peek() in ("<", "\\le") or self.at - start > 2:
                 self.at = start
                 tests.append(self.relation())
             if not self.accept(","):
@@ -409,7 +407,7 @@ class Reader:
         self.take("_")
         self.take("{")
         names, within = self.ranges()
-        mask: Callable[[Letters], bool] = lambda _: True  # noqa: E731
+        mask: Callable[[Letters], bool] = always
         if self.accept(":"):
             mask = self.condition()
         self.take("}")
@@ -426,9 +424,9 @@ class Reader:
         body = self.product()
         return lambda letters: combine([body(x) for x in self.inside(names, holds, letters)])
 
-    def extreme(self, combine: Callable[..., float]) -> Value:
+    def extreme(self, combine: Callable[..., float], over_nothing: float) -> Value:
         if self.peek() == "_":
-            return self.reduction(combine)
+            return self.reduction(lambda values: combine([*values, over_nothing]))
         return self.call(combine)
 
     def softmax(self, finish: Callable[[float], float]) -> Value:
@@ -436,7 +434,7 @@ class Reader:
         body = self.parenthesised()
 
         def share(letters: Letters) -> float:
-            every = self.inside(names, lambda _: True, letters)
+            every = self.inside(names, always, letters)
             return finish(body(letters) - math.log(sum(math.exp(body(x)) for x in every)))
 
         return share
@@ -460,9 +458,7 @@ class Reader:
         self.take(":")
         condition = self.condition()
         self.take("\\}")
-        return lambda letters: float(
-            sum(condition(x) for x in self.inside(names, within, letters))
-        )
+        return lambda letters: float(sum(condition(x) for x in self.inside(names, within, letters)))
 
     def read_at(self) -> Value:
         inner = self.sum()
@@ -493,7 +489,6 @@ class Reader:
         return name
 
     def element(self) -> Value:
-        start = self.at
         name = self.symbol()
         if self.peek() == "_":
             after = self.at
@@ -509,7 +504,6 @@ class Reader:
             return lambda _: float(self.scope.sizes[name])
         if len(name.rstrip("'")) == 1 and name not in self.scope.arrays:
             return lambda letters: float(letters[name])
-        del start
         return lambda _: self.look_up(name, ())
 
     def indexed(self, name: str) -> Value:
@@ -592,6 +586,10 @@ class Reader:
             return all(t(*values[k : k + 2]) for k, t in enumerate(tests))
 
         return holds
+
+
+def always(_: Letters) -> bool:
+    return True
 
 
 def sum_of(values: list[float]) -> float:

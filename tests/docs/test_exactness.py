@@ -112,9 +112,7 @@ def scope_of(
         sizes=sizes,
         given={t.name: t.name in tensors for t in spec.tensors},
         neutral={
-            symbol(t.name, doc): float(t.role.neutral)
-            for t in absent
-            if t.role.neutral is not None
+            symbol(t.name, doc): float(t.role.neutral) for t in absent if t.role.neutral is not None
         },
         padded="outside its range counts as 0" in doc,
     )
@@ -124,9 +122,7 @@ def compare(name: str, doc: str, spec: LossSpec, optional: bool, alternative: bo
     _, module = compiled(name)
     value, gradient = blocks(doc)
     tensors = {
-        t.name: drawn(t, 3 * k)
-        for k, t in enumerate(spec.tensors)
-        if optional or not t.optional
+        t.name: drawn(t, 3 * k) for k, t in enumerate(spec.tensors) if optional or not t.optional
     }
     options = {p.name: changed(p) if alternative else p.default for p in spec.parameters}
     options = {k: 0.5 if v is None else v for k, v in options.items()}
@@ -176,16 +172,26 @@ def compare(name: str, doc: str, spec: LossSpec, optional: bool, alternative: bo
 def close(ours: dict[Index, float], theirs: dict[Index, float], what: str) -> None:
     assert ours.keys() == theirs.keys(), what
     for index, value in theirs.items():
-        assert ours[index] == pytest.approx(value, rel=1e-7, abs=1e-9, nan_ok=True), f"{what} at {index}"
+        assert ours[index] == pytest.approx(value, rel=1e-7, abs=1e-9, nan_ok=True), (
+            f"{what} at {index}"
+        )
 
 
-@pytest.mark.parametrize("alternative", [False, True], ids=["defaults", "options"])
-@pytest.mark.parametrize("optional", [False, True], ids=["required", "all"])
-@pytest.mark.parametrize("name", NAMES)
+def cases() -> list[Any]:
+    """Each loss with and without its optional tensors, with its defaults and with other options."""
+    out = []
+    for name in NAMES:
+        spec = load_spec(SPECS / f"{name}.py")
+        for optional in {True, not any(t.optional for t in spec.tensors)}:
+            for alternative in {False, bool(spec.parameters)}:
+                label = f"{name}{'' if optional else '-required'}{'-options' * alternative}"
+                out.append(pytest.param(name, optional, alternative, id=label))
+    return out
+
+
+@pytest.mark.parametrize(("name", "optional", "alternative"), cases())
 def test_the_docstring_says_what_is_computed(name: str, optional: bool, alternative: bool) -> None:
     spec, module = compiled(name)
-    if not optional and alternative and not any(t.optional for t in spec.tensors):
-        pytest.skip("the same as with all tensors")
     doc = getattr(module, spec.functional_name).__doc__ or ""
     compare(name, doc.split("For a floating-point")[0], spec, optional, alternative)
 

@@ -49,9 +49,10 @@ def test_value_and_gradient_equal_the_plain_function(name: str, optional: bool) 
     close((value.detach(), ours), expected(drawn))
 
 
+@pytest.mark.parametrize("optional", [True, False])
 @each_loss
-def test_second_order_equals_the_plain_function(name: str) -> None:
-    drawn = sample(name)
+def test_second_order_equals_the_plain_function(name: str, optional: bool) -> None:
+    drawn = sample(name, optional)
     close(second_order(drawn, closed_form=True), second_order(drawn, closed_form=False))
 
 

@@ -70,6 +70,27 @@ def test_compiled_grad(name: str) -> None:
     check_transformed(sample(name), "aot_eager")
 
 
+@pytest.mark.parametrize("name", VARIED[:4])
+def test_compiled_second_order(name: str) -> None:
+    """Torch differentiates a traced backward as a constant, without an error, if it is let."""
+    drawn = sample(name)
+    values = [drawn.tensors[drawn.floats[0]]]
+
+    def curvature(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        inner = grad(bound(drawn, function, drawn.floats[:1]))
+        made: Callable[..., Tensor] = grad(lambda value: inner(value).square().sum())
+        return made
+
+    close(compiled(curvature(drawn.functional))(*values), curvature(drawn.plain)(*values))
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_sizes_may_vary(name: str) -> None:
+    drawn = sample(name, optional=False)
+    run = torch.compile(drawn.functional, backend="aot_eager", fullgraph=True, dynamic=True)
+    close(run(**drawn.tensors), drawn.plain(**drawn.tensors))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in VARIED])
 def test_compiled_grad_of_the_rest(name: str) -> None:

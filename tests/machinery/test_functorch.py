@@ -12,6 +12,7 @@ from tests.machinery.sampling import Sample, bound, close, expected, sample
 
 NAMES = generated_modules.names()
 each_loss = pytest.mark.parametrize("name", NAMES)
+each_variant = pytest.mark.parametrize("optional", [True, False])
 
 
 def inputs(drawn: Sample) -> tuple[Tensor, ...]:
@@ -27,9 +28,10 @@ def tangents(drawn: Sample) -> tuple[Tensor, ...]:
     return tuple(torch.randn(x.shape, generator=generator, dtype=x.dtype) for x in inputs(drawn))
 
 
+@each_variant
 @each_loss
-def test_grad_and_vjp(name: str) -> None:
-    drawn = sample(name)
+def test_grad_and_vjp(name: str, optional: bool) -> None:
+    drawn = sample(name, optional)
     call = bound(drawn, drawn.functional, drawn.floats)
     value, wanted = expected(drawn)
     close(grad(call, positions(drawn))(*inputs(drawn)), tuple(wanted))
@@ -38,9 +40,10 @@ def test_grad_and_vjp(name: str) -> None:
     close(pull(torch.full_like(value, 2.0)), tuple(2 * gradient for gradient in wanted))
 
 
+@each_variant
 @each_loss
-def test_jvp(name: str) -> None:
-    drawn = sample(name)
+def test_jvp(name: str, optional: bool) -> None:
+    drawn = sample(name, optional)
     along = tangents(drawn)
     value, wanted = expected(drawn)
     call = bound(drawn, drawn.functional, drawn.floats)
@@ -73,9 +76,10 @@ def test_jacobians(name: str) -> None:
 
 # jacfwd of jacfwd is left out: torch itself drops the second order of every custom
 # autograd.Function there, without an error.
+@each_variant
 @each_loss
-def test_hessian(name: str) -> None:
-    drawn = sample(name)
+def test_hessian(name: str, optional: bool) -> None:
+    drawn = sample(name, optional)
     at = positions(drawn)
     call, plain = (bound(drawn, f, drawn.floats) for f in (drawn.functional, drawn.plain))
     wanted = jacrev(jacrev(plain, at), at)(*inputs(drawn))

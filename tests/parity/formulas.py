@@ -32,8 +32,7 @@ def _formula(function: Formula) -> Formula:
 
 
 def _counted(items: Any) -> Items:
-    array = np.asarray(items, dtype=object)
-    return array, array.size
+    return np.asarray(items, dtype=object), np.size(items)
 
 
 def _chosen(condition: Any, yes: Any, no: Any) -> Array:
@@ -154,7 +153,7 @@ def nll(input: Any, target: Any, weight: Any = None, ignore_index: int = -100) -
         items, divisor = nll(input[None], np.asarray(target).reshape(1), weight, ignore_index)
         return items[0, ...], divisor
     score, class_weight, _ = _labelled(input, target, weight, ignore_index)
-    return np.asarray(-(score * class_weight), dtype=object), np.sum(class_weight)
+    return _counted(-(score * class_weight))[0], np.sum(class_weight)
 
 
 @_formula
@@ -178,8 +177,8 @@ def cross_entropy(
         return _counted(-np.sum(log_prob * mixed * spread, axis=1))
     score, class_weight, kept = _labelled(log_prob, target, weight, ignore_index)
     soft = _chosen(kept, np.sum(log_prob * spread, axis=1) / count, 0)
-    items = -(score * class_weight * (1 - smoothing) + soft * smoothing)
-    return np.asarray(items, dtype=object), np.sum(class_weight)
+    items, _ = _counted(-(score * class_weight * (1 - smoothing) + soft * smoothing))
+    return items, np.sum(class_weight)
 
 
 @_formula

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from lossgen.pipeline import module_source
 from torch import Tensor
 
+from lossgen.pipeline import module_source
 from lossgen.spec import LossSpec, load_spec
 
 SPECS = Path(__file__).parents[2] / "specs"
