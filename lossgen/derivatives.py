@@ -119,6 +119,10 @@ def times(seed: sp.Expr, factor: sp.Expr) -> sp.Expr:
     """``seed * factor``, the factor kept out of where the seed is 0 if it may be infinite there."""
     if seed == 0 or factor == 0:
         return ZERO
+    if isinstance(seed, Where) and nd.is_static(seed.args[0]):
+        # Static conditions stay outermost: what only one of their branches reads is computed there.
+        condition, yes, no = seed.args
+        return Where(condition, times(yes, factor), times(no, factor))
     if isinstance(factor, Where) and (0 in factor.args[1:] or _simple(seed)):
         condition, yes, no = factor.args
         return Where(condition, times(seed, yes), times(seed, no))
@@ -175,7 +179,7 @@ def _simple(expr: sp.Expr) -> bool:
 
 def masked(condition: sp.Expr, seed: sp.Expr) -> sp.Expr:
     """``seed`` where a condition holds, else 0; an outer ``Where`` of the seed stays outermost."""
-    if isinstance(seed, Where) and 0 in seed.args[1:] and seed.args[0] != condition:
+    if isinstance(seed, Where) and seed.args[0] != condition and (0 in seed.args[1:] or nd.is_static(seed.args[0])):
         outer, yes, no = seed.args
         return Where(outer, masked(condition, yes), masked(condition, no))
     return Where(condition, seed, 0) if seed != 0 else ZERO

@@ -116,20 +116,19 @@ def choose(
     rank = _rank(forward)
     budget = kept_by_autograd(forward) - 1
     results = set().union(*(_aliases(forward.statement(r).body, {}) for r in forward.results))
-    kept: dict[str, None] = {}
+    chosen: dict[str, None] = {}
     while True:
+        kept = dict(chosen)
         again = _again(statements, available, kept, results)
         large = [
             x for x in again.values()
             if x.kind == "real" and available[x.name].guard == ALWAYS and len(x.free) >= rank
             and x.name not in results and _dear(x) and not _detached(x)
         ]  # fmt: skip
-        taken = sum(
-            len(available[k].free) >= rank and available[k].op not in REDUCTIONS for k in kept
-        )
+        taken = len(chosen)
         if not large or taken >= budget:
             break
-        kept[max(large, key=lambda x: _total(x, again)).name] = None
+        chosen[max(large, key=lambda x: _total(x, again)).name] = None
     names = [x.name for x in forward.statements if x.name in kept]
     names.sort(key=lambda name: available[name].kind != "real")
     return tuple(names), tuple(again[x.name] for x in forward.statements if x.name in again)

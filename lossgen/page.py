@@ -80,3 +80,12 @@ def signature(arguments: tuple[Argument, ...] | list[Argument]) -> str:
             keyword_only = True
         parts.append(f"{a.name}: {a.annotation}" + (f" = {a.default}" if a.default else ""))
     return ", ".join(parts)
+
+
+def docstring(lines: Lines | list[str]) -> Lines:
+    """Lines as a docstring; raw where a formula has backslashes."""
+    opening = 'r"""' if any("\\" in line for line in lines) else '"""'
+    first, *rest = lines
+    if not rest:
+        return (f'{opening}{first}"""',)
+    return (f"{opening}{first}", *rest, '"""')

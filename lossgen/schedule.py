@@ -15,7 +15,7 @@ from sympy.core.symbol import Str
 
 from lossgen.nodes import Given, Needs, Read, Where, is_static, rebuild
 from lossgen.program import Program, Statement
-from lossgen.static import ALWAYS, NEVER, Guard, both, either, guard_of, narrow, resolve, switches
+from lossgen.static import ALWAYS, NEVER, Guard, both, either, guard_of, narrow, ordered, resolve, switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _conditions(x: Statement) -> list[sp.Basic]:
     guarding = (
         {}
         if x.guard == ALWAYS
-        else {c: None for t in sorted(x.guard, key=str) for c, _ in sorted(t, key=str)}
+        else {c: None for t in ordered(x.guard) for c, _ in sorted(t, key=str)}
     )
     return list(guarding) or switches(x.expressions())
 

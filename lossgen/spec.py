@@ -26,7 +26,7 @@ from lossgen import nodes
 from lossgen.axes import infer_axes
 from lossgen.body import MEANING, read_module
 from lossgen.errors import Fault, LossgenError, SpecError, suggest
-from lossgen.language import Averaged, LossFunction
+from lossgen.language.declaration import Averaged, LossFunction
 from lossgen.nodes import Given, Letter, Param, Read, Where, free_letters, walk
 from lossgen.roles import Annotation, Broadcast, Role
 
@@ -258,8 +258,8 @@ class _SpecReader:
         if not summary:
             self.fault("the loss has no docstring", "say in one line what it is")
         floating = None
-        if options["floating_target"] is not None:
-            inner = options["floating_target"]
+        if options.floating_target is not None:
+            inner = options.floating_target
             reader = _SpecReader(
                 inner, inner.function.__name__, self.path, self.digest, self.module, self.faults
             )
@@ -268,16 +268,16 @@ class _SpecReader:
         if floating is not None:
             have = {a.name for a in arguments}
             arguments += [a for a in floating.parameters if a.name not in have]
-        signature = self._signature(options["signature"], arguments)
-        forward = frozenset(options["forward"].replace(",", " ").split())
+        signature = self._signature(options.signature, arguments)
+        forward = frozenset(options.forward.replace(",", " ").split())
         in_call = {t.name for t in tensors if not constructor_tensor(t, forward)}
-        class_text = options["class_signature"].replace(",", " ").split()
+        class_text = options.class_signature.replace(",", " ").split()
         return LossSpec(
             name=self.name,
             summary=summary.strip(),
             description=description.strip(),
-            reference=options["reference"],
-            family=options["family"],
+            reference=options.reference,
+            family=options.family,
             path=self.path,
             line=self.line,
             source_hash=self.digest,
@@ -287,12 +287,12 @@ class _SpecReader:
             over=result.over,
             divisors=tuple(result.named.items()),
             axes=axes,
-            unbatched=options["unbatched"],
+            unbatched=options.unbatched,
             signature=signature,
             class_signature=tuple(class_text) or tuple(x for x in signature if x not in in_call),
-            class_name=options["class_name"] or _class_name(self.name),
-            functional_name=options["functional_name"] or _functional_name(self.name),
-            default_reduction=options["default_reduction"],
+            class_name=options.class_name or _class_name(self.name),
+            functional_name=options.functional_name or _functional_name(self.name),
+            default_reduction=options.default_reduction,
             names=self._names(),
             forward_weights=forward,
             floating=floating,

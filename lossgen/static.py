@@ -19,6 +19,11 @@ ALWAYS: Guard = frozenset((frozenset(),))
 NEVER: Guard = frozenset()
 
 
+def ordered(guard: Iterable[frozenset[Literal]]) -> list[frozenset[Literal]]:
+    """The terms of a guard in an order that is the same in every process."""
+    return sorted(guard, key=lambda term: sorted(map(str, term)))
+
+
 def either(a: Guard, b: Guard) -> Guard:
     """The guard that holds where one of two does, simplified."""
     return _simplify(a | b)
@@ -39,7 +44,7 @@ def _simplify(guard: Guard) -> Guard:
     changed = True
     while changed:
         changed = False
-        for x in list(terms):
+        for x in ordered(terms):
             if any(y < x for y in terms):
                 terms.discard(x)
                 changed = True
@@ -48,8 +53,8 @@ def _simplify(guard: Guard) -> Guard:
             weaker = next(
                 (
                     x - {(c, v)}
-                    for c, v in x
-                    for y in terms
+                    for c, v in sorted(x, key=str)
+                    for y in ordered(terms)
                     if (c, not v) in y and y - {(c, not v)} <= x - {(c, v)}
                 ),
                 None,
@@ -92,7 +97,7 @@ def guard_of(condition: sp.Basic, holds: bool = True) -> Guard:
 def _switches(expr: sp.Basic) -> tuple[sp.Basic, ...]:
     found: dict[sp.Basic, None] = {}
     if isinstance(expr, Where) and is_static(expr.args[0]):
-        for term in guard_of(expr.args[0]):
+        for term in ordered(guard_of(expr.args[0])):
             found.update(dict.fromkeys(c for c, _ in sorted(term, key=str)))
     for arg in expr.args:
         found.update(dict.fromkeys(_switches(arg)))
@@ -137,6 +142,6 @@ def narrow(guard: Guard, known: Mapping[sp.Basic, bool]) -> Guard:
 def condition_of(guard: Guard) -> sp.Basic:
     """A guard as a condition."""
     terms = [
-        And(*(c if v else Not(c) for c, v in sorted(t, key=str))) for t in sorted(guard, key=str)
+        And(*(c if v else Not(c) for c, v in sorted(t, key=str))) for t in ordered(guard)
     ]
     return Or(*terms)

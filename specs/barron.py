@@ -1,4 +1,4 @@
-from lossgen.language import ExtendedReal, Positive, Real, e, limits, loss, oo, sqrt
+from lossgen.language import Abs, ExtendedReal, Positive, Real, e, limits, loss, oo
 
 
 @loss(
@@ -18,5 +18,5 @@ def barron(input: Real[e], target: Real[e], *, alpha: ExtendedReal = 1.0, scale:
         scale: width of the quadratic bowl around zero.
     """
     z = ((input[e] - target[e]) / scale) ** 2
-    width = sqrt((alpha - 2) ** 2)
+    width = Abs(alpha - 2)
     return limits(width / alpha * ((z / width + 1) ** (alpha / 2) - 1), alpha, 0, 2, -oo)

@@ -1,7 +1,7 @@
-"""How an array stands in a scope of letters: permute, index, unsqueeze.
+"""How an array stands in a scope of letters: permute, index, add axes.
 
 A scope is an ordered tuple of letters, one per dimension.  Arrays broadcast from the right, so a letter
-that an array lacks needs an ``unsqueeze`` only to the right of one that it has.
+that an array lacks needs a new axis only to the right of one that it has.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ def aligned(code: str, letters: Sequence[Letter], scope: Sequence[Letter]) -> st
     """``code``, whose dimensions are ``letters``, laid out to broadcast over ``scope``."""
     wanted = [x for x in scope if x in letters]
     code = permuted(code, letters, wanted)
-    present = list(wanted)
-    first = scope.index(wanted[0]) if wanted else len(scope)
-    for position, letter in enumerate(scope[first:]):
-        if letter not in present:
-            last = position == len(scope) - first - 1
-            code = f"{code}.unsqueeze({-1 if last else position})"
-            present.insert(position, letter)
-    return code
+    if not wanted:
+        return code
+    marks = [":" if x in wanted else "None" for x in scope[scope.index(wanted[0]) :]]
+    if "None" not in marks:
+        return code
+    if marks.index("None") == len(wanted):
+        return f"{code}[..., {', '.join(marks[len(wanted) :])}]"
+    while marks[-1] == ":":
+        marks.pop()
+    return f"{code}[{', '.join(marks)}]"
 
 
 def permuted(code: str, letters: Sequence[Letter], wanted: Sequence[Letter]) -> str:

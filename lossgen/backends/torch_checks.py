@@ -38,7 +38,8 @@ class TorchChecks:
 
     def lines(self, reductions: tuple[str, ...]) -> list[str]:
         """Everything before the computation."""
-        out = [*refusal_lines(self.spec.refused, self.function), *self._reduction(reductions)]
+        refused = () if self.spec.floating is not None else self.spec.refused
+        out = [*refusal_lines(refused, self.function), *self._reduction(reductions)]
         out += [line for p in self.spec.parameters for line in self._option(p)]
         out += self._numbers()
         out += [line for t in self.spec.tensors for line in self._dtype(t)]
@@ -129,9 +130,13 @@ class TorchChecks:
             )
             also = "" if unbatched is None else f" or {shape_text(lead.axes[1:], drop_ragged=True)}"
             text = f"{self.function}: {lead.name} must be {shape}{also}, got shape {{list({lead.name}.shape)}}"
+            if self.labels is not None:
+                test = f"{lead.name}.ndim > {least}"
             if lowest > 0 or lead.ragged is None:
                 out += [f"if {test}:", f"    raise ValueError(f{text!r})"]
-        if unbatched is not None:
+        if self.labels is not None:
+            out += self._lone_scores(self.labels)
+        elif unbatched is not None:
             out.append(f"unbatched = {lead.name}.ndim == {unbatched}")
             out += self._unsqueezed("unbatched")
         out += self._fixed_sizes(lead)
@@ -139,6 +144,29 @@ class TorchChecks:
             if t.name != lead.name:
                 out += self._follows(t)
         return out
+
+    @property
+    def labels(self) -> TensorArg | None:
+        """The class labels of a loss over one row of scores a sample."""
+        if not self.spec.unbatched or self.lead.ragged is not None:
+            return None
+        return next((t for t in self.spec.tensors if t.role.kind == "integer"), None)
+
+    def _lone_scores(self, labels: TensorArg) -> list[str]:
+        """Scores without a sample axis; as in torch, one score is one class, one label may be [1]."""
+        lead, rows = self.lead.name, len(labels.axes)
+        given = [f"{x}_shape = list({x}.shape)" for x in (lead, labels.name)]
+        single = [lead, *([labels.name] if rows > 1 else [])]
+        return [
+            *given,
+            f"if {lead}.ndim == 0:",
+            f"    {', '.join(single)} = {', '.join(f'{x}.unsqueeze(0)' for x in single)}",
+            f"unbatched = {lead}.ndim == 1 and {labels.name}.ndim == {rows - 1}",
+            f"if {lead}.ndim == 1:",
+            f"    {lead} = {lead}.unsqueeze(0)",
+            f"if {labels.name}.ndim == {rows - 1}:",
+            f"    {labels.name} = {labels.name}.unsqueeze(0)",
+        ]
 
     def _unsqueezed(self, test: str) -> list[str]:
         sample = self.lead.axes[0]
@@ -166,7 +194,7 @@ class TorchChecks:
     def _follows(self, t: TensorArg) -> list[str]:
         lead = self.lead
         mine, theirs = self._shown(t), self._shown(lead)
-        got = f"got {t.name} {{list({mine})}} and {lead.name} {{list({theirs})}}"
+        got = f"got {t.name} {{{mine}}} and {lead.name} {{{theirs}}}"
         if t.broadcast:
             text = f"{self.function}: {t.name} must broadcast to {lead.name}'s shape, {got}"
             out: list[str] = []
@@ -212,8 +240,10 @@ class TorchChecks:
 
     def _shown(self, t: TensorArg) -> str:
         """The shape of a tensor as the caller gave it."""
+        if self.labels is not None and t.name in (self.lead.name, self.labels.name):
+            return f"{t.name}_shape"
         batched = self.unbatched_rank is not None and self.lead.axes[0] in t.axes
-        return f"{t.name}.shape[unbatched:]" if batched else f"{t.name}.shape"
+        return f"list({t.name}.shape{'[unbatched:]' if batched else ''})"
 
     def _slice(self, axis: Letter) -> tuple[str, int | None, int | None, int] | None:
         """Where the size of an axis stands: tensor, start, stop and the tensor's axis count."""

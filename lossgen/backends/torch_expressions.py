@@ -105,6 +105,12 @@ class Expressions(StrPrinter):
                 text += f" + {self.parenthesize(term, PRECEDENCE['Add'], strict=True)}"
         return text
 
+    def added(self, name: str, term: sp.Expr) -> str:
+        """``name + term``, or ``name - term``."""
+        if not isinstance(term, sp.Add) and _negative(term):
+            return f"{name} - {self.parenthesize(_negate(term), PRECEDENCE['Add'])}"
+        return f"{name} + {self.code(term)}"
+
     def _rank(self, expr: sp.Basic) -> int:
         return -len(free_letters(expr))
 
@@ -127,8 +133,20 @@ class Expressions(StrPrinter):
             if isinstance(factor, sp.Pow) and _negative_exponent(factor.exp):
                 above.remove(factor)
                 below.append(sp.Pow(factor.base, -factor.exp))
+            if isinstance(factor, nd.Ratio):
+                above.remove(factor)
+                above += [] if factor.args[0] == 1 else [factor.args[0]]
+                below.append(nd.Ratio(1, factor.args[1]))
         # Scalars and small arrays first: they combine before the large ones are touched.
-        above.sort(key=lambda f: (not f.is_number, not is_scalar(f), len(free_letters(f))))
+        above.sort(
+            key=lambda f: (
+                not f.is_Rational,
+                not f.is_number,
+                not is_scalar(f),
+                len(free_letters(f)),
+                not _adjoint(f),
+            )
+        )
         below.sort(key=lambda f: (not is_scalar(f), len(free_letters(f))))
         return sign + self._quotient(above, below)
 
@@ -144,7 +162,10 @@ class Expressions(StrPrinter):
             sequence += [*(p for p in large if p[2] == 0), *(p for p in large if p[2])]
         text = "" if sequence[0][2] == 0 else "1"
         for *_, inverse, factor in sequence:
-            item = self.parenthesize(factor, PRECEDENCE["Mul"], strict=not inverse)
+            if inverse and isinstance(factor, nd.Ratio):
+                item = self._without_zeros(factor.args[1])
+            else:
+                item = self.parenthesize(factor, PRECEDENCE["Mul"], strict=not inverse)
             text = item if not text else f"{text} / {item}" if inverse else f"{text} * {item}"
         return text
 
@@ -409,19 +430,25 @@ class Expressions(StrPrinter):
 
     def _print_Ratio(self, expr: Any) -> str:
         a, b = expr.args
-        below = self.operand(b)
-        return f"({self.parenthesize(a, PRECEDENCE['Mul'])} / {below}.masked_fill({below} == 0, math.inf))"
+        above = self.parenthesize(a, PRECEDENCE["Mul"], strict=True)
+        return f"({above} / {self._without_zeros(b)})"
+
+    def _without_zeros(self, divisor: Any) -> str:
+        """A divisor whose zeros are infinite: the quotient is 0 there."""
+        letters = self._letters(divisor)
+        code = self.within(letters).operand(divisor)
+        return aligned(f"{code}.masked_fill({code} == 0, math.inf)", letters, self.scope)
 
     def _print_PowerSlope(self, expr: Any) -> str:
         base, exponent = expr.args
-        at_zero = self.code(nd.Compare("==", base, 0))
-        one = f"float({self.code(exponent)} == 1)" if not exponent.is_number else "0.0"
-        return f"torch.where({bare(at_zero)}, {one}, {self.code(sp.Pow(base, exponent - 1))})"
+        return f"_power_slope({bare(self.code(base))}, {self.code(exponent)})"
 
     def _print_Node(self, expr: Any) -> str:
         if type(expr) in FUNCTIONS:
             over_tensors, over_numbers = FUNCTIONS[type(expr)]
             name = over_numbers if is_scalar(expr) else over_tensors
+            if name == "torch.abs":
+                return f"{self.operand(expr.args[0])}.abs()"
             return f"{name}({', '.join(bare(self.code(a)) for a in expr.args)})"
         raise NotImplementedError(f"{type(expr).__name__} has no PyTorch form")
 
@@ -436,6 +463,11 @@ def bare(code: str) -> str:
         if depth == 0 and position < len(code) - 1:
             return code
     return code[1:-1]
+
+
+def _adjoint(expr: sp.Basic) -> bool:
+    """Whether a factor is what comes in from upstream: it leads the product."""
+    return isinstance(expr, Read) and expr.name.startswith(("grad_", "d_"))
 
 
 def _negative(expr: sp.Basic) -> bool:

@@ -26,6 +26,7 @@ from lossgen.page import (
     FunctionPage,
     Lines,
     ModulePage,
+    docstring,
     signature,
 )
 from lossgen.program import Program
@@ -34,6 +35,9 @@ from lossgen.spec import LossSpec, Parameter, TensorArg
 from lossgen.static import ALWAYS, Guard, guard_of
 
 _HELPERS: dict[str, str] = {
+    "_power_slope(": '''def _power_slope(base: Tensor, exponent: float) -> Tensor:
+    """``base ** (exponent - 1)``, and where base is 0, rather than infinity, 0 (1 for exponent 1)."""
+    return torch.where(base == 0, float(exponent == 1), base ** (exponent - 1))''',
     "_in_autocast(": '''def _in_autocast(device_type: str) -> bool:
     """Whether autocast is on; some devices (meta) have none."""
     available = torch.amp.autocast_mode.is_autocast_available(device_type)
@@ -87,7 +91,7 @@ _FORWARD_MODE = '''def _tangents(
             inputs[k] = value
         return formula(*inputs)
 
-    outputs, pull_back = torch.func.vjp(moved, *(primals[k] for k in moving))
+    outputs, pull_back, *_ = torch.func.vjp(moved, *(primals[k] for k in moving))
     zeros = tuple(torch.zeros_like(x) for x in outputs)
     push_forward = torch.func.vjp(pull_back, zeros)[1]
     (result,) = push_forward(tuple(tangents[k] for k in moving))
@@ -111,7 +115,7 @@ def module_page(compiled: Compiled) -> ModulePage:
     helpers = [body for mark, body in _HELPERS.items() if mark in text]
     reductions = ", ".join(f'"{x}"' for x in formulas[0].reduction_names())
     return ModulePage(
-        doc=module_doc(spec),
+        doc=docstring(module_doc(spec)),
         imports=_imports("\n".join((text, *helpers))),
         exported=tuple(sorted((spec.class_name, spec.function_name, spec.functional_name))),
         reductions=reductions,
@@ -148,7 +152,7 @@ def _class_page(compiled: Compiled) -> ClassPage:
         init.append(f"self.{a.name}{annotation} = {a.name}")
     return ClassPage(
         name=spec.class_name,
-        doc=class_doc(spec, arguments),
+        doc=docstring(class_doc(spec, arguments)),
         members=tuple(
             f"{a.name}: {a.annotation}" for a in built if not tensors[a.name].role.learnable
         ),
@@ -271,8 +275,8 @@ class _Formula:
         inputs = ", ".join((*(t.name for t in spec.tensors), *(p.name for p in spec.parameters)))
         call = f"{', '.join(self.compiled.forward.results)}, *_ = apply({inputs})"
         body = [*self._dispatch_functional(), *self.checks.lines(self.reduction_names()), ""]
-        # torch.compile refuses a Function with a forward-mode derivative.
         body += [
+            "# torch.compile takes no Function with a forward-mode derivative.",
             "compiling = torch.compiler.is_compiling()",
             f"function = {self.autograd} if compiling else {self.autograd}WithForwardMode",
             "apply: Callable[..., tuple[Tensor, ...]] = function.apply",
@@ -292,7 +296,7 @@ class _Formula:
             body += ["if unbatched:", f"    return {whole}.squeeze(0).to(dtype)"]
         body.append(f"return {whole}.to(dtype)")
         doc = functional_doc(self.compiled, arguments) if self.public else (spec.summary,)
-        return FunctionPage(self.functional, signature(arguments), doc, tuple(body))
+        return FunctionPage(self.functional, signature(arguments), docstring(doc), tuple(body))
 
     def _multiplies_matrices(self) -> bool:
         text = "\n".join((*self.autograd_page().forward_body, *self.autograd_page().backward_body))
@@ -313,13 +317,14 @@ class _Formula:
             for a in arguments
         ]
         options = [replace(_parameter_argument(p, False), default="") for p in spec.parameters]
+        absent = " | None" if len(backward.seeds) == 1 else ""
         head = [
-            *(f"grad_{x}: Tensor | None" for x in forward.results[: self._seed_count()]),
-            "*_: None",
+            *(f"grad_{x}: Tensor{absent}" for x in forward.results[: self._seed_count()]),
+            "*unused: None",
         ]
         return AutogradPage(
             name=self.autograd,
-            doc=f"{spec.summary.rstrip('.')}, with its closed-form backward.",
+            doc=f"What stands behind :func:`{self.functional}`: the formula and its closed-form backward.",
             forward_signature=signature([*arguments, *options]),
             forward_body=(*forward_body, f"return {tuple_text(outputs)}"),
             setup_body=self._setup_body(len(forward.results)),
@@ -340,16 +345,18 @@ class _Formula:
         )
 
     def _setup_body(self, results: int) -> Lines:
-        options = [f"ctx.{p.name}" for p in self.spec.parameters]
-        head = f"*tensors, {', '.join(options)} = inputs" if options else "tensors = inputs"
+        count = len(self.spec.tensors)
+        saved = f"*inputs[:{count}]" if self.spec.parameters else "*inputs"
         extra = f", *output[{results}:]" if self._extra() else ""
         also = [x for x in self.compiled.backward.saved if x in self.compiled.forward.results]
         extra += "".join(f", output[{self.compiled.forward.results.index(x)}]" for x in also)
+        options = (f"ctx.options = inputs[{count}:]",) if self.spec.parameters else ()
         return (
-            head,
-            f"ctx.save_for_backward(*tensors{extra})",
-            "ctx.save_for_forward(*tensors)",
-            "ctx.set_materialize_grads(False)",
+            *options,
+            f"ctx.save_for_backward({saved}{extra})",
+            f"ctx.save_for_forward({saved})",
+            # With two results, autograd's own zeros stand for the gradient that is absent.
+            *(["ctx.set_materialize_grads(False)"] if len(self.compiled.backward.seeds) == 1 else []),
         )
 
     def _backward_body(self) -> Lines:
@@ -368,25 +375,16 @@ class _Formula:
         body: list[str] = []
         seeds = [f"grad_{x}" for x in backward.seeds]
         if len(seeds) == 1:
-            body += [
-                f"if {seeds[0]} is None:",
-                f"    return {tuple_text(['None'] * (len(inputs) + len(options)))}",
-            ]
-        elif seeds:
-            first, second = seeds
-            body += [
-                f"if {first} is None and {second} is None:",
-                f"    return {tuple_text(['None'] * (len(inputs) + len(options)))}",
-            ]
+            nothing = tuple_text(["None"] * (len(inputs) + len(options)))
+            body += [f"if {seeds[0]} is None:", f"    return {nothing}"]
         body.append(f"{tuple_text(loaded)} = ctx.saved_tensors")
-        if len(seeds) == 2:
-            body += [
-                f"{first} = torch.zeros_like({second}) if {first} is None else {first}",
-                f"{second} = torch.zeros_like({first}) if {second} is None else {second}",
-            ]
-        body += [f"{x} = ctx.{x}" for x in used]
+        if used:
+            body.append(f"{tuple_text([x if x in used else '_' for x in options])} = ctx.options")
         needs = [g for g in backward.gradients if re.search(rf"\bneed_{g}\b", text)]
-        body += [f"need_{g} = ctx.needs_input_grad[{inputs.index(g)}]" for g in needs]
+        if needs:
+            last = max(inputs.index(g) for g in needs)
+            wanted = [f"need_{x}" if x in needs else "_" for x in inputs[: last + 1]]
+            body.append(f"{tuple_text(wanted)} = ctx.needs_input_grad[:{last + 1}]")
         if backward.saved:
             outputs = list(dict.fromkeys((*forward.results, *backward.saved)))
             kept = [x if x in backward.saved else "_" for x in outputs]
@@ -411,7 +409,7 @@ class _Formula:
             for x in outputs
             if self.names.kinds[x] == "real" or x in self.compiled.forward.results
         ]
-        options = "".join(f", ctx.{p.name}" for p in spec.parameters)
+        options = ", *ctx.options" if spec.parameters else ""
         rest = (
             f" + ({tuple_text(['None'] * (len(outputs) - len(real)))})"
             if len(outputs) > len(real)
@@ -465,9 +463,12 @@ class _Formula:
             roots[forward.results[-1]] = guard_of(unit)
         lines = self._lines(forward, roots, frozenset())
         body = [*self._dispatch_plain(), *self._plain_prepare(), *lines]
-        body.append(f"return {self._reduced(self.spec.default_reduction)}")
+        value = self._reduced(self.spec.default_reduction)
+        # torch declares no type for its norm.
+        untyped = any("vector_norm" in line for line in lines)
+        body += [f"result: Tensor = {value}", "return result"] if untyped else [f"return {value}"]
         return FunctionPage(
-            self.plain, signature(arguments), plain_doc(self.spec, arguments), tuple(body)
+            self.plain, signature(arguments), docstring(plain_doc(self.spec, arguments)), tuple(body)
         )
 
     def _unit_divisor(self) -> sp.Basic | None:

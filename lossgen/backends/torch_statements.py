@@ -27,6 +27,7 @@ _METHODS = {
     "count": "sum",
 }
 _OUTSIDE = {"sum": "0.0"}
+_WIDTH, _DEPTH = 88, 8  # of a formatted line; of the deepest body
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,19 @@ class TorchStatements:
             if isinstance(block, Branch):
                 out += self._branch(block, indent)
             else:
-                shape = f"  # {shape_comment(block.free)}" if block.free else ""
-                out.append(f"{indent}{block.name} = {bare(self.value(block))}{shape}")
+                out += self._assignment(block, indent)
         return out
+
+    def _assignment(self, x: Statement, indent: str) -> list[str]:
+        """``name = value  # shape``; the comment stands above a line that will be broken."""
+        line = f"{indent}{x.name} = {bare(self.value(x))}"
+        axes = [self.names.axes.get(y, y) for y in x.free]
+        if not axes or any(y.name == "e" for y in axes):
+            return [line]
+        comment = shape_comment(axes)
+        if len(line) + len(comment) + _DEPTH + 2 > _WIDTH:
+            return [f"{indent}# {comment}", line]
+        return [f"{line}  # {comment}"]
 
     def _branch(self, branch: Branch, indent: str) -> list[str]:
         added = self._added(branch, indent)
@@ -61,7 +72,12 @@ class TorchStatements:
         if not then:
             return []
         out = [f"{indent}if {test}:", *then]
-        return [*out, f"{indent}else:", *otherwise] if otherwise else out
+        if not otherwise:
+            return _joined(out, indent)
+        if len(branch.otherwise) == 1 and otherwise[0].startswith(f"{indent}    if "):
+            chained = [line.removeprefix("    ") for line in otherwise]
+            return [*out, f"{indent}el{chained[0].strip()}", *chained[1:]]
+        return [*out, f"{indent}else:", *otherwise]
 
     def _added(self, branch: Branch, indent: str) -> list[str] | None:
         """``if c: x = a + b; else: x = a`` as ``x = a; if c: x = x + b``."""
@@ -83,7 +99,7 @@ class TorchStatements:
             return None
         printer = self._printer(more, more.free)
         test = bare(Expressions(self.names, (), {}).code(branch.condition))
-        step = f"{indent}    {more.name} = {more.name} + {printer.parenthesize(sp.Add(*rest), 40, strict=True)}"
+        step = f"{indent}    {more.name} = {printer.added(more.name, sp.Add(*rest))}"
         return [*self.lines([less], indent), f"{indent}if {test}:", step]
 
     # --- one statement ----------------------------------------------------------------------
@@ -321,6 +337,16 @@ class TorchStatements:
         if set(x.free) <= free_letters(x.base):
             return _operand(code)
         return f"{_operand(code)}.expand({self._shape(x.free)})"
+
+
+def _joined(lines: list[str], indent: str) -> list[str]:
+    """``if a:`` holding nothing but ``if b:`` as ``if a and b:``."""
+    inner = f"{indent}    "
+    outer = [line for line in lines[1:] if not line.startswith(f"{inner} ")]
+    tests = [lines[0].strip()[3:-1], lines[1].strip()[3:-1]]
+    if len(outer) != 1 or not outer[0].startswith(f"{inner}if ") or any(" or " in t for t in tests):
+        return lines
+    return [f"{indent}if {' and '.join(tests)}:", *(line.removeprefix("    ") for line in lines[2:])]
 
 
 def _operand(code: str) -> str:

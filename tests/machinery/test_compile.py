@@ -70,9 +70,10 @@ def test_compiled_grad(name: str) -> None:
     check_transformed(sample(name), "aot_eager")
 
 
+@pytest.mark.xfail(strict=True, reason="torch.compile takes a Function's backward as a constant")
 @pytest.mark.parametrize("name", VARIED[:4])
 def test_compiled_second_order(name: str) -> None:
-    """Torch differentiates a traced backward as a constant, without an error, if it is let."""
+    """The stated limit: first derivatives only. When torch lifts it, this test says so."""
     drawn = sample(name)
     values = [drawn.tensors[drawn.floats[0]]]
 

@@ -1,0 +1,187 @@
+"""Elementwise functions, each with the policy that its derivative follows.
+
+They stay as written: ``Exp(x - Log(s))`` is not turned into ``Exp(x)/s``. Only values known
+without rounding, such as ``Exp(0)``, are worked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import sympy as sp
+
+from lossgen.nodes.leaves import HALF, ONE, ZERO, Node
+
+
+class Unary(Node):
+    """An elementwise function of one argument; ``exact`` lists values known without rounding."""
+
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {}
+
+    def __new__(cls, x: Any) -> Any:
+        x = sp.sympify(x)
+        return cls.exact[x] if x in cls.exact else sp.Basic.__new__(cls, x)
+
+    @property
+    def arg(self) -> sp.Expr:
+        return self.args[0]
+
+
+class Exp(Unary):
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ONE}
+    is_positive = True
+
+
+class Log(Unary):
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ONE: ZERO}
+
+
+class Sqrt(Unary):
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO, ONE: ONE}
+    is_nonnegative = True
+
+
+class Abs(Unary):
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO, ONE: ONE}
+    is_nonnegative = True
+
+
+class Sign(Unary):
+    __slots__ = ()
+
+
+class Sigmoid(Unary):
+    __slots__ = ()
+    is_positive = True
+
+
+class LogSigmoid(Unary):
+    __slots__ = ()
+
+
+class Softplus(Unary):
+    __slots__ = ()
+    is_positive = True
+
+
+class Log1p(Unary):
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO}
+
+
+class Expm1(Unary):
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO}
+
+
+class LogCosh(Unary):
+    __slots__ = ()
+    is_nonnegative = True
+
+
+class Tanh(Unary):
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO}
+
+
+class Sin(Unary):
+    __slots__ = ()
+
+
+class Cos(Unary):
+    __slots__ = ()
+
+
+class Acos(Unary):
+    __slots__ = ()
+
+
+class Atan(Unary):
+    __slots__ = ()
+
+
+class Erf(Unary):
+    __slots__ = ()
+
+
+class Lgamma(Unary):
+    __slots__ = ()
+
+
+class Digamma(Unary):
+    __slots__ = ()
+
+
+class Floor(Unary):
+    __slots__ = ()
+
+
+class Xlogy(Node):
+    """``x * log(y)``, and 0 where x = 0 whatever y is."""
+
+    __slots__ = ()
+
+
+class LogAddExp(Node):
+    """``log(exp(a) + exp(b))``."""
+
+    __slots__ = ()
+
+
+class Ratio(Node):
+    """``a / b``, and 0 where b = 0: the derivative of a norm, whose singular point has slope 0."""
+
+    __slots__ = ()
+
+
+class PowerSlope(Node):
+    """``base**(exponent - 1)``, but where base = 0: there 1 if the exponent is 1, else 0.
+
+    The slope of a power at its singular point; a fractional one is infinite there and taken as 0.
+    """
+
+    __slots__ = ()
+
+
+class Max(Node):
+    """The larger of two; at a tie ``share`` of the gradient goes to the first."""
+
+    __slots__ = ()
+
+    def __new__(cls, a: Any, b: Any, share: Any = HALF) -> Any:
+        a, b, share = map(sp.sympify, (a, b, share))
+        return a if a == b else sp.Basic.__new__(cls, a, b, share)
+
+    @property
+    def share(self) -> sp.Expr:
+        return self.args[2]
+
+
+class Min(Max):
+    """The smaller of two, with the same tie rule."""
+
+    __slots__ = ()
+
+
+class Clip(Node):
+    """``x`` held within ``[low, high]``; slope 1 on the closed interval, 0 outside."""
+
+    __slots__ = ()
+
+
+class StopGradient(Unary):
+    """The value of its argument, with derivative zero."""
+
+    __slots__ = ()
+
+
+class StraightThrough(Node):
+    """The value of the first argument with the gradient of the second."""
+
+    __slots__ = ()

@@ -1,0 +1,216 @@
+"""The backward programs, held against differences of the forward, over the whole catalogue."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lossgen.compiled import Compiled
+from lossgen.nodes import Padded, walk
+from lossgen.program import show
+from lossgen.static import switches
+from tests.compiler.catalogue import NAMES, formulas, sample, settings, sizes_of, written
+from tests.compiler.interpret import REAL, Array, Run
+
+STEP = REAL(2) ** -18
+
+
+def gradients(
+    loss: Compiled, tensors: dict[str, Array], options: dict[str, object], seed: int
+) -> tuple[Run, dict[str, Array], dict[str, Array]]:
+    """A forward run, random upstream gradients, and the gradients that the backward gives."""
+    spec, sizes = loss.spec, sizes_of(loss.spec)
+    forward = Run(loss.forward, sizes, tensors, options)
+    random = np.random.default_rng(seed)
+    upstream = {
+        name: np.asarray(random.normal(size=forward[name].shape), dtype=REAL)
+        for name in loss.backward.seeds
+    }
+    present = {t.name for t in spec.tensors} & tensors.keys()
+    wanted = [g for g in loss.backward.gradients if g in present]
+    backward = Run(
+        loss.backward.program,
+        sizes,
+        {
+            **tensors,
+            **{f"grad_{k}": v for k, v in upstream.items()},
+            **{k: forward[k] for k in loss.backward.saved},
+        },
+        options,
+        frozenset(wanted),
+    )
+    return forward, upstream, {g: backward[f"d_{g}"] for g in wanted}
+
+
+def difference(
+    loss: Compiled, forward: Run, upstream: dict[str, Array], name: str, way: Array
+) -> REAL:
+    """The slope of the weighted results along a direction of one input."""
+    moved = []
+    for sign in (1, -1):
+        tensors = {**forward.given, name: forward.given[name] + sign * STEP * way}
+        run = Run(loss.forward, forward.sizes, tensors, forward.options, still=forward)
+        moved.append(sum((upstream[k] * run[k]).sum() for k in loss.backward.seeds))
+    return (moved[0] - moved[1]) / (2 * STEP)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_backward_is_the_derivative_of_the_forward(name: str) -> None:
+    for formula in formulas(name):
+        assert formula.backward.gradients
+        for number, setting in enumerate(settings(formula.spec)):
+            tensors = sample(formula.spec, setting.absent, seed=number)
+            options = dict(setting.options)
+            forward, upstream, found = gradients(formula, tensors, options, number)
+            if any(np.isnan(forward[k]).any() for k in formula.forward.results):
+                # A formula that stands on the positive side alone: a rate that is not given as a log.
+                tensors = {k: abs(v) for k, v in tensors.items()}
+                forward, upstream, found = gradients(formula, tensors, options, number)
+            random = np.random.default_rng(number + 100)
+            for tensor, gradient in found.items():
+                assert gradient.shape == tensors[tensor].shape, (tensor, str(setting))
+                way = np.asarray(random.normal(size=gradient.shape), dtype=REAL)
+                slope = difference(formula, forward, upstream, tensor, way)
+                scale = 1e-3 + np.abs(gradient * way).sum()
+                error = abs((gradient * way).sum() - slope)
+                assert error <= 2e-9 * scale, (tensor, str(setting), gradient, slope)
+
+
+def back(body: str, arguments: str = "x: Real[n, d]") -> list[str]:
+    return show(written(body, arguments).backward.program).splitlines()
+
+
+PAIR = "x: Real[n, d], y: Real[n, d]"
+LABELLED = "x: Logits[n, c], y: ClassIndex[n]"
+
+
+def test_settings_reach_both_sides_of_every_static_condition() -> None:
+    missed = []
+    for name in NAMES:
+        for loss in formulas(name):
+            exprs = [e for x in loss.forward.statements for e in x.expressions()]
+            for condition in switches(exprs):
+                seen = set()
+                for setting in settings(loss.spec):
+                    tensors = sample(loss.spec, setting.absent)
+                    run = Run(loss.forward, sizes_of(loss.spec), tensors, setting.options)
+                    seen.add(bool(run.value(condition, (), {})))
+                if seen != {True, False}:
+                    missed.append((name, condition))
+    assert missed == []
+
+
+def test_a_contraction_has_two_contractions_for_its_backward() -> None:
+    assert back("Sum(at(x[n, d], n=i) * at(y[n, d], n=j), d)", PAIR) == [
+        "d_x[n, d] = sum_{j} (grad_loss[n, j]*y[j, d])",
+        "d_y[n, d] = sum_{i} (grad_loss[i, n]*x[i, d])",
+    ]
+
+
+def test_a_read_of_the_diagonal_gives_the_diagonal() -> None:
+    body = "sim = Sum(at(x[n, d], n=i) * at(y[n, d], n=j), d); Sum(sim, j) - at(sim, j=i)"
+    assert "d_sim[i, j] = grad_loss[i] + where(i == j, -grad_loss[i], 0)" in back(body, PAIR)
+
+
+def test_a_gather_gives_a_scatter() -> None:
+    assert back("x[n, y[n]]", LABELLED) == ["d_x[n, c] = grad_loss[n] at [n, y[n]]"]
+
+
+def test_a_scatter_adds_to_what_else_the_input_gets() -> None:
+    (*_, last) = back("at(log_softmax(x[n, c], c), c=y[n])", LABELLED)
+    assert last == "d_x[n, c] = -grad_loss[n]*softmax_x[n, c] + grad_loss[n] at [n, y[n]]"
+
+
+def test_a_shift_gives_a_pad() -> None:
+    made = written("Mean((x[n, h + 1] - x[n, h]) ** 2, h)", "x: Real[n, h]").backward.program
+    pads = [r for r in walk(made.statement("d_x").body) if isinstance(r, Padded)]
+    assert sorted(str(p.subscripts[1]) for p in pads) == ["h", "h - 1"]
+
+
+def test_a_literal_gives_a_stack_with_zeros_where_nothing_was_read() -> None:
+    assert back("x[n, 0] * x[n, 2]", "x: Real[n, 4]") == [
+        "d_x[n, 4] = stack(grad_loss[n]*x[n, 2], 0, grad_loss[n]*x[n, 0], 0)"
+    ]
+
+
+def test_a_letter_that_a_read_misses_is_summed() -> None:
+    made = back("x[n, d] * w[d]", "x: Real[n, d], w: Weight[d]")
+    assert "d_w[d] = sum_{n} (grad_loss[n, d]*x[n, d])" in made
+
+
+REDUCTIONS = {
+    "Sum(x[n, d], d)": ["d_x[n, d] = grad_loss[n]"],
+    "Mean(x[n, d], d)": ["d_x[n, d] = grad_loss[n]/size(d)"],
+    "Sum(x[n, d], d, where=x[n, d] > 0)": ["d_x[n, d] = where(x[n, d] > 0, grad_loss[n], 0)"],
+    "logsumexp(x[n, d], d)": [
+        "softmax_loss[n, d] = softmax_{d} x[n, d]",
+        "d_x[n, d] = grad_loss[n]*softmax_loss[n, d]",
+    ],
+    "norm(x[n, d], d)": ["d_x[n, d] = ratio(x[n, d], loss[n])*grad_loss[n]"],
+    "Amax(x[n, d], d)": [
+        "ties_loss[n] = count_{d} x[n, d] == loss[n]",
+        "d_x[n, d] = where(x[n, d] == loss[n], grad_loss[n]/ties_loss[n], 0)",
+    ],
+    "softmax(x[n, d], d)": [
+        "loss[n, d] = softmax_{d} x[n, d]",
+        "sum_grad_loss[n] = sum_{d} (grad_loss[n, d]*loss[n, d])",
+        "d_x[n, d] = (-sum_grad_loss[n] + grad_loss[n, d])*loss[n, d]",
+    ],
+}
+
+
+@pytest.mark.parametrize("body", REDUCTIONS)
+def test_the_adjoint_of_a_reduction(body: str) -> None:
+    assert back(body) == REDUCTIONS[body]
+
+
+def test_a_count_carries_no_gradient() -> None:
+    assert back("Count(x[n, d] > 0, d) * Sum(x[n, d], d)") == [
+        "d_sum_x[n] = count_x[n]*grad_loss[n]",
+        "d_x[n, d] = d_sum_x[n]",
+    ]
+
+
+def test_an_adjoint_constant_along_a_letter_counts_its_positions() -> None:
+    made = back("Sum(log_softmax(x[n, d], d), d)")
+    assert any("size(d)" in line for line in made)
+
+
+def test_what_the_forward_named_is_read_by_that_name() -> None:
+    # The slope of an exponential is the exponential: the forward's own value, not a second one.
+    assert back("bright = exp(x[n, d]); Sum(bright ** 2, d)") == [
+        "d_bright[n, d] = 2*grad_loss[n]*bright[n, d]",
+        "d_x[n, d] = bright[n, d]*d_bright[n, d]",
+    ]
+
+
+def test_equal_adjoints_are_computed_once() -> None:
+    made = written("top = Amax(x[n, d], d); Sum(x[n, d], d) * top + top").backward.program
+    assert [x.name for x in made.statements].count("ties_top") == 1
+    assert len({(x.op, x.body, x.free) for x in made.statements}) == len(made.statements)
+
+
+def test_an_option_that_is_off_leaves_no_term() -> None:
+    made = back("where(full, x[n, d] ** 2, x[n, d])", "x: Real[n, d], *, full: Flag = False")
+    assert made == ["d_x[n, d] = where(full, 2*grad_loss[n, d]*x[n, d], grad_loss[n, d])"]
+
+
+def test_what_a_stop_leaves_out_is_no_gradient() -> None:
+    loss = written("stop_gradient(x[n, d]) * y[n, d]", PAIR)
+    assert loss.backward.gradients == ("y",)
+
+
+def test_integer_inputs_have_no_gradient() -> None:
+    assert written("x[n, y[n]]", LABELLED).backward.gradients == ("x",)
+
+
+def test_what_the_mean_divides_by_has_a_gradient_of_its_own() -> None:
+    loss = written("averaged(w[n] * x[n, d], over=w[n])", "x: Real[n, d], w: Weight[n]")
+    assert loss.backward.seeds == ("loss", "divisor")
+    assert "grad_divisor" in show(loss.backward.program)
+
+
+def test_results_of_reductions_are_kept_and_elementwise_values_are_computed_again() -> None:
+    loss = written("total = Sum(x[n, d] ** 2, d); width = x[n, d] - 1; width ** 2 / total")
+    assert loss.backward.saved == ("total",)
+    assert "width" in {x.name for x in loss.backward.program.statements}
