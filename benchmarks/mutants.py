@@ -141,9 +141,7 @@ def chosen(found: list[Mutation], count: int, draw: random.Random) -> list[Mutat
         draw.shuffle(group)
     kinds = sorted(by_kind)
     draw.shuffle(kinds)
-    turns = itertools.chain.from_iterable(
-        itertools.zip_longest(*(by_kind[kind] for kind in kinds))
-    )
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*(by_kind[kind] for kind in kinds)))
     return [mutation for mutation in turns if mutation is not None][:count]
 
 
@@ -175,7 +173,9 @@ def study(name: str, folder: Path, count: int, seed: int) -> list[Outcome]:
 def judged() -> dict[tuple[str, str], str]:
     """The survivors shown to be equivalent, by module and change, with the reason."""
     path = HERE / "equivalent_mutants.toml"
-    rows = tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", []) if path.is_file() else []
+    rows = (
+        tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", []) if path.is_file() else []
+    )
     return {(row["module"], row["change"].strip()): row["reason"] for row in rows}
 
 
@@ -185,9 +185,13 @@ def report(outcomes: list[Outcome], seconds: float, seed: int) -> tuple[str, int
     survivors = [x for x in outcomes if not x.caught_by]
     open_ones = [x for x in survivors if (x.module, x.change.strip()) not in known]
     lines = ["# Mutants of the generated modules", ""]
-    lines += [f"{len(outcomes)} mutants of {len({x.module for x in outcomes})} modules (seed {seed}): "]
+    lines += [
+        f"{len(outcomes)} mutants of {len({x.module for x in outcomes})} modules (seed {seed}): "
+    ]
     lines[-1] += f"{len(outcomes) - len(survivors)} caught by the generated tests, "
-    lines[-1] += f"{len(survivors) - len(open_ones)} equivalent, {len(open_ones)} missed. {seconds:.0f} s."
+    lines[-1] += (
+        f"{len(survivors) - len(open_ones)} equivalent, {len(open_ones)} missed. {seconds:.0f} s."
+    )
     lines += ["", "| kind | mutants | caught | equivalent |", "| --- | --- | --- | --- |"]
     for kind in sorted({x.kind for x in outcomes}):
         rows = [x for x in outcomes if x.kind == kind]
@@ -201,7 +205,16 @@ def report(outcomes: list[Outcome], seconds: float, seed: int) -> tuple[str, int
         lines += ["", "## Survivors"]
     for x in survivors:
         reason = known.get((x.module, x.change.strip()), "**not judged**")
-        lines += ["", f"`{x.module}`, {x.kind}, line {x.line}:", "", "```diff", x.change, "```", "", reason]
+        lines += [
+            "",
+            f"`{x.module}`, {x.kind}, line {x.line}:",
+            "",
+            "```diff",
+            x.change,
+            "```",
+            "",
+            reason,
+        ]
     return "\n".join(lines) + "\n", len(open_ones)
 
 

@@ -17,8 +17,20 @@ _DIMENSIONED = frozenset(
     "sum mean amax amin logsumexp softmax log_softmax any all unsqueeze squeeze flatten gather "
     "scatter_add index_add index_select narrow vector_norm movedim diff cumsum argmax select".split()
 )
-_REDUCTIONS = {"sum": "mean", "mean": "sum", "amax": "amin", "amin": "amax", "any": "all", "all": "any"}
-_TWINS = {"softmax": "log_softmax", "log_softmax": "softmax", "maximum": "minimum", "minimum": "maximum"}
+_REDUCTIONS = {
+    "sum": "mean",
+    "mean": "sum",
+    "amax": "amin",
+    "amin": "amax",
+    "any": "all",
+    "all": "any",
+}
+_TWINS = {
+    "softmax": "log_softmax",
+    "log_softmax": "softmax",
+    "maximum": "minimum",
+    "minimum": "maximum",
+}
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -73,7 +85,9 @@ class _Replace(ast.NodeTransformer):
         return result
 
 
-def _code(node: ast.AST, scope: frozenset[str] = frozenset()) -> Iterator[tuple[ast.expr, frozenset[str]]]:
+def _code(
+    node: ast.AST, scope: frozenset[str] = frozenset()
+) -> Iterator[tuple[ast.expr, frozenset[str]]]:
     """The expressions that compute, each with the tensor names of the function around it."""
     if isinstance(node, (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)):
         return
@@ -117,8 +131,12 @@ def _changes(node: ast.expr, scope: frozenset[str]) -> Iterator[tuple[str, Chang
         if type(node.ops[0]) in _COMPARED:
             yield "changed comparison", _compared
     elif isinstance(node, ast.BoolOp):
-        yield "changed comparison", lambda n: ast.BoolOp(
-            ast.Or() if isinstance(n.op, ast.And) else ast.And(), n.values  # type: ignore[attr-defined]
+        yield (
+            "changed comparison",
+            lambda n: ast.BoolOp(
+                ast.Or() if isinstance(n.op, ast.And) else ast.And(),
+                n.values,  # type: ignore[attr-defined]
+            ),
         )
     elif isinstance(node, ast.Call):
         yield from _call(node)

@@ -1,8 +1,8 @@
 """Which axis each letter runs over.
 
-In: expressions and the tensors they read.  Out: a map from every letter to the axis letter of an
+In: expressions and the tensors they read. Out: a map from every letter to the axis letter of an
 annotation.  ``z[i, d] * z[j, d]`` over ``z: Embedding[n, d]`` makes ``i`` and ``j`` run over the
-rows.  One letter, one axis; a letter that no subscript places is refused.
+rows. One letter, one axis; a letter that no subscript places is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import sympy as sp
 
 from lossgen.errors import suggest
-from lossgen.nodes import Along, Let, Letter, Read, Reduce, Size, free_letters, walk
+from lossgen.nodes import Along, Let, Letter, Read, Reduce, Size, walk
 
 
 class AxisFault(Exception):
@@ -100,12 +100,12 @@ def infer_axes(
         if axis in groups.axes:
             axes[letter] = axis
         else:
-            hint = suggest(letter.name, known) or f"The axes here: {', '.join(known) or 'none'}"
+            hint = _near(letter.name, known) or f"The axes here: {', '.join(known) or 'none'}"
             faults.append(AxisFault(letter.name, f"axis '{letter}' appears in no tensor", hint))
     return axes | {axis: axis for axis in groups.axes}, faults
 
 
-def unused_bound(node: Reduce) -> list[Letter]:
-    """Bound letters on which neither body nor mask depends."""
-    inside = free_letters(node.body) | free_letters(node.where)
-    return [letter for letter in node.bound if letter not in inside]
+def _near(name: str, known: list[str]) -> str:
+    """A suggestion; two single letters are near where they are neighbours."""
+    beside = [x for x in known if len(name) == len(x) == 1 and abs(ord(name) - ord(x)) == 1]
+    return f"Did you mean '{beside[0]}'?" if len(beside) == 1 else suggest(name, known)

@@ -102,11 +102,16 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         _pull(expr.args[1], seed, found)
     elif isinstance(expr, nd.Xlogy):
         x, y = expr.args
-        at_zero = Compare("==", x, 0)
-        # At x = 0 the slope in x is log(y); where y is 0 too it is taken as 0, as torch does.
-        undefined = Compare("<=", y, 0) if x == y else nd.And(at_zero, Compare("<=", y, 0))
-        _pull(x, times(seed, Where(undefined, 0, nd.Log(Where(undefined, 1, y)))), found)
-        _pull(y, times(seed, ONE if x == y else nd.Ratio(x, y)), found)
+        # Where both are 0 the slope is taken as 0: x*log(x) falls into its end, and what is 0 moves
+        # nothing.
+        if x == y:
+            empty = Compare("<=", x, 0)
+            slope = Where(empty, 0, nd.Log(Where(empty, 1, x)) + 1)
+            _pull(x, times(seed, slope), found)
+        else:
+            empty = nd.And(Compare("==", x, 0), Compare("<=", y, 0))
+            _pull(x, times(seed, Where(empty, 0, nd.Log(Where(empty, 1, y)))), found)
+            _pull(y, times(seed, nd.Ratio(x, y)), found)
     elif isinstance(expr, nd.LogAddExp):
         a, b = expr.args
         _pull(a, times(seed, nd.Sigmoid(a - b)), found)
@@ -123,6 +128,10 @@ def times(seed: sp.Expr, factor: sp.Expr) -> sp.Expr:
         # Static conditions stay outermost: what only one of their branches reads is computed there.
         condition, yes, no = seed.args
         return Where(condition, times(yes, factor), times(no, factor))
+    number, rest = factor.as_coeff_Mul()
+    if number != 1 and isinstance(rest, Where):
+        # The number outside, so that what differs by a sign is the same expression.
+        return number * times(seed, rest)
     if isinstance(factor, Where) and (0 in factor.args[1:] or _simple(seed)):
         condition, yes, no = factor.args
         return Where(condition, times(seed, yes), times(seed, no))

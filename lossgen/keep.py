@@ -95,6 +95,10 @@ def with_forward_names(statements: Sequence[Statement], forward: Program) -> tup
         )
         if plain and cost(x.body) > 1 and not isinstance(x.body, Where):
             named.setdefault(x.body, Read(Str(x.name), *x.free))
+        if plain and isinstance(x.body, nd.Max) and x.body.args[0] == 0 and x.body.share == 1:
+            # max(0, u) > 0 exactly where u > 0.
+            hinge = Read(Str(x.name), *x.free)
+            named.setdefault(nd.Compare(">", x.body.args[1], 0), nd.Compare(">", hinge, 0))
 
     def reading(expr: sp.Basic) -> sp.Basic:
         if expr in named:

@@ -1,7 +1,9 @@
 """The limit of a formula in one of its parameters, where the formula itself is 0/0.
 
-In: an expression over our nodes.  Out: its limit, over our nodes again.  SymPy takes the limit; what does not
-depend on the parameter stands aside as a positive symbol meanwhile.
+In: an expression over our nodes. Out: its limit, over our nodes again. SymPy takes the limit; what
+does not depend on the parameter stands aside as a positive symbol meanwhile.
+
+    limit_at((x**a - 1)/a, a, 0)   →   log(x)
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import sympy as sp
 from sympy.core.parameters import distribute
 
 from lossgen import nodes as nd
-from lossgen.nodes import Let, Param, Read, substitute, walk
+from lossgen.nodes import Let, Param, substitute, walk
 
 _PLAIN: dict[type[sp.Basic], type[sp.Basic]] = {
     nd.Exp: sp.exp,
@@ -70,6 +72,3 @@ def _ours(expr: sp.Expr) -> sp.Expr:
     if isinstance(expr, sp.Pow) and expr.exp == sp.S.Half:
         return nd.Sqrt(children[0])
     return expr.func(*children)
-
-
-__all__ = ["Read", "limit_at"]

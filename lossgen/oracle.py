@@ -155,7 +155,9 @@ def kind(expr: sp.Basic, spec: LossSpec) -> str:
         return spec.tensor(expr.name).role.kind
     if isinstance(expr, nodes.Param):
         return next(p.role.kind for p in spec.parameters if p.name == expr.name)
-    if isinstance(expr, (nodes.Compare, nodes.And, nodes.Not, nodes.Given, sp.logic.boolalg.BooleanAtom)):
+    if isinstance(
+        expr, (nodes.Compare, nodes.And, nodes.Not, nodes.Given, sp.logic.boolalg.BooleanAtom)
+    ):
         return "boolean"
     if isinstance(expr, nodes.Reduce):
         return {"any": "boolean", "count": "integer"}.get(expr.op, "real")
@@ -301,7 +303,11 @@ def _neutral_read(node: nodes.Where, spec: LossSpec) -> nodes.Read | None:
 
 def _closure(words: set[str]) -> Iterator[str]:
     needs = {"mean": ("total",), "norm": ("total",), "logsumexp": ("total",), "softmax": ("total",)}
-    needs |= {"log_softmax": ("logsumexp", "total"), "smallest": ("largest",), "smaller": ("larger",)}
+    needs |= {
+        "log_softmax": ("logsumexp", "total"),
+        "smallest": ("largest",),
+        "smaller": ("larger",),
+    }
     for word in words:
         yield word
         yield from needs.get(word, ())
@@ -347,7 +353,9 @@ class _Printer(StrPrinter):
         sides = [expr.left, expr.right]
         texts = [str(self._print(side)) for side in sides]
         if not nodes.is_static(expr) and any(kind(side, self.spec) == "real" for side in sides):
-            texts = [t if s.is_Integer else f"value({t})" for s, t in zip(sides, texts, strict=True)]
+            texts = [
+                t if s.is_Integer else f"value({t})" for s, t in zip(sides, texts, strict=True)
+            ]
         return f"({texts[0]} {expr.op} {texts[1]})"
 
     def _print_And(self, expr: nodes.And) -> str:
@@ -380,7 +388,11 @@ class _Printer(StrPrinter):
             return f"any({body} {loops})"
         if expr.op == "count":
             return f"sum(1 {loops} if {body})"
-        extra = () if expr.op != "mean" or expr.empty is sp.nan else (f"empty={self._print(expr.empty)}",)
+        extra = (
+            ()
+            if expr.op != "mean" or expr.empty is sp.nan
+            else (f"empty={self._print(expr.empty)}",)
+        )
         self.statement.words.add(_REDUCED[expr.op])
         inner = f"({body} {loops})" if extra else f"{body} {loops}"
         return f"{_REDUCED[expr.op]}({', '.join((inner, *extra))})"

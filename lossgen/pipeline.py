@@ -1,6 +1,8 @@
 """The line that data walks, from specs to formatted source.
 
-``LossSpec → stabilize → lower → Program → differentiate → Backward → backend → Page → render → str``
+    LossSpec → stabilize → lower → differentiate → backend → Page → render → str
+
+A spec that was read has no faults left, so what fails here is a fault of LossGen's.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ def render_losses(specs: Sequence[LossSpec], templates: Sequence[Path] = ()) -> 
     sources: dict[str, str] = {}
     for spec in specs:
         sources[f"{spec.name}.py"] = module_source(spec, templates)
-        sources[f"test_{spec.name}.py"] = test_text(spec, templates)
+        sources[f"test_{spec.name}.py"] = proof_source(spec, templates)
     done = format_sources(sources)
     return [Rendered(s.name, done[f"{s.name}.py"], done[f"test_{s.name}.py"]) for s in specs]
 
@@ -46,7 +48,7 @@ def module_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:
     return environment(templates).get_template("module.py.jinja").render(page=page)
 
 
-def test_text(spec: LossSpec, templates: Sequence[Path] = ()) -> str:
+def proof_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:
     """The generated test's text, before formatting."""
     from lossgen.testpage import test_source
 

@@ -10,7 +10,7 @@ earlier names.  Bodies are elementwise: every reduction is a statement of its ow
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import sympy as sp
@@ -217,6 +217,3 @@ def _shown(x: Statement) -> str:
         right = f"{x.op}_{{{bound}{mask}}} {plain(x.body, operand=True)}"
     when = "" if x.guard == ALWAYS else f"    if {plain(condition_of(x.guard))}"
     return f"{left} = {right}{when}"
-
-
-__all__ = ["Array", "Program", "Statement", "check", "replace"]

@@ -1,8 +1,11 @@
 """Lays out a program's statements under Python branches.
 
-In: a ``Program``.  Out: blocks: statements free of static conditions, and ``Branch`` on one condition.  A
-statement that only one branch needs is computed in that branch alone, so an option that is off
-costs nothing, forward and backward.
+In: a ``Program``. Out: blocks, which are statements free of static conditions and ``Branch``es on
+one condition. A statement that only one branch needs is computed in that branch alone, so an option
+that is off costs nothing, forward and backward.
+
+    loss[e] = where(full, a[e] + b[e], a[e])   →   if full: loss = a + b
+                                                   else: loss = a
 """
 
 from __future__ import annotations
@@ -15,7 +18,17 @@ from sympy.core.symbol import Str
 
 from lossgen.nodes import Given, Needs, Read, Where, is_static, rebuild
 from lossgen.program import Program, Statement
-from lossgen.static import ALWAYS, NEVER, Guard, both, either, guard_of, narrow, ordered, resolve, switches
+from lossgen.static import (
+    NEVER,
+    Guard,
+    both,
+    either,
+    guard_of,
+    narrow,
+    ordered,
+    resolve,
+    switches,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +66,8 @@ def with_guards(program: Program, roots: Mapping[str, Guard]) -> tuple[Statement
 def _tidy(guard: Guard) -> Guard:
     """A guard fit for an ``if``.
 
-    What several gradients need is computed whenever any of them may be asked for; and a tensor whose
-    gradient is asked for is there.
+    What several gradients need is computed whenever any of them may be asked for; and a tensor
+    whose gradient is asked for is there.
     """
     needs = [frozenset(c for c, _ in term if isinstance(c, Needs)) for term in guard]
     shared = frozenset.intersection(*needs) if needs else frozenset()
@@ -126,11 +139,7 @@ def _resolved(x: Statement, known: Mapping[sp.Basic, bool]) -> Statement | None:
 
 
 def _conditions(x: Statement) -> list[sp.Basic]:
-    guarding = (
-        {}
-        if x.guard == ALWAYS
-        else {c: None for t in ordered(x.guard) for c, _ in sorted(t, key=str)}
-    )
+    guarding = dict.fromkeys(c for t in ordered(x.guard) for c, _ in sorted(t, key=str))
     return list(guarding) or switches(x.expressions())
 
 
@@ -193,39 +202,41 @@ def _tidied(blocks: list[Block], kept: frozenset[str], counts: dict[str, int]) -
     position = 0
     while position < len(blocks):
         x = blocks[position]
-        source = _copied(x)
         if isinstance(x, Branch):
             then, otherwise = (_tidied(list(b), kept, counts) for b in (x.then, x.otherwise))
             blocks[position] = Branch(x.condition, then, otherwise)
-        elif source is not None:
-            made = next(
-                (
-                    k
-                    for k, y in enumerate(blocks[:position])
-                    if isinstance(y, Statement) and y.name == source
-                ),
-                None,
-            )
-            behind = sum(x.name in y.reads() for y in _statements(blocks[position + 1 :]))
-            assigned = sum(y.name == x.name for y in _statements(blocks))
-            if (
-                made is not None
-                and counts.get(source) == 1
-                and source not in kept
-                and blocks[made].free == x.free
-            ):  # type: ignore[union-attr]
-                blocks[made] = replace(blocks[made], name=x.name)  # type: ignore[arg-type]
-                del blocks[position]
-                continue
-            if x.name not in kept and behind == counts.get(x.name, 0) and assigned == 1:
-                blocks[position + 1 :] = [
-                    _renamed(y, x.name, source) for y in blocks[position + 1 :]
-                ]
-                counts[source] = counts.get(source, 0) + behind - 1
-                del blocks[position]
-                continue
+        elif _without_copy(blocks, position, x, kept, counts):
+            continue
         position += 1
     return tuple(blocks)
+
+
+def _without_copy(
+    blocks: list[Block],
+    position: int,
+    copy: Statement,
+    kept: frozenset[str],
+    counts: dict[str, int],
+) -> bool:
+    """Take a statement out of the blocks if it is a copy that nothing needs."""
+    source = _copied(copy)
+    if source is None:
+        return False
+    for place, made in enumerate(blocks[:position]):
+        if isinstance(made, Statement) and made.name == source:
+            if counts.get(source) == 1 and source not in kept and made.free == copy.free:
+                blocks[place] = replace(made, name=copy.name)
+                del blocks[position]
+                return True
+            break
+    behind = sum(copy.name in y.reads() for y in _statements(blocks[position + 1 :]))
+    assigned = sum(y.name == copy.name for y in _statements(blocks))
+    if copy.name in kept or behind != counts.get(copy.name, 0) or assigned != 1:
+        return False
+    blocks[position + 1 :] = [_renamed(y, copy.name, source) for y in blocks[position + 1 :]]
+    counts[source] = counts.get(source, 0) + behind - 1
+    del blocks[position]
+    return True
 
 
 def _renamed(block: Block, old: str, new: str) -> Block:

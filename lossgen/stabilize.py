@@ -1,8 +1,8 @@
 """Rewrites a formula as written into one that computes well.
 
-In: an expression.  Out: an equal expression over the stable nodes (``LogSigmoid``, ``Softplus``,
-``logsumexp``, …), with the rules that fired.  The rules are a table; adding one is adding a row, and a
-test holds each row against 50-digit arithmetic.  Rules look through the author's names.
+In: an expression. Out: an equal expression over the stable nodes (``LogSigmoid``, ``Softplus``,
+``logsumexp``, …), with the rules that fired. The rules are a table; adding one is adding a row, and
+a test holds each row against 50-digit arithmetic. Rules look through the author's names.
 
     log(1 - sigmoid(x))   →   log_sigmoid(-x)
 """

@@ -1,7 +1,9 @@
 """Static conditions: what is known from options alone, before any element is read.
 
-A condition on options prints as a Python ``if`` and costs nothing when off.  A ``Guard`` says when a
-statement is needed: a disjunction of conjunctions of (condition, truth) pairs.
+A condition on options prints as a Python ``if`` and costs nothing when off. A ``Guard`` says when
+a statement is needed: a disjunction of conjunctions of (condition, truth) pairs.
+
+    given(weight) and p != 2   →   {{(given(weight), true), (p == 2, false)}}
 """
 
 from __future__ import annotations
@@ -141,7 +143,15 @@ def narrow(guard: Guard, known: Mapping[sp.Basic, bool]) -> Guard:
 
 def condition_of(guard: Guard) -> sp.Basic:
     """A guard as a condition."""
-    terms = [
-        And(*(c if v else Not(c) for c, v in sorted(t, key=str))) for t in ordered(guard)
-    ]
+    terms = [And(*(c if v else Not(c) for c, v in sorted(t, key=str))) for t in ordered(guard)]
     return Or(*terms)
+
+
+def resolutions(expr: sp.Basic, known: Mapping[sp.Basic, bool] | None = None) -> list[sp.Basic]:
+    """What an expression may be, one for each combination of its static conditions."""
+    known = known or {}
+    expr = resolve(expr, known)
+    condition = next(iter(switches([expr])), None)
+    if condition is None:
+        return [expr]
+    return [r for truth in (True, False) for r in resolutions(expr, {**known, condition: truth})]

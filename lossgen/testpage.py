@@ -18,13 +18,15 @@ from lossgen.testrefusals import (
     countable,
     float_only,
     inside,
+    labels_of_rows,
     leading,
     outside,
     refused_numbers,
     rigid,
     takes_number,
 )
-from lossgen.testcases import CaseRow, SampleRow, cases, samples
+from lossgen.testcases import CaseRow, cases
+from lossgen.testsamples import SampleRow, samples
 
 DIGITS, WORKING_DIGITS = 50, 150
 _SYMPY = ("acos", "atan", "cos", "digamma", "erf", "exp", "log", "loggamma", "sin", "sqrt", "tanh")
@@ -92,6 +94,8 @@ class TestPage:
     number_refused: str
     first: str
     least_rank: int
+    labels: str
+    label_shape: str
 
 
 def test_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:
@@ -107,8 +111,10 @@ def test_page(spec: LossSpec) -> TestPage:
     names = ["formula", "probabilities_formula"][: len(specs)]
     formulas = [formula(s, name) for s, name in zip(specs, names, strict=True)]
     words = frozenset().union(*(f.words for f in formulas))
-    rows = [(name, s, cases(s, "" if k == 0 else "probabilities, "))
-            for k, (name, s) in enumerate(zip(names, specs, strict=True))]
+    rows = [
+        (name, s, cases(s, "" if k == 0 else "probabilities, "))
+        for k, (name, s) in enumerate(zip(names, specs, strict=True))
+    ]
     first = rows[0][2]
     full = next((r.name for r in first if r.name == "all options"), _last_calm(first))
     return TestPage(
@@ -150,9 +156,12 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     """What the tests of behaviour and of refusals need to know."""
     first = leading(spec)
     ragged = next((a.name for t in spec.tensors for a in t.axes if a.name in "se"), "")
+    labels = labels_of_rows(spec)
     free_rank = (first.ragged is not None) + spec.unbatched
     return {
-        "batch_in_result": any(spec.axes[x] == spec.tensors[0].axes[0] for x in result_letters(spec)),
+        "batch_in_result": any(
+            spec.axes[x] == spec.tensors[0].axes[0] for x in result_letters(spec)
+        ),
         "unbatched": spec.unbatched,
         "ragged": ragged,
         "batched_divisor": ragged == "e" and bool(spec.divisors),
@@ -170,7 +179,9 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
             [value for t in spec.tensors if takes_number(t) for value in refused_numbers(t)]
         ),
         "first": first.name,
-        "least_rank": 0 if ragged == "e" else len(first.axes) - free_rank,
+        "least_rank": 0 if ragged == "e" or labels else len(first.axes) - free_rank,
+        "labels": labels.name if labels else "",
+        "label_shape": repr((1,) * len(labels.axes)) if labels else "",
     }
 
 
@@ -205,7 +216,7 @@ def _sample_text(row: SampleRow) -> str:
 
 def _case_text(row: CaseRow, formula_name: str, table: str) -> str:
     shown = [formula_name, table]
-    for name in ("manner", "options", "given", "shapes"):
+    for name in ("manner", "options", "given", "shapes", "start"):
         setting = getattr(row, name)
         if setting and setting != "plain":
             shown.append(f"{name}={_value_text(setting)}")

@@ -92,5 +92,12 @@ def rigid(spec: LossSpec, *, optional: bool) -> Iterator[tuple[str, int | None]]
                 yield tensor.name, place - len(tensor.axes) if behind else place
             elif fixed:
                 yield tensor.name, 0
-        if tensor.ragged is None and not (spec.unbatched and tensor.name == leading(spec).name) or tied:
+        if tensor.ragged is None or tied:
             yield tensor.name, None
+
+
+def labels_of_rows(spec: LossSpec) -> TensorArg | None:
+    """The labels of a loss over rows of scores: one score is a class, a lone row's label may be [1]."""
+    if not spec.unbatched or leading(spec).ragged is not None:
+        return None
+    return next((t for t in spec.tensors if t.role.kind == "integer"), None)

@@ -56,6 +56,7 @@ class Names:
         sizes: the code for the size of each axis.
         axes: the axis of each letter.
         like: a tensor whose dtype and device new values take.
+        numbers: arrays that may be one number, which is cheap to scale.
     """
 
     arrays: Mapping[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]]
@@ -63,6 +64,7 @@ class Names:
     sizes: Mapping[Letter, str]
     axes: Mapping[Letter, Letter]
     like: str
+    numbers: frozenset[str] = frozenset()
 
     def size(self, letter: Letter) -> str:
         """The size of the axis a letter runs over."""
@@ -95,7 +97,16 @@ class Expressions(StrPrinter):
     # --- arithmetic -------------------------------------------------------------------------
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:
-        terms = sorted(expr.args, key=lambda t: (_negative(t), is_scalar(t), self._rank(t)))
+        # Tensors before scalars: a small constant must not be lost in a partial sum. Where every
+        # tensor is subtracted, the scalar opens the line: 1 - x.
+        leading = any(not _negative(t) and not is_scalar(t) for t in expr.args)
+        terms = sorted(
+            expr.args,
+            key=lambda t: (
+                (is_scalar(t), _negative(t)) if leading else (_negative(t), is_scalar(t)),
+                self._rank(t),
+            ),
+        )
         first, *rest = terms
         text = self.parenthesize(first, PRECEDENCE["Add"], strict=True)
         for term in rest:
@@ -112,7 +123,13 @@ class Expressions(StrPrinter):
         return f"{name} + {self.code(term)}"
 
     def _rank(self, expr: sp.Basic) -> int:
-        return -len(free_letters(expr))
+        return -self._size(expr)
+
+    def _size(self, expr: sp.Basic) -> int:
+        """How many letters the value of an expression really has."""
+        if isinstance(expr, Read) and expr.name in self.names.numbers:
+            return 0
+        return len(free_letters(expr))
 
     def _print_Mul(self, expr: Any) -> str:
         expr = _flipped(expr)
@@ -143,16 +160,16 @@ class Expressions(StrPrinter):
                 not f.is_Rational,
                 not f.is_number,
                 not is_scalar(f),
-                len(free_letters(f)),
+                self._size(f),
                 not _adjoint(f),
             )
         )
-        below.sort(key=lambda f: (not is_scalar(f), len(free_letters(f))))
+        below.sort(key=lambda f: (not is_scalar(f), self._size(f)))
         return sign + self._quotient(above, below)
 
     def _quotient(self, above: list[Any], below: list[Any]) -> str:
-        parts = [(len(free_letters(f)), not is_scalar(f), 0, f) for f in above]
-        parts += [(len(free_letters(f)), not is_scalar(f), 1, f) for f in below]
+        parts = [(self._size(f), not is_scalar(f), 0, f) for f in above]
+        parts += [(self._size(f), not is_scalar(f), 1, f) for f in below]
         small = [p for p in parts if p[:2] < max(q[:2] for q in parts)]
         large = [p for p in parts if p not in small]
         sequence = [*(p for p in small if p[2] == 0), *(p for p in small if p[2] == 1)]

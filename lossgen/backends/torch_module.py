@@ -18,7 +18,7 @@ from lossgen.backends.torch_expressions import Expressions, Names
 from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
 from lossgen.docs import argument_note, class_doc, functional_doc, module_doc, plain_doc
-from lossgen.nodes import Letter, Needs, Where, is_static
+from lossgen.nodes import Letter, Needs, Read, Where, is_static
 from lossgen.page import (
     Argument,
     AutogradPage,
@@ -32,7 +32,7 @@ from lossgen.page import (
 from lossgen.program import Program
 from lossgen.schedule import schedule, with_guards, without_copies
 from lossgen.spec import LossSpec, Parameter, TensorArg
-from lossgen.static import ALWAYS, Guard, guard_of
+from lossgen.static import ALWAYS, Guard, guard_of, resolutions
 
 _HELPERS: dict[str, str] = {
     "_power_slope(": '''def _power_slope(base: Tensor, exponent: float) -> Tensor:
@@ -265,6 +265,9 @@ class _Formula:
         self.checks = TorchChecks(
             self.spec, self.spec.functional_name if public else compiled.public_name
         )
+        # Where an item is as large as the input, the Function takes the mean or sum itself: its
+        # gradient then comes in as one number, and scaling it costs no pass over the elements.
+        self.reduces = self.item not in compiled.backward.saved and scales_alone(compiled)
 
     # --- the functional form ------------------------------------------------------------------
 
@@ -273,7 +276,8 @@ class _Formula:
         spec, item = self.spec, self.item
         arguments = _signature(self.compiled, spec.signature)
         inputs = ", ".join((*(t.name for t in spec.tensors), *(p.name for p in spec.parameters)))
-        call = f"{', '.join(self.compiled.forward.results)}, *_ = apply({inputs})"
+        inner = f", {self._inner_reduction()}" if self.reduces else ""
+        call = f"{', '.join(self.compiled.forward.results)}, *_ = apply({inputs}{inner})"
         body = [*self._dispatch_functional(), *self.checks.lines(self.reduction_names()), ""]
         body += [
             "# torch.compile takes no Function with a forward-mode derivative.",
@@ -286,17 +290,32 @@ class _Formula:
             body += [f"with torch.autocast({lead}.device.type, enabled=False):", f"    {call}"]
         else:
             body.append(call)
-        for name in self.reduction_names():
-            if name != "none":
-                code = self._reduced(name)
+        whole = f"{item}.reshape(shape)" if self.checks.output_shape() else item
+        squeezed = self.checks.unbatched_rank is not None
+        for name in self.reduction_names()[1:]:
+            code = self._reduced(name, done=self.reduces)
+            if code != item:
                 code = f"({code})" if " " in code else code
                 body += [f'if reduction == "{name}":', f"    return {code}.to(dtype)"]
-        whole = f"{item}.reshape(shape)" if self.checks.output_shape() else item
-        if self.checks.unbatched_rank is not None:
+        if self.reduces and (squeezed or whole != item):
+            body += ['if reduction != "none":', f"    return {item}.to(dtype)"]
+        if squeezed:
             body += ["if unbatched:", f"    return {whole}.squeeze(0).to(dtype)"]
         body.append(f"return {whole}.to(dtype)")
         doc = functional_doc(self.compiled, arguments) if self.public else (spec.summary,)
         return FunctionPage(self.functional, signature(arguments), docstring(doc), tuple(body))
+
+    def _inner_reduction(self) -> str:
+        """What the Function itself is asked for."""
+        weighted = self._unit_divisor()
+        if weighted is not None:
+            given = Expressions(self.names, (), {}).code(weighted)
+            return f'"sum" if reduction == "mean" and {given} else reduction'
+        if self.spec.divisors:
+            named = ", ".join(f'"{k}"' for k, _ in self.spec.divisors)
+            test = f"reduction == {named}" if len(self.spec.divisors) == 1 else f"reduction in ({named})"
+            return f'"sum" if {test} else reduction'
+        return "reduction"
 
     def _multiplies_matrices(self) -> bool:
         text = "\n".join((*self.autograd_page().forward_body, *self.autograd_page().backward_body))
@@ -317,6 +336,14 @@ class _Formula:
             for a in arguments
         ]
         options = [replace(_parameter_argument(p, False), default="") for p in spec.parameters]
+        if self.reduces:
+            options.append(Argument("reduction", "str"))
+            forward_body += [
+                'if reduction == "mean":',
+                f"    {self.item} = {self.item}.mean()",
+                'elif reduction == "sum":',
+                f"    {self.item} = {self.item}.sum()",
+            ]
         absent = " | None" if len(backward.seeds) == 1 else ""
         head = [
             *(f"grad_{x}: Tensor{absent}" for x in forward.results[: self._seed_count()]),
@@ -346,11 +373,12 @@ class _Formula:
 
     def _setup_body(self, results: int) -> Lines:
         count = len(self.spec.tensors)
-        saved = f"*inputs[:{count}]" if self.spec.parameters else "*inputs"
+        with_options = bool(self.spec.parameters) or self.reduces
+        saved = f"*inputs[:{count}]" if with_options else "*inputs"
         extra = f", *output[{results}:]" if self._extra() else ""
         also = [x for x in self.compiled.backward.saved if x in self.compiled.forward.results]
         extra += "".join(f", output[{self.compiled.forward.results.index(x)}]" for x in also)
-        options = (f"ctx.options = inputs[{count}:]",) if self.spec.parameters else ()
+        options = (f"ctx.options = inputs[{count}:]",) if with_options else ()
         return (
             *options,
             f"ctx.save_for_backward({saved}{extra})",
@@ -362,7 +390,7 @@ class _Formula:
     def _backward_body(self) -> Lines:
         spec, forward, backward = self.spec, self.compiled.forward, self.compiled.backward
         inputs = [t.name for t in spec.tensors]
-        options = [p.name for p in spec.parameters]
+        options = [p.name for p in spec.parameters] + (["reduction"] if self.reduces else [])
         also = [x for x in backward.saved if x in forward.results]
         loaded = [*inputs, *self._extra(), *also]
         formula = self._lines(
@@ -371,7 +399,11 @@ class _Formula:
             frozenset(),
         )
         text = "\n".join(formula)
-        used = [x for x in options if re.search(rf"\b{x}\b", text) or backward.saved]
+        used = [
+            x
+            for x in options
+            if x == "reduction" or re.search(rf"\b{x}\b", text) or backward.saved
+        ]
         body: list[str] = []
         seeds = [f"grad_{x}" for x in backward.seeds]
         if len(seeds) == 1:
@@ -380,6 +412,9 @@ class _Formula:
         body.append(f"{tuple_text(loaded)} = ctx.saved_tensors")
         if used:
             body.append(f"{tuple_text([x if x in used else '_' for x in options])} = ctx.options")
+        if self.reduces:
+            seed, lead = f"grad_{self.item}", self.checks.lead.name
+            body += ['if reduction == "mean":', f"    {seed} = {seed} / {lead}.numel()"]
         needs = [g for g in backward.gradients if re.search(rf"\bneed_{g}\b", text)]
         if needs:
             last = max(inputs.index(g) for g in needs)
@@ -409,7 +444,7 @@ class _Formula:
             for x in outputs
             if self.names.kinds[x] == "real" or x in self.compiled.forward.results
         ]
-        options = ", *ctx.options" if spec.parameters else ""
+        options = ", *ctx.options" if spec.parameters or self.reduces else ""
         rest = (
             f" + ({tuple_text(['None'] * (len(outputs) - len(real)))})"
             if len(outputs) > len(real)
@@ -430,13 +465,25 @@ class _Formula:
     def _lines(
         self, program: Program, roots: Mapping[str, object], full: frozenset[str]
     ) -> list[str]:
-        printer = TorchStatements(program, names_for(program, self.spec), full)
+        names = names_for(program, self.spec)
+        if self.reduces:
+            names = replace(names, numbers=frozenset(f"grad_{r}" for r in self.compiled.forward.results[:1]))
+        unused = self.compiled.forward.results[1:] if self._unit_divisor() is not None else ()
+        printer = TorchStatements(program, names, full, frozenset(unused))
         blocks = schedule(with_guards(program, roots))  # type: ignore[arg-type]
         return printer.lines(without_copies(blocks, frozenset(roots)))
 
-    def _reduced(self, reduction: str) -> str:
+    def _reduced(self, reduction: str, *, done: bool = False) -> str:
+        """The code of a reduction; ``done`` if the Function has summed already."""
         item, *rest = self.compiled.forward.results
         divisor = rest[0] if rest else None
+        if done:
+            names = Expressions(self.names, (), {})
+            if reduction == "mean" and (unit := self._unit_divisor()) is not None:
+                return f"{item} if {names.opposite(unit)} else {item} / {divisor}.sum()"
+            if reduction in ("mean", "sum"):
+                return item
+            return f"{item} / {names.operand(dict(self.spec.divisors)[reduction])}"
         if reduction == "none":
             return item
         if reduction == "sum":
@@ -474,14 +521,8 @@ class _Formula:
     def _unit_divisor(self) -> sp.Basic | None:
         """The condition without which the mean divides by the count."""
         forward = self.compiled.forward
-        body = forward.statement(forward.results[-1]).body
-        if (
-            len(forward.results) == 2
-            and isinstance(body, Where)
-            and is_static(body.args[0])
-            and body.args[2] == 1
-        ):
-            return body.args[0]
+        if len(forward.results) == 2 and _divides_by_one(forward):
+            return forward.statement(forward.results[-1]).body.args[0]
         return None
 
     def _plain_arguments(self) -> list[Argument]:
@@ -551,6 +592,42 @@ class _Formula:
             *lines,
             f"    return _{other.spec.functional_name}({call})",
         ]
+
+
+def scales_alone(compiled: Compiled) -> bool:
+    """Whether the incoming gradient may be one number in place of one for each item.
+
+    It may where items are as large as the largest input and each gradient has the input's shape
+    through what it reads besides.
+    """
+    forward, backward = compiled.forward, compiled.backward
+    item = forward.statement(forward.results[0])
+    largest = max((a.axes for a in forward.inputs), key=len)
+    weighted = len(forward.results) == 2 and forward.results[1] in backward.seeds
+    unit = len(forward.results) == 1 or _divides_by_one(forward)
+    if {*item.free} != {*largest} or not unit or len(backward.seeds) > 1 + weighted:
+        return False
+    thin = {f"grad_{x}" for x in backward.seeds}
+    for x in backward.program.statements:
+        if not x.reads() & thin:
+            continue
+        if x.op != "map":
+            return False
+        if not all(b == 0 or _spans(b, {*item.free}, thin) for b in resolutions(x.body)):
+            thin.add(x.name)
+    return not thin & {*backward.program.results}
+
+
+def _spans(body: sp.Basic, letters: set[Letter], thin: set[str]) -> bool:
+    """Whether something in a body, thin arrays apart, has all the letters."""
+    if isinstance(body, Read):
+        return body.name not in thin and {*body.subscripts} >= letters
+    return any(_spans(a, letters, thin) for a in body.args)
+
+
+def _divides_by_one(forward: Program) -> bool:
+    body = forward.statement(forward.results[-1]).body
+    return isinstance(body, Where) and is_static(body.args[0]) and body.args[2] == 1
 
 
 def tuple_text(items: Sequence[str]) -> str:

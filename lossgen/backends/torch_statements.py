@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import sympy as sp
 
@@ -37,6 +38,7 @@ class TorchStatements:
     program: Program
     names: Names
     full: frozenset[str] = frozenset()  # results that must have their whole shape
+    unused_ones: frozenset[str] = frozenset()  # divisors that nothing divides by when they are 1
 
     def lines(self, blocks: Sequence[Block], indent: str = "") -> list[str]:
         """All blocks as lines."""
@@ -141,6 +143,8 @@ class TorchStatements:
             return (
                 f"torch.full({self._shape(x.free)}, {code}, dtype=torch.bool, device={like}.device)"
             )
+        if x.name in self.unused_ones and x.body == 1:
+            return f"{self.names.like}.new_ones(())"
         return f"{self.names.like}.new_full({self._shape(x.free)}, {code})"
 
     def _shape(self, letters: Sequence[Letter]) -> str:
@@ -157,6 +161,8 @@ class TorchStatements:
         idle = [y for y in x.bound if y not in inside]
         if not bound:
             return self._over_nothing(x, printer, idle)
+        if split := self._split(x, scope, bound, idle):
+            return split
         masked = x.where is not TRUE
         inner = printer.code(x.body)
         if masked and x.op == "logsumexp":
@@ -183,6 +189,15 @@ class TorchStatements:
         if idle and x.op in ("sum", "count"):
             code = f"{code} * {' * '.join(map(self.names.size, idle))}"
         return code
+
+    def _split(self, x: Statement, scope: Sequence[Letter], bound: list[Letter], idle: list[Letter]) -> str:
+        """The sum of ``a + b`` as two sums: ``a + b`` is then never laid out in memory."""
+        terms = sp.Add.make_args(x.body)
+        reads = all(isinstance(t, nd.Read) and free_letters(t) == {*scope} for t in terms)
+        if x.op != "sum" or x.where is not TRUE or idle or len(terms) < 2 or not self.full or not reads:
+            return ""
+        printer, where = self._printer(x, scope), dims(bound, scope)
+        return " + ".join(f"{printer.operand(t)}.sum({where})" for t in terms)
 
     def _over_nothing(self, x: Statement, printer: Expressions, idle: list[Letter]) -> str:
         """A reduction of what does not depend on its letters (a mask that is absent)."""
@@ -246,13 +261,32 @@ class TorchStatements:
         letters: dict[Letter, str] = {
             y: chr(ord("a") + p) for p, y in enumerate(self.program.order)
         }
-        terms, codes = [], []
+        parts: list[tuple[str, frozenset[Letter]]] = []
         for factor in operands:
             scope = self.program.sorted(free_letters(factor))
-            terms.append("".join(letters[y] for y in scope))
-            codes.append(bare(self._printer(x, scope).code(factor)))
-        result = "".join(letters[y] for y in x.free)
-        return f'torch.einsum("{",".join(terms)}->{result}", {", ".join(codes)})'
+            parts.append((bare(self._printer(x, scope).code(factor)), frozenset(scope)))
+
+        def joined(pair: list[tuple[str, frozenset[Letter]]], kept: Sequence[Letter]) -> str:
+            terms = ["".join(letters[y] for y in self.program.sorted(p[1])) for p in pair]
+            result = "".join(letters[y] for y in kept)
+            return f'torch.einsum("{",".join(terms)}->{result}", {", ".join(p[0] for p in pair)})'
+
+        while len(parts) > 2:
+            # einsum takes more than two from the left, whatever size that makes: pair them here.
+            def left(pair: tuple[int, int]) -> frozenset[Letter]:
+                others = frozenset(x.free).union(
+                    *(p[1] for k, p in enumerate(parts) if k not in pair)
+                )
+                return (parts[pair[0]][1] | parts[pair[1]][1]) & others
+
+            best = min(
+                combinations(range(len(parts)), 2),
+                key=lambda pair: (len(left(pair)), -len(parts[pair[0]][1] & parts[pair[1]][1])),
+            )
+            kept = self.program.sorted(left(best))
+            made = joined([parts[k] for k in best], kept), frozenset(kept)
+            parts = [made, *(p for k, p in enumerate(parts) if k not in best)]
+        return joined(parts, x.free)
 
     def _matrix(self, x: Statement, factor: sp.Expr, bound: Letter, *, last: bool) -> str:
         other = next(y for y in free_letters(factor) if y != bound)

@@ -91,7 +91,7 @@ def Abs(x: Expr) -> Expr:
 
 
 def xlogy(x: Expr, y: Expr) -> Expr:
-    """``x * log(y)``, and 0 where x = 0."""
+    """``x * log(y)``, and 0 where x = 0; where y is 0 too, its slope is taken as 0."""
     return nodes.Xlogy(x, y)
 
 

@@ -60,6 +60,7 @@ from lossgen.nodes.leaves import (
     Param,
     Read,
     Size,
+    Unknown,
     text,
     word,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "StraightThrough",
     "Tanh",
     "Unary",
+    "Unknown",
     "Where",
     "Xlogy",
     "free_letters",

@@ -123,7 +123,7 @@ class Floor(Unary):
 
 
 class Xlogy(Node):
-    """``x * log(y)``, and 0 where x = 0 whatever y is."""
+    """``x * log(y)``, and 0 where x = 0; where y is 0 too, the slope in x is taken as 0."""
 
     __slots__ = ()
 

@@ -42,6 +42,31 @@ class Param(sp.Symbol):
     def __new__(cls, name: str, **assumptions: bool) -> Param:
         return sp.Symbol.__new__(cls, name, **(assumptions or {"real": True}))
 
+    def __getitem__(self, subscripts: Any) -> Any:
+        raise TypeError(f"'{self.name}' is an option without axes; give its role axes to read it")
+
+    __iter__ = None  # a class with __getitem__ counts as iterable otherwise
+
+
+class Unknown(sp.Dummy):
+    """What a faulty spec refers to: it stands in, so that the rest of the spec can be checked."""
+
+    __slots__ = ("axes",)
+
+    def __new__(cls, name: str, axes: tuple[Any, ...] = ()) -> Unknown:
+        made = sp.Dummy.__new__(cls, name, real=True)
+        made.axes = axes
+        return made
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Something that depends on what it is told."""
+        return sp.Add(self, *[x for x in (*args, *options.values()) if isinstance(x, sp.Expr)])
+
+    def __getitem__(self, axes: Any) -> Unknown:
+        return Unknown(self.name, axes if isinstance(axes, tuple) else (axes,))
+
+    __iter__ = None  # as in Param
+
 
 class Node(sp.Expr):
     """Base of every operation that is not plain arithmetic."""

@@ -114,9 +114,7 @@ def sample(spec: LossSpec, absent: frozenset[str], seed: int = 0) -> dict[str, A
     random = np.random.default_rng(seed)
     sizes = sizes_of(spec)
     labels = sizes.get("c", 2)
-    return {
-        t.name: _tensor(t, random, sizes, labels) for t in spec.tensors if t.name not in absent
-    }
+    return {t.name: _tensor(t, random, sizes, labels) for t in spec.tensors if t.name not in absent}
 
 
 def _tensor(
@@ -153,4 +151,14 @@ def _tensor(
     return np.asarray(drawn, dtype=REAL)
 
 
-__all__ = ["NAMES", "SIZES", "compiled", "formulas", "sample", "settings", "sizes_of", "spec_of", "written"]
+__all__ = [
+    "NAMES",
+    "SIZES",
+    "compiled",
+    "formulas",
+    "sample",
+    "settings",
+    "sizes_of",
+    "spec_of",
+    "written",
+]

@@ -170,7 +170,9 @@ class Run:
         scope = self.program.sorted(frozenset(inside))
         shape = [len(self.span(y, x.extents)) for y in scope]
         places = [self._over(t, scope, x.extents) for t in x.target]
-        np.add.at(result, tuple(places), np.broadcast_to(self._over(x.body, scope, x.extents), shape))
+        np.add.at(
+            result, tuple(places), np.broadcast_to(self._over(x.body, scope, x.extents), shape)
+        )
         return result
 
     def _over(
@@ -219,9 +221,7 @@ class Run:
 
         return _operation(expr, inner, unmoved)
 
-    def _read(
-        self, read: Read, scope: tuple[Letter, ...], extents: Mapping[Letter, Extent]
-    ) -> Any:
+    def _read(self, read: Read, scope: tuple[Letter, ...], extents: Mapping[Letter, Extent]) -> Any:
         array = self[read.name]
         letters, stored = self._letters(read.name)
         places, inside = [], True

@@ -1,6 +1,7 @@
 """The derivative of every node, against numerical differentiation with 50 digits and more.
 
-Where a node has a kink or a singular point its slope is a policy; those are listed and checked one by one.
+Where a node has a kink or a singular point its slope is a policy; those are listed and checked one
+by one.
 """
 
 from __future__ import annotations

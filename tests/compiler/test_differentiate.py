@@ -63,7 +63,7 @@ def test_the_backward_is_the_derivative_of_the_forward(name: str) -> None:
             options = dict(setting.options)
             forward, upstream, found = gradients(formula, tensors, options, number)
             if any(np.isnan(forward[k]).any() for k in formula.forward.results):
-                # A formula that stands on the positive side alone: a rate that is not given as a log.
+                # A formula that stands on the positive side alone: a rate not given as a log.
                 tensors = {k: abs(v) for k, v in tensors.items()}
                 forward, upstream, found = gradients(formula, tensors, options, number)
             random = np.random.default_rng(number + 100)

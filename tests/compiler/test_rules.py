@@ -1,8 +1,8 @@
 """Every rule of the stabiliser: equal to what it replaces, and worth having.
 
-Each row of the table is proven alone: both sides are evaluated with hundreds of digits at numbers spread
-evenly over the float32 numbers of the rule's domain, and must agree to 50. Where a rule is there for
-accuracy, the generated float32 code is held against the naive form in torch.
+Each row of the table is proven alone: both sides are evaluated with hundreds of digits, at numbers
+spread evenly over the float32 numbers of the rule's domain, and must agree to 50. Where a rule is
+there for accuracy, the generated float32 code is held against the naive form in torch.
 """
 
 from __future__ import annotations
@@ -83,9 +83,7 @@ PROOFS = (
         naive=lambda x: torch.log(torch.exp(x).sum(-1)),
         hard=(89.0, 500.0),
     ),
-    Proof(
-        "log(1 + exp(x)), log(Sum(exp(x)) + …)", "log(1 + Sum(exp(x[n, c]), c))", ROW
-    ),
+    Proof("log(1 + exp(x)), log(Sum(exp(x)) + …)", "log(1 + Sum(exp(x[n, c]), c))", ROW),
     Proof(
         "log(1 + exp(x)), log(Sum(exp(x)) + …)",
         "log(exp(x[e]) + exp(2 * x[e]))",
@@ -112,7 +110,12 @@ PROOFS = (
         naive=lambda x: torch.exp(x) - 1,
         hard=(-1e-3, -1e-7),
     ),
-    Proof("exp(x) - 1, 1 - exp(x)", "1 - exp(x[e])", naive=lambda x: 1 - torch.exp(x), hard=(1e-7, 1e-3)),
+    Proof(
+        "exp(x) - 1, 1 - exp(x)",
+        "1 - exp(x[e])",
+        naive=lambda x: 1 - torch.exp(x),
+        hard=(1e-7, 1e-3),
+    ),
     Proof("exp(x) - 1, 1 - exp(x)", "exp(x[e]) - 1 - x[e]"),
     Proof("x*log(x)", "x[e] * log(x[e])", low=1e-45, high=1e30),
     Proof(
@@ -200,7 +203,7 @@ def plain(proof: Proof) -> Naive:
 
 
 def ulps(found: torch.Tensor, exact: list[Any], least: float) -> float:
-    """The worst error in units of the last place of float32, of `least` where a value is smaller."""
+    """The worst error in units of the last place of float32, at least those of `least`."""
     worst = 0.0
     for value, true in zip(found.flatten().tolist(), exact, strict=True):
         if value != value or abs(value) == float("inf"):

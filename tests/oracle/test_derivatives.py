@@ -11,24 +11,22 @@ import sympy as sp
 
 from tests.oracle.loading import generated_test, written
 
-POOLED = '''
+POOLED = """
 @loss()
 def pooled(input: Real[n, d], target: Positive[n, d], *, power: Positive = 1.5):
-    "A loss with a name inside a name, a mean, a norm and a logarithm of a sum of exponentials."
+    "A name inside a name, a mean over the batch, and a logarithm of a sum of exponentials."
     centred = input[n, d] - Mean(input[n, d], n)
-    length = norm(centred, d)
-    unit = centred / length
-    score = Sum(at(unit, n=i) * at(unit, n=j), d) * target[i, 0] ** power
-    return logsumexp(score, j) - at(score, j=i)
-'''
-TIED = '''
+    score = centred * target[n, d] ** power
+    return logsumexp(score, d) / Sum(target[n, d], d)
+"""
+TIED = """
 @loss()
 def tied(input: Real[e], target: Real[e]):
     "Every kink once."
     first = Max(0, input[e] - target[e]) + 2 * Max(0, input[e] - target[e], tie=1)
-    second = 4 * Max(input[e], target[e]) + 8 * Min(input[e], target[e], tie=Rational(1, 4))
+    second = 4 * Max(input[e], target[e]) + 8 * Min(input[e], target[e], tie=0.25)
     return first + second + 16 * Abs(input[e] - target[e]) + 32 * clip(input[e], target[e], 9)
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,9 @@ def pooled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     return generated_test(written(POOLED, "pooled"), tmp_path_factory.mktemp("pooled"))
 
 
-def _expanded(test: ModuleType, exact: Any, reduction: str) -> tuple[Any, list[Any], dict[Any, Any]]:
+def _expanded(
+    test: ModuleType, exact: Any, reduction: str
+) -> tuple[Any, list[Any], dict[Any, Any]]:
     """The objective as one expression in the elements: no parts, no chain rule."""
     elements = [x for symbols in exact.symbols.values() for x in symbols]
     # The same formula over plain symbols, with every part inlined.
@@ -66,7 +66,7 @@ def test_chain_rule_is_the_derivative_of_the_whole(pooled: ModuleType, reduction
     objective, elements, values = _expanded(pooled, exact, reduction)
     found = [x.value for row in exact.gradient(reduction).values() for x in row]
     assert any(found)
-    for element, got in list(zip(elements, found, strict=True))[::3]:
+    for element, got in list(zip(elements, found, strict=True))[::2]:
         want = objective.diff(element).evalf(40, subs=values)
         assert abs(sp.Float(str(got), 60) - want) < sp.Float("1e-35")
 
@@ -77,7 +77,9 @@ def test_second_derivative_is_that_of_the_whole(pooled: ModuleType) -> None:
     steps = pooled.directions(exact.tensors)
     along = [sp.Rational(v) for name in exact.symbols for v in steps[name].flatten().tolist()]
     slope = objective.diff(elements[4])
-    want = sum(v * slope.diff(x) for x, v in zip(elements, along, strict=True) if x in slope.free_symbols)
+    want = sum(
+        v * slope.diff(x) for x, v in zip(elements, along, strict=True) if x in slope.free_symbols
+    )
     got = [x.value for row in exact.second("mean").values() for x in row][4]
     assert abs(sp.Float(str(got), 60) - want.evalf(40, subs=values)) < sp.Float("1e-30")
 

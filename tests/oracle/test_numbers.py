@@ -61,7 +61,12 @@ def _supcon(input: Rows, target: Rows, tau: float = 0.1) -> list[Any]:
 def _total_variation(input: Rows) -> list[Any]:
     out = []
     for image in input:
-        moves = [abs(row[k + 1] - row[k]) for plane in image for row in plane for k in range(len(row) - 1)]
+        moves = [
+            abs(row[k + 1] - row[k])
+            for plane in image
+            for row in plane
+            for k in range(len(row) - 1)
+        ]
         drops = [
             abs(below[k] - above[k])
             for plane in image

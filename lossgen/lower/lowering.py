@@ -1,8 +1,6 @@
-"""Turns a loss's formula into a program of statements.
+"""From expressions to statements: every reduction hoisted to one of its own, equal ones shared.
 
-In: a ``LossSpec`` with stable expressions.  Out: a ``Program``: every reduction hoisted to a statement of its
-own, equal ones shared, the author's names kept.  A value named and then read only at a gathered
-position is computed there and not in full:
+A value named and then read only at a gathered position is computed there and not in full:
 
     log_prob = log_softmax(x[n, c], c); at(log_prob, c=label[n])   →   x[n, label[n]] - lse_x[n]
 """
@@ -10,17 +8,18 @@ position is computed there and not in full:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
+from lossgen.lower.order import in_order_of_writing, letter_order
+from lossgen.lower.protection import protect
 from lossgen.nodes import (
-    FALSE,
     ONE,
     TRUE,
-    ZERO,
     Along,
     Let,
     Letter,
@@ -36,7 +35,6 @@ from lossgen.nodes import (
     walk,
 )
 from lossgen.program import (
-    ALONG,
     Array,
     Extent,
     Op,
@@ -48,7 +46,7 @@ from lossgen.program import (
     without_unused,
 )
 from lossgen.roles import Kind
-from lossgen.spec import LossSpec
+from lossgen.spec import TAKEN, LossSpec
 
 ITEM, DIVISOR = "loss", "divisor"
 
@@ -65,7 +63,8 @@ def lower(spec: LossSpec, item: sp.Expr, over: sp.Expr | None = None) -> Program
 class _Lowering:
     def __init__(self, spec: LossSpec, expressions: Sequence[sp.Expr]) -> None:
         self.spec = spec
-        self.order = _order(spec, expressions)
+        self.order = letter_order(spec, expressions)
+        self.axes = dict(spec.axes)
         self.inputs = tuple(Array(t.name, t.axes, t.role.kind, t.optional) for t in spec.tensors)
         self.kinds: dict[str, Kind] = {a.name: a.kind for a in self.inputs}
         self.arrays: dict[str, tuple[tuple[Letter, ...], dict[Letter, Extent]]] = {
@@ -73,14 +72,14 @@ class _Lowering:
         }
         self.statements: list[Statement] = []
         self.shared: dict[object, str] = {}
-        self.taken = {*self.kinds, *(p.name for p in spec.parameters), ITEM, DIVISOR}
+        self.taken = {*self.kinds, *(p.name for p in spec.parameters), *TAKEN}
         self.results: list[str] = []
         self.inside: list[str] = []
 
     def program(self) -> Program:
         statements = without_unused(tuple(self.statements), tuple(self.results))
         ordered = in_order_of_writing(statements, (*self.spec.names, *self.results))
-        return check(Program(self.inputs, ordered, tuple(self.results), self.order, self.spec.axes))
+        return check(Program(self.inputs, ordered, tuple(self.results), self.order, self.axes))
 
     def result(self, name: str, expr: sp.Expr) -> None:
         if isinstance(expr, Let) and name == ITEM:
@@ -105,7 +104,7 @@ class _Lowering:
         if isinstance(expr, Along) and expr.position == expr.letter:
             body = self(expr.body)
             free = self._sorted(free_letters(body) | {expr.letter})
-            return self._add(name, free, body, expr.op, (expr.letter,), named=named)  # type: ignore[arg-type]
+            return self._add(name, free, body, cast(Op, expr.op), (expr.letter,), named=named)
         return self._add(name, self._sorted(letters), self(expr), named=named)
 
     def _composite(self, expr: Reduce) -> bool:
@@ -113,7 +112,7 @@ class _Lowering:
 
     def _reduction(self, name: str, expr: Reduce, *, named: bool = False) -> str:
         body, where = self(expr.body), self(expr.where)
-        op: Op = expr.op  # type: ignore[assignment]
+        op = cast(Op, expr.op)
         if op in ("any", "count"):
             body, where = nd.And(body, where), TRUE
         if op == "norm" and where is not TRUE:
@@ -132,7 +131,15 @@ class _Lowering:
         if len(factors) < 2 or any(free_letters(f) == letters for f in factors):
             return body
         named: list[sp.Expr] = [f for f in body.args if not free_letters(f)]
-        for factor in factors:
+        groups: list[sp.Expr] = []
+        for factor in sorted(factors, key=lambda f: -len(free_letters(f))):
+            over = free_letters(factor)
+            host = next((k for k, g in enumerate(groups) if free_letters(g) >= over), None)
+            if host is None:
+                groups.append(factor)
+            else:
+                groups[host] *= factor
+        for factor in groups:
             if not isinstance(factor, Read):
                 stem = next(x.name for x in walk(factor) if isinstance(x, Read))
                 name = self._add(f"factor_{stem}", self._sorted(free_letters(factor)), factor)
@@ -179,7 +186,18 @@ class _Lowering:
 
     def _sorted(self, letters: Iterable[Letter]) -> tuple[Letter, ...]:
         wanted = set(letters)
+        for letter in sorted(wanted - self.axes.keys(), key=str):
+            self._admit(letter)
         return tuple(x for x in self.order if x in wanted)
+
+    def _admit(self, letter: Letter) -> None:
+        """Give a letter that renaming made, ``d_`` for ``d``, the axis of the one it renames."""
+        origin = letter
+        while origin not in self.axes and origin.name.endswith("_"):
+            origin = Letter(origin.name[:-1])
+        self.axes[letter] = self.axes[origin]
+        place = self.order.index(origin) + 1
+        self.order = (*self.order[:place], letter, *self.order[place:])
 
     # --- expressions ------------------------------------------------------------------------
 
@@ -195,10 +213,8 @@ class _Lowering:
             return Read(expr.args[0], *[self._position(expr.name, x) for x in expr.subscripts])
         if isinstance(expr, Where) and not is_static(expr.args[0]):
             condition = expr.args[0]
-            yes, no = (
-                protect(expr.args[1], condition, True),
-                protect(expr.args[2], condition, False),
-            )
+            yes = protect(expr.args[1], condition, True)
+            no = protect(expr.args[2], condition, False)
             return Where(self(condition), self(yes), self(no))
         return rebuild(expr, [self(a) for a in expr.args]) if expr.args else expr
 
@@ -268,106 +284,3 @@ class _Lowering:
         whole = Along(expr.args[0], expr.body, expr.letter, expr.letter)
         name = self._define(self._automatic(whole), whole, free_letters(whole))
         return self._read(name, {expr.letter: expr.position})
-
-
-def protect(expr: sp.Expr, condition: sp.Expr, holds: bool) -> sp.Expr:
-    """Make safe what only a condition protects.
-
-    A gather reads index 0, and a partial function a value inside its domain, where the condition
-    fails: the branch is computed everywhere, and must give neither an index error nor a NaN gradient.
-    """
-    if not expr.args or isinstance(expr, (Let, nd.Compare)):
-        return expr
-
-    def safe(x: sp.Expr, instead: sp.Expr) -> sp.Expr:
-        known = any(_is_guarded(part, condition) for part in (x, *x.args))
-        if known or is_scalar(x):
-            return x
-        return Where(condition, x, instead) if holds else Where(condition, instead, x)
-
-    if isinstance(expr, Read):
-        return Read(
-            expr.args[0],
-            *[
-                x if shifted_letter(x) is not None or _is_guarded(x, condition) else safe(x, ZERO)
-                for x in expr.subscripts
-            ],
-        )
-    children = [protect(a, condition, holds) for a in expr.args]
-    if isinstance(expr, (nd.Log, nd.Sqrt, nd.Lgamma)):
-        return expr.func(safe(children[0], ONE))
-    if isinstance(expr, (nd.Log1p, nd.Acos)):
-        return expr.func(safe(children[0], ZERO))
-    if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and expr.exp > 0):
-        return sp.Pow(safe(children[0], ONE), children[1])
-    return rebuild(expr, children)
-
-
-def _is_guarded(place: sp.Expr, condition: sp.Expr) -> bool:
-    """Whether a gathered position is already made safe by the same condition."""
-    body = place.body if isinstance(place, Let) else place
-    if not isinstance(body, Where):
-        return False
-    if isinstance(place, Let):
-        body = substitute(body, dict(zip(place.params, place.at, strict=True)))
-    return bool(body.args[0] == condition)
-
-
-def in_order_of_writing(
-    statements: tuple[Statement, ...], names: Sequence[str]
-) -> tuple[Statement, ...]:
-    """The statements in the author's order, each preceded by the unnamed ones that it needs."""
-    by_name = {x.name: x for x in statements}
-    position = {name: k for k, name in enumerate(by_name)}
-    placed: dict[str, Statement] = {}
-
-    def place(name: str) -> None:
-        if name in by_name and name not in placed:
-            for read in sorted(by_name[name].reads() & by_name.keys(), key=position.__getitem__):
-                place(read)
-            placed[name] = by_name[name]
-
-    for name in (*names, *by_name):
-        place(name)
-    return tuple(placed.values())
-
-
-def _order(spec: LossSpec, expressions: Sequence[sp.Expr]) -> tuple[Letter, ...]:
-    """All letters: axes in the order of the tensors, further letters beside the axis they run over."""
-    axes = _axis_order([t.axes for t in spec.tensors])
-    used: dict[Letter, None] = {}
-    for node in walk(sp.Tuple(*expressions)):
-        if isinstance(node, Letter):
-            used.setdefault(node)
-    order: list[Letter] = []
-    for axis in axes:
-        order += [
-            axis,
-            *sorted((x for x in used if spec.axes.get(x) == axis and x != axis), key=str),
-        ]
-    return tuple(order)
-
-
-__all__ = ["ALONG", "DIVISOR", "FALSE", "ITEM", "lower", "protect"]
-
-
-def _axis_order(tensors: Sequence[tuple[Letter, ...]]) -> list[Letter]:
-    """The axes in an order that agrees with every tensor's, where there is one."""
-    waiting = dict.fromkeys(
-        axis for axes in sorted(tensors, key=len, reverse=True) for axis in axes
-    )
-    order: list[Letter] = []
-    while waiting:
-        blocked = {
-            y for axes in tensors for k, x in enumerate(axes) if x in waiting for y in axes[k + 1 :]
-        }
-        chosen = next((x for x in waiting if x not in blocked), next(iter(waiting)))
-        order.append(chosen)
-        del waiting[chosen]
-    return order
-
-
-def item_letters(spec: LossSpec) -> tuple[Letter, ...]:
-    """The letters of the unreduced loss, in the order of its dimensions."""
-    inside = free_letters(spec.item)
-    return tuple(x for x in _order(spec, [spec.item]) if x in inside)

@@ -1,0 +1,141 @@
+"""With what a generated test fills the tensors of a loss.
+
+In: a ``LossSpec``.  Out: one ``SampleRow`` per tensor: its shape, no two axes alike, the range of its
+values, and the values at which naive code breaks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from lossgen import nodes
+from lossgen.nodes import Letter, walk
+from lossgen.spec import LossSpec, TensorArg
+
+_POOL = (3, 5, 4, 7, 8, 9, 11)
+
+# kind of sample, range of values, and values at which naive code breaks
+_FILLED: dict[str, tuple[str, float, float, tuple[float, ...]]] = {
+    "Real": ("real", -3, 3, (-32.0, 32.0, 2.0**-10)),
+    "Logits": ("real", -3, 3, (-90.0, -40.0, -20.0, 20.0, 40.0, 90.0)),
+    "Probabilities": ("real", 0, 1, (0.0, 1.0, 2.0**-20, 1 - 2.0**-20)),
+    "LogProbabilities": ("real", -3, 0, (0.0, -20.0, -40.0, -(2.0**-20))),
+    "Positive": ("real", 0.25, 2.5, (2.0**-10, 64.0)),
+    "NonNegative": ("real", 0, 4, (0.0, 64.0)),
+    "Weight": ("real", 0.25, 2, (0.0, 16.0)),
+    "Embedding": ("rows", -2, 2, (-16.0, 16.0, 2.0**-7)),
+    "Learnable": ("real", -1, 2, ()),
+    "Binary": ("binary", 0, 1, ()),
+    "Sign": ("sign", -1, 1, ()),
+    "Boxes": ("boxes", 0, 4, ()),
+    "ClassIndex": ("index", 0, 0, ()),
+    "LabelList": ("labels", 0, 0, ()),
+    "Mask": ("boolean", 0, 0, ()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """How one tensor is filled."""
+
+    name: str
+    kind: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    low: float = 0
+    high: float = 0
+    extremes: tuple[float, ...] = ()
+    classes: int = 0
+    marked: str = ""
+    optional: bool = False
+    broadcast: bool = False
+
+
+def sizes(spec: LossSpec) -> dict[str, tuple[int, ...]]:
+    """A size for every axis, no two alike; axes of any dimensions get one or two of them."""
+    axes = list(dict.fromkeys(axis for t in spec.tensors for axis in t.axes))
+    found: dict[str, tuple[int, ...]] = {}
+    found |= {axis.name: (int(axis.name),) for axis in axes if axis.name.isdigit()}
+    taken = {2, *(s for (s, *_) in found.values())}
+    pool = (s for s in _POOL if s not in taken)
+    for place, axis in enumerate(axes):
+        if axis.name in found:
+            continue
+        if axis.name in ("e", "s"):
+            found[axis.name] = (3, 4) if axis.name == "e" else (6,)
+        elif place == 0:
+            boxes = any(t.role.name == "Boxes" for t in spec.tensors)
+            found[axis.name] = (8 if boxes else 4 if _paired(spec, axis) else 2,)
+        else:
+            found[axis.name] = (next(s for s in pool if (s,) not in found.values()),)
+    return found
+
+
+def _paired(spec: LossSpec, axis: Letter) -> bool:
+    """Whether the loss compares positions along an axis, or takes statistics over it."""
+    exprs = [spec.item, *((spec.over,) if spec.over is not None else ())]
+    others = [x for x, over in spec.axes.items() if over == axis and x != axis]
+    reduced = (b for n in walk(sp.Tuple(*exprs)) if isinstance(n, nodes.Reduce) for b in n.bound)
+    return bool(others) or axis in reduced
+
+
+def samples(spec: LossSpec) -> tuple[SampleRow, ...]:
+    """How each tensor of the spec is filled."""
+    return tuple(_sample(spec, tensor) for tensor in spec.tensors)
+
+
+def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
+    size = sizes(spec)
+    kind, low, high, extremes = _FILLED[tensor.role.name]
+    shape = tuple(s for axis in tensor.axes for s in size[axis.name])
+    if tensor.broadcast and shape:
+        shape = (*shape[:-1], 1)
+    axes = tuple(axis.name for axis in tensor.axes)
+    classes, marked = 0, ""
+    if tensor.role.kind == "integer":
+        classes, marked = size[_indexed(spec, tensor)][0], _marker(spec, tensor)
+    return SampleRow(
+        tensor.name,
+        kind,
+        axes,
+        shape,
+        low,
+        high,
+        extremes,
+        classes,
+        marked,
+        tensor.optional,
+        tensor.broadcast,
+    )
+
+
+def _indexed(spec: LossSpec, tensor: TensorArg) -> str:
+    """The axis whose positions an index tensor holds: it is read there, or compared with it."""
+    exprs = sp.Tuple(spec.item, *((spec.over,) if spec.over is not None else ()))
+    axes = {t.name: t.axes for t in spec.tensors}
+    for node in walk(exprs):
+        if isinstance(node, nodes.Read):
+            for place, axis in zip(node.subscripts, axes[node.name], strict=True):
+                if any(isinstance(x, nodes.Read) and x.name == tensor.name for x in walk(place)):
+                    return str(axis.name)
+        elif isinstance(node, nodes.Compare):
+            for side, other in ((node.left, node.right), (node.right, node.left)):
+                named = any(isinstance(x, nodes.Read) and x.name == tensor.name for x in walk(side))
+                if named and isinstance(other, Letter):
+                    return str(spec.axes[other].name)
+        elif isinstance(node, nodes.Let):
+            for param, arg in zip(node.params, node.at, strict=True):
+                if any(isinstance(x, nodes.Read) and x.name == tensor.name for x in walk(arg)):
+                    return str(spec.axes[param].name)
+    return "n" if any(axis.name == "n" for axis in tensor.axes) else tensor.axes[0].name
+
+
+def _marker(spec: LossSpec, tensor: TensorArg) -> str:
+    """The parameter that an index is compared with (``ignore_index``)."""
+    for node in walk(spec.item):
+        if isinstance(node, nodes.Compare) and isinstance(node.right, nodes.Param):
+            if isinstance(node.left, nodes.Read) and node.left.name == tensor.name:
+                return str(node.right.name)
+    return ""
