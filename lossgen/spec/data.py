@@ -5,6 +5,7 @@ Everything here was checked by ``reading``; later modules rely on it without ask
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -85,7 +86,9 @@ class LossSpec:
 
     @property
     def function_name(self) -> str:
-        return self.name
+        """The function style's name; ``foo_loss`` leaves its own to the functional style."""
+        stem = self.name if self.functional_name != self.name else self.name.removesuffix("_loss")
+        return f"{stem}_" if keyword.iskeyword(stem) else stem
 
     @property
     def arguments(self) -> tuple[TensorArg | Parameter, ...]:

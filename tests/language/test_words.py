@@ -201,3 +201,18 @@ def test_a_share_of_the_slope_in_closed_form(formula: str) -> None:
 def test_every_word_of_the_language_is_there() -> None:
     assert all(hasattr(language, word) for word in language.__all__)
     assert {name for name in ROLES if not hasattr(language, name)} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "functional"),
+    [
+        ("square", "square", "square_loss"),
+        ("square_loss", "square", "square_loss"),
+        ("lambda_loss", "lambda_", "lambda_loss"),
+    ],
+)
+def test_the_three_styles_have_names_of_their_own(name: str, plain: str, functional: str) -> None:
+    text = spec_text("return input[n, c] ** 2", "input: Real[n, c]").replace("tried", name)
+    made = functions(text, name)
+    torch.testing.assert_close(made[plain](X), X.square().mean())
+    torch.testing.assert_close(made[functional](X, reduction="sum"), X.square().sum())
