@@ -6,6 +6,7 @@ A template lays out; what it says was decided in Python, and it sees strings, fl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -15,7 +16,12 @@ from lossgen.paths import shipped
 
 def environment(templates: Sequence[Path] = ()) -> jinja2.Environment:
     """The shipped templates, overridden by those of the same name in the user's folders."""
-    folders = [*templates, shipped("templates")]
+    return _environment((*templates, shipped("templates")))
+
+
+@cache
+def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
+    # Compiling the templates costs more than filling them: once for a whole catalogue.
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
         undefined=jinja2.StrictUndefined,

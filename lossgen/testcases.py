@@ -157,7 +157,8 @@ def _shapes(spec: LossSpec, everything: CaseRow) -> Iterator[CaseRow]:
     """An input that may broadcast: of full shape, and with fewer dimensions."""
     for tensor, row in zip(spec.tensors, samples(spec), strict=True):
         if tensor.broadcast and row.axes == ("e",):
-            given = tuple({*everything.given, *((tensor.name,) if tensor.optional else ())})
+            more = (tensor.name,) if tensor.optional else ()
+            given = tuple(dict.fromkeys((*everything.given, *more)))
             shapes = ((3, 4), (1, 4)) if takes_number(tensor) else ((3, 4), (4,), ())
             for shape in shapes:
                 shown = f"{tensor.name} of shape {list(shape)}"

@@ -13,6 +13,7 @@ from tests.compiler.catalogue import NAMES, formulas, sample, settings, sizes_of
 from tests.compiler.interpret import REAL, Array, Run
 
 STEP = REAL(2) ** -18
+PAIR = "x: Real[n, d], y: Real[n, d]"
 
 
 def gradients(
@@ -54,33 +55,146 @@ def difference(
     return (moved[0] - moved[1]) / (2 * STEP)
 
 
+def assert_derivative(formula: Compiled) -> None:
+    """The backward equals differences of the forward, under every setting of a formula."""
+    assert formula.backward.gradients
+    for number, setting in enumerate(settings(formula.spec)):
+        tensors = sample(formula.spec, setting.absent, seed=number)
+        options = dict(setting.options)
+        forward, upstream, found = gradients(formula, tensors, options, number)
+        if any(np.isnan(forward[k]).any() for k in formula.forward.results):
+            # A formula that stands on the positive side alone: a rate not given as a log.
+            tensors = {k: abs(v) for k, v in tensors.items()}
+            forward, upstream, found = gradients(formula, tensors, options, number)
+        random = np.random.default_rng(number + 100)
+        for tensor, gradient in found.items():
+            assert gradient.shape == tensors[tensor].shape, (tensor, str(setting))
+            way = np.asarray(random.normal(size=gradient.shape), dtype=REAL)
+            slope = difference(formula, forward, upstream, tensor, way)
+            scale = 1e-3 + np.abs(gradient * way).sum()
+            error = abs((gradient * way).sum() - slope)
+            assert error <= 2e-9 * scale, (tensor, str(setting), gradient, slope)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_backward_is_the_derivative_of_the_forward(name: str) -> None:
     for formula in formulas(name):
-        assert formula.backward.gradients
-        for number, setting in enumerate(settings(formula.spec)):
-            tensors = sample(formula.spec, setting.absent, seed=number)
-            options = dict(setting.options)
-            forward, upstream, found = gradients(formula, tensors, options, number)
-            if any(np.isnan(forward[k]).any() for k in formula.forward.results):
-                # A formula that stands on the positive side alone: a rate not given as a log.
-                tensors = {k: abs(v) for k, v in tensors.items()}
-                forward, upstream, found = gradients(formula, tensors, options, number)
-            random = np.random.default_rng(number + 100)
-            for tensor, gradient in found.items():
-                assert gradient.shape == tensors[tensor].shape, (tensor, str(setting))
-                way = np.asarray(random.normal(size=gradient.shape), dtype=REAL)
-                slope = difference(formula, forward, upstream, tensor, way)
-                scale = 1e-3 + np.abs(gradient * way).sum()
-                error = abs((gradient * way).sum() - slope)
-                assert error <= 2e-9 * scale, (tensor, str(setting), gradient, slope)
+        assert_derivative(formula)
+
+
+GRID = "x: Real[n, h, w]"
+# What the language allows and the catalogue does not use, or not together.
+BEYOND = {
+    "a mean over a shift": ("Mean((x[n, h + 1, w] - x[n, h, w]) ** 2, h, w)", GRID),
+    "a mean of a shifted part": ("step = x[n, h + 1, w] - x[n, h, w]; Mean(step ** 3, h, w)", GRID),
+    "shifts both ways": (
+        "Sum((x[n, h + 1, w] - 2 * x[n, h, w] + x[n, h - 1, w]) ** 2, h, w)",
+        GRID,
+    ),
+    "a shift along two axes": ("Mean(x[n, h + 1, w + 2] * x[n, h, w], h, w)", GRID),
+    "a shifted part read shifted": (
+        "step = x[n, h + 1, w] - x[n, h, w]; Sum(at(step, h=h + 1) * step, h, w)",
+        GRID,
+    ),
+    "a softmax of a shifted part": (
+        "step = x[n, h, w + 1] * x[n, h, w]; Sum(softmax(step, w) * step, h, w)",
+        GRID,
+    ),
+    "a largest of a shifted part": ("Amax(x[n, h, w + 1] - x[n, h, w], h, w)", GRID),
+    "a sum over a letter that only others read": (
+        "y[m] * Sum(x[n, d], d, m)",
+        "x: Real[n, d], y: Real[m]",
+    ),
+    "a mean over a letter that only others read": (
+        "total = Sum(x[n, d], n, d); y[m] * Mean(total * y[m], m)",
+        "x: Real[n, d], y: Real[m]",
+    ),
+    "a named scalar": ("total = Sum(x[n, d] ** 2, n, d); x[n, d] / total", "x: Real[n, d]"),
+    "a part read transposed": (
+        "sim = Sum(at(x[n, d], n=i) * at(y[n, d], n=j), d); sim * at(sim, i=j, j=i)",
+        PAIR,
+    ),
+    "a diagonal of a softmax": (
+        "sim = Sum(at(x[n, d], n=i) * at(y[n, d], n=j), d); log(at(softmax(sim, j), j=i))",
+        PAIR,
+    ),
+    "a row against the whole": ("x[n, d] * Sum(at(x[n, d], n=m), m)", "x: Real[n, d]"),
+    "a bilinear form": (
+        "Sum(at(x[n, d], n=i) * w[d, m] * at(y[n, m], n=j), d, m)",
+        "x: Embedding[n, d], y: Embedding[n, m], w: Real[d, m]",
+    ),
+    "cosines in one line": (
+        "Sum(at(x[n, d] / norm(x[n, d], d), n=i) * at(y[n, d] / norm(y[n, d], d), n=j), d)",
+        PAIR,
+    ),
+    "differences of all pairs": (
+        "gap = Sum((at(x[n, d], n=i) - at(y[n, d], n=j)) ** 2, d); logsumexp(-gap, j)",
+        PAIR,
+    ),
+    "a gather of a named part": (
+        "p = softmax(x[n, c], c) * x[n, c]; at(p, c=y[n]) ** 2",
+        "x: Logits[n, c], y: ClassIndex[n]",
+    ),
+    "a gather of a reduction": (
+        "total = Sum(x[n, c], n); x[n, c] * at(total, c=y[n])",
+        "x: Logits[n, c], y: ClassIndex[n]",
+    ),
+    "gathers at two labels": (
+        "x[n, y[n]] * x[n, z[n]] + Sum(x[n, c] ** 2, c)",
+        "x: Logits[n, c], y: ClassIndex[n], z: ClassIndex[n]",
+    ),
+    "a gather per position": (
+        "x[n, y[n, s], s] * w[y[n, s]]",
+        "x: Logits[n, c, s], y: ClassIndex[n, s], w: Weight[c]",
+    ),
+    "a gather at every label": (
+        "Sum(x[n, y[n, k]] * z[n, k], k)",
+        "x: Logits[n, c], y: ClassIndex[n, d], z: Real[n, d]",
+    ),
+    "literals beside letters": ("x[n, 0] * Sum(x[n, k] ** 2, k) + x[n, 3]", "x: Real[n, 4]"),
+    "a masked log-sum-exp of pairs": (
+        "sim = Sum(at(x[n, d], n=i) * at(y[n, d], n=j), d); logsumexp(sim, j, where=i != j)",
+        PAIR,
+    ),
+    "a masked largest": ("Amin(x[n, d] * y[n, d], d, where=y[n, d] > -1)", PAIR),
+    "a norm of a part": ("norm(x[n, d] * Mean(y[n, d], d), d) ** 3", PAIR),
+    "a norm over two letters": ("norm(x[n, d] - 1, n, d)", "x: Real[n, d]"),
+    "a switch within a switch": (
+        "where(given(w), where(p == 2, w[n] * x[n, d] ** 2, w[n] * x[n, d]), x[n, d] ** 3)",
+        "x: Real[n, d], w: Weight[n] = None, *, p: Positive = 2.0",
+    ),
+    "a switch under a condition": (
+        "where(x[n, d] > 0, where(full, exp(x[n, d]), x[n, d]), x[n, d] ** 2)",
+        "x: Real[n, d], *, full: Flag = False",
+    ),
+    "an option in a switch and in the formula": (
+        "where(p < 1, Abs(x[n, d]) ** p, p * x[n, d] ** 2)",
+        "x: Real[n, d], *, p: Positive = 2.0",
+    ),
+    "a stop within a part": (
+        "w = stop_gradient(softmax(x[n, d], d)); Sum(w * x[n, d] ** 2, d)",
+        "x: Real[n, d]",
+    ),
+    "a straight-through part": (
+        "h = straight_through(sign(x[n, d]), gradient_of=tanh(x[n, d])); h * y[n, d]",
+        PAIR,
+    ),
+    "a divisor of its own": (
+        "averaged(w[n] * x[n, d] ** 2, over=w[n] * Mean(x[n, d], d))",
+        "x: Real[n, d], w: Weight[n]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_beyond_the_catalogue_too(name: str) -> None:
+    assert_derivative(written(*BEYOND[name]))
 
 
 def back(body: str, arguments: str = "x: Real[n, d]") -> list[str]:
     return show(written(body, arguments).backward.program).splitlines()
 
 
-PAIR = "x: Real[n, d], y: Real[n, d]"
 LABELLED = "x: Logits[n, c], y: ClassIndex[n]"
 
 
