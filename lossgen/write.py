@@ -46,6 +46,8 @@ def survey(path: Path, text: str) -> Finding:
         old = raw.decode("utf-8")
     except UnicodeDecodeError:
         return Finding(path, text, "foreign", "it is not UTF-8 text, so not LossGen's")
+    if old == text:
+        return Finding(path, text, "current", "", old, drifted=False)
     status, reason, stamp = _whose(old)
     new = read_stamp(text)[0]
     if status != "outdated" or stamp is None or new is None:

@@ -8,7 +8,7 @@ import pytest
 from lossgen.compiled import Compiled
 from lossgen.nodes import Padded, walk
 from lossgen.program import show
-from lossgen.static import switches
+from lossgen.static import ALWAYS, switches
 from tests.compiler.catalogue import NAMES, formulas, sample, settings, sizes_of, written
 from tests.compiler.interpret import REAL, Array, Run
 
@@ -108,6 +108,10 @@ BEYOND = {
     "a mean over a letter that only others read": (
         "total = Sum(x[n, d], n, d); y[m] * Mean(total * y[m], m)",
         "x: Real[n, d], y: Real[m]",
+    ),
+    "an adjoint that lacks a letter of what it reaches": (
+        "u = x[n, d] + y[m]; Sum(exp(-z[n, d]) * u, m)",
+        "x: Real[n, d], y: Real[m], z: Real[n, d]",
     ),
     "a named scalar": ("total = Sum(x[n, d] ** 2, n, d); x[n, d] / total", "x: Real[n, d]"),
     "a part read transposed": (
@@ -322,6 +326,13 @@ def test_what_the_mean_divides_by_has_a_gradient_of_its_own() -> None:
     loss = written("averaged(w[n] * x[n, d], over=w[n])", "x: Real[n, d], w: Weight[n]")
     assert loss.backward.seeds == ("loss", "divisor")
     assert "grad_divisor" in show(loss.backward.program)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_kept_is_always_there(name: str) -> None:
+    for loss in formulas(name):
+        guards = {x.name: x.guard for x in loss.forward.statements}
+        assert {guards[kept] for kept in loss.backward.saved} <= {ALWAYS}
 
 
 def test_results_of_reductions_are_kept_and_elementwise_values_are_computed_again() -> None:
