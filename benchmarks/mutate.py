@@ -31,6 +31,8 @@ _TWINS = {
     "maximum": "minimum",
     "minimum": "maximum",
 }
+_COMMUTATIVE = frozenset(("maximum", "minimum", "logaddexp", "promote_types"))
+_SMOOTH = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult)
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -59,8 +61,8 @@ def mutations(tree: ast.Module) -> list[Mutation]:
     """Every mutation of the module's code, in the order of the walk."""
     places = {id(node): place for place, node in enumerate(ast.walk(tree))}
     found = []
-    for node, scope in _code(tree):
-        for kind, change in _changes(node, scope):
+    for node in _code(tree):
+        for kind, change in _changes(node):
             found.append(Mutation(kind, places[id(node)], node.lineno, change))
     return found
 
@@ -85,26 +87,28 @@ class _Replace(ast.NodeTransformer):
         return result
 
 
-def _code(
-    node: ast.AST, scope: frozenset[str] = frozenset()
-) -> Iterator[tuple[ast.expr, frozenset[str]]]:
-    """The expressions that compute, each with the tensor names of the function around it."""
+def _code(node: ast.AST) -> Iterator[ast.expr]:
+    """The expressions that compute."""
     if isinstance(node, (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)):
         return
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return
     if isinstance(node, ast.Assign) and _is_declaration(node):
         return
-    if isinstance(node, ast.FunctionDef):
-        scope = scope | {name for name in _tensors(node)}
     if isinstance(node, ast.expr):
-        yield node, scope
+        yield node
+    # An axis is mutated with the call that it belongs to, not as a number.
+    axes = node.args if isinstance(node, ast.Call) and _name(node) in _DIMENSIONED else []
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "bases", "targets", "target"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
-                yield from _code(child, scope)
+            if isinstance(child, ast.AST) and not (child in axes and _is_dimension(child)):
+                yield from _code(child)
+
+
+def _name(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
 
 
 def _is_declaration(node: ast.Assign) -> bool:
@@ -112,14 +116,7 @@ def _is_declaration(node: ast.Assign) -> bool:
     return bool(set(names) & {"__all__", "Reduction"})
 
 
-def _tensors(function: ast.FunctionDef) -> Iterator[str]:
-    """Arguments annotated as tensors."""
-    for argument in (*function.args.args, *function.args.kwonlyargs):
-        if argument.annotation is not None and "Tensor" in ast.unparse(argument.annotation):
-            yield argument.arg
-
-
-def _changes(node: ast.expr, scope: frozenset[str]) -> Iterator[tuple[str, Change]]:
+def _changes(node: ast.expr) -> Iterator[tuple[str, Change]]:
     if isinstance(node, ast.BinOp):
         yield from _arithmetic(node)
     elif isinstance(node, ast.UnaryOp):
@@ -158,13 +155,17 @@ def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, Change]]:
         yield "wrong denominator", lambda n: ast.BinOp(n.left, ast.Mult(), n.right)  # type: ignore[attr-defined]
     if isinstance(node.op, (ast.Sub, ast.Div, ast.Pow, ast.MatMult)):
         yield "swapped terms", lambda n: ast.BinOp(n.right, n.op, n.left)  # type: ignore[attr-defined]
-    for side in ("left", "right"):
+    for side in ("left", "right") if isinstance(node.op, _SMOOTH) else ():
         if _looks_like_tensor(getattr(node, side)):
             yield "detached term", lambda n, side=side: _detached(n, side)  # type: ignore[misc]
 
 
 def _looks_like_tensor(node: ast.expr) -> bool:
-    return isinstance(node, (ast.Call, ast.BinOp)) and "shape" not in ast.unparse(node)
+    """Whether a gradient flows through a term: not through sizes, nor through what is a step."""
+    if not isinstance(node, (ast.Call, ast.BinOp)):
+        return False
+    flat = isinstance(node, ast.Call) and _name(node) in ("to", "sign", "new_tensor", "eye")
+    return not flat and "shape" not in ast.unparse(node)
 
 
 def _detached(node: ast.expr, side: str) -> ast.expr:
@@ -177,8 +178,8 @@ def _detached(node: ast.expr, side: str) -> ast.expr:
 def _constant(node: ast.Constant) -> Iterator[tuple[str, Change]]:
     value = node.value
     if isinstance(value, bool):
-        yield "negated condition", lambda n: ast.Constant(not n.value)  # type: ignore[attr-defined]
-    elif isinstance(value, int):
+        return
+    if isinstance(value, int):
         yield "changed constant", lambda n: ast.Constant(n.value + 1)  # type: ignore[attr-defined]
     elif isinstance(value, float):
         yield "changed constant", lambda n: ast.Constant(n.value * 1.5 if n.value else 0.5)  # type: ignore[attr-defined]
@@ -193,7 +194,7 @@ def _compared(node: ast.expr) -> ast.expr:
 
 
 def _call(node: ast.Call) -> Iterator[tuple[str, Change]]:
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    name = _name(node)
     if name in _REDUCTIONS or name in _TWINS:
         yield "wrong reduction", lambda n: _renamed(n, (_REDUCTIONS | _TWINS)[name])
     if name in _DIMENSIONED:
@@ -202,7 +203,7 @@ def _call(node: ast.Call) -> Iterator[tuple[str, Change]]:
                 yield "wrong axis", lambda n, place=place: _moved(n, place)  # type: ignore[misc]
                 break
     names = [k for k, a in enumerate(node.args) if isinstance(a, (ast.Name, ast.Call, ast.BinOp))]
-    if len(names) >= 2:
+    if len(names) >= 2 and name not in _COMMUTATIVE:
         yield "swapped parameters", lambda n: _swapped(n, names[-2], names[-1])
     keywords = [k for k in node.keywords if k.arg is not None]
     if len(keywords) >= 2:
@@ -211,7 +212,7 @@ def _call(node: ast.Call) -> Iterator[tuple[str, Change]]:
         yield "detached term", lambda n: n.func.value  # type: ignore[attr-defined]
 
 
-def _is_dimension(node: ast.expr) -> bool:
+def _is_dimension(node: ast.AST) -> bool:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         node = node.operand
     return isinstance(node, ast.Constant) and isinstance(node.value, int)

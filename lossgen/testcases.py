@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import sympy as sp
-
 from lossgen import nodes
 from lossgen.nodes import walk
 from lossgen.spec import LossSpec, Parameter
@@ -23,6 +21,7 @@ from lossgen.testsamples import samples
 
 _BELOW_ONE = (0.375, 0.625, 0.25, 0.875, 0.75, 0.5)
 _ABOVE = (1.5, 2.5, 1.25, 0.75, 3.5, 0.625)
+
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
@@ -70,7 +69,7 @@ def _values(
 
 
 def _compared(spec: LossSpec, parameter: Parameter) -> list[float]:
-    """Numbers by which a static condition tells values apart, and numbers on either side of them."""
+    """Numbers by which a static condition tells values apart, and some on either side of them."""
     found: dict[float, None] = {}
     for node in walk(spec.item):
         if isinstance(node, nodes.Compare) and parameter.symbol in (node.left, node.right):
@@ -91,7 +90,7 @@ def cases(spec: LossSpec, prefix: str = "") -> tuple[CaseRow, ...]:
         if p.default is None
         for v in alternatives(spec)[p.name][:1]
     }
-    others = {k: v for k, v in alternatives(spec).items()}
+    others = alternatives(spec)
     optional = tuple(t.name for t in spec.tensors if t.optional)
     ones: list[CaseRow] = [CaseRow("defaults", options=required)]
     for name, values in others.items():
@@ -182,10 +181,8 @@ def _strained(spec: LossSpec, calm: list[CaseRow]) -> Iterator[CaseRow]:
     kinks = (nodes.Max, nodes.Min, nodes.Abs, nodes.Clip)
     kinked = any(
         isinstance(x, kinks)
-        or isinstance(x, nodes.Reduce)
-        and x.op in ("amax", "amin")
-        or isinstance(x, nodes.Compare)
-        and not nodes.is_static(x)
+        or (isinstance(x, nodes.Reduce) and x.op in ("amax", "amin"))
+        or (isinstance(x, nodes.Compare) and not nodes.is_static(x))
         for x in walk(spec.item)
     )
     extreme = any(row.extremes for row in samples(spec))

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from lossgen.nodes import Letter
-from lossgen.oracle import Formula, extent, formula, result_letters
+from lossgen.oracle import Formula, formula
 from lossgen.render import environment
+from lossgen.scalartext import WORDS
 from lossgen.spec import LossSpec, constructor_tensor
+from lossgen.subscripts import argument_names, extent, result_letters
+from lossgen.testcases import CaseRow, cases
 from lossgen.testrefusals import (
     countable,
     float_only,
@@ -25,7 +28,6 @@ from lossgen.testrefusals import (
     rigid,
     takes_number,
 )
-from lossgen.testcases import CaseRow, cases
 from lossgen.testsamples import SampleRow, samples
 
 DIGITS, WORKING_DIGITS = 50, 150
@@ -98,7 +100,7 @@ class TestPage:
     label_shape: str
 
 
-def test_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:
+def test_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:  # noqa: PT028
     """The source of the test that proves a loss, not yet formatted."""
     template = environment(templates).get_template("test.py.jinja")
     page = test_page(spec)
@@ -195,8 +197,6 @@ def _part(stated: Formula, spec: LossSpec) -> FormulaPart:
 
 def _flags(words: frozenset[str]) -> dict[str, bool]:
     """Which helper functions the test needs."""
-    from lossgen.oracle import WORDS
-
     settled = bool(words & {"larger", "smaller", "largest", "smallest", "clip"})
     return {word: word in words for word in WORDS} | {"settled": settled}
 
@@ -266,7 +266,7 @@ def _constructor(spec: LossSpec) -> tuple[str, ...]:
 
 
 def _plain_names(spec: LossSpec) -> tuple[str, ...]:
-    own = [a.name for a in (*spec.tensors, *spec.parameters)]
+    own = argument_names(spec)
     if spec.floating is not None:
         own += [p.name for p in spec.floating.parameters if p.name not in own]
     return tuple(own)

@@ -97,7 +97,7 @@ def rigid(spec: LossSpec, *, optional: bool) -> Iterator[tuple[str, int | None]]
 
 
 def labels_of_rows(spec: LossSpec) -> TensorArg | None:
-    """The labels of a loss over rows of scores: one score is a class, a lone row's label may be [1]."""
+    """The labels of a loss over rows of scores: a lone row's label may be of shape [1]."""
     if not spec.unbatched or leading(spec).ragged is not None:
         return None
     return next((t for t in spec.tensors if t.role.kind == "integer"), None)

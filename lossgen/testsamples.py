@@ -1,7 +1,7 @@
 """With what a generated test fills the tensors of a loss.
 
-In: a ``LossSpec``.  Out: one ``SampleRow`` per tensor: its shape, no two axes alike, the range of its
-values, and the values at which naive code breaks.
+In: a ``LossSpec``.  Out: one ``SampleRow`` per tensor: its shape, no two axes alike, the range of
+its values, and the values at which naive code breaks.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ def _indexed(spec: LossSpec, tensor: TensorArg) -> str:
 def _marker(spec: LossSpec, tensor: TensorArg) -> str:
     """The parameter that an index is compared with (``ignore_index``)."""
     for node in walk(spec.item):
-        if isinstance(node, nodes.Compare) and isinstance(node.right, nodes.Param):
-            if isinstance(node.left, nodes.Read) and node.left.name == tensor.name:
-                return str(node.right.name)
+        if isinstance(node, nodes.Compare) and isinstance(node.left, nodes.Read):
+            name, other = node.left.name, node.right
+            if name == tensor.name and isinstance(other, nodes.Param):
+                return str(other.name)
     return ""
