@@ -1,7 +1,7 @@
-"""Closed-form backward against autograd of the plain function: time and saved memory, forward + backward.
+"""Closed-form backward against autograd of the plain function: time and saved memory.
 
-Run: ``python benchmarks/backward.py [NAME …]``; writes ``benchmarks/results/backward.md``.  Both forms run in
-one process, A B A B, on inputs of some two million elements; the table gives the median of the
+Run: ``python benchmarks/backward.py [NAME …]``; writes ``benchmarks/results/backward.md``.  Both
+forms run forward and backward in one process, A B A B, on inputs of some two million elements; the table gives the median of the
 ratios of neighbouring runs, with their quartiles.  Saved memory is what autograd keeps between
 forward and backward beyond the inputs themselves.
 """
@@ -155,10 +155,13 @@ def main() -> None:
         lines = [
             "# Closed-form backward against autograd of the plain function",
             "",
-            f"torch {torch.__version__}, one CPU thread, float32, forward + backward, {ROUNDS} interleaved pairs.",
-            "Time is closed form / plain: quartiles of the ratios. Memory is what autograd keeps, inputs apart.",
+            f"torch {torch.__version__}, one CPU thread, float32, forward + backward, "
+            f"{ROUNDS} interleaved pairs.",
+            "Time is closed form / plain: quartiles of the ratios. Memory is what autograd keeps, "
+            "inputs apart.",
             "",
-            "| loss | time: lower quartile | median | upper quartile | plain keeps, MiB | closed form keeps, MiB |",
+            "| loss | time: lower quartile | median | upper quartile | plain keeps, MiB "
+            "| closed form keeps, MiB |",
             "| --- | ---: | ---: | ---: | ---: | ---: |",
             *("| {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} | {:.1f} |".format(*r) for r in rows),
             "",

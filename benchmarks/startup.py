@@ -1,8 +1,8 @@
 """Start-up: LossGen's commands against the imports that they cannot do without.
 
-Run: ``python benchmarks/startup.py``; writes ``benchmarks/results/startup.md``.  Whole processes, A B A B, with
-bytecode compiled as after an installation; the table gives medians of the ratios of neighbouring
-runs, of wall time and of CPU time (on a busy machine the second is the one to read).
+Run: ``python benchmarks/startup.py``; writes ``benchmarks/results/startup.md``.  Whole processes,
+A B A B, with bytecode compiled as after an installation; the table gives medians of the ratios of
+neighbouring runs, of wall time and of CPU time (on a busy machine the second is the one to read).
 """
 
 from __future__ import annotations

@@ -1,7 +1,13 @@
 """The derivative of each elementwise node, and of an elementwise body with respect to its reads.
 
-SymPy's ``diff`` is not used: ``diff(u**p)`` is ``u**p*p/u``, 0/0 at u = 0, and a node's tie rule and
-policy at its singular points belong to the node.
+SymPy's ``diff`` is not used: ``diff(u**p)`` is ``u**p*p/u``, 0/0 at u = 0, and a node's tie rule
+and policy at its singular points belong to the node.
+
+In: an elementwise body.  Out: its slope with respect to each of its reads.
+
+    exp(x[n])*y[n]  →  {x[n]: exp(x[n])*y[n], y[n]: exp(x[n])}
+
+A node that only derivatives use raises ``NoDerivative``.
 """
 
 from __future__ import annotations
@@ -188,7 +194,11 @@ def _simple(expr: sp.Expr) -> bool:
 
 def masked(condition: sp.Expr, seed: sp.Expr) -> sp.Expr:
     """``seed`` where a condition holds, else 0; an outer ``Where`` of the seed stays outermost."""
-    if isinstance(seed, Where) and seed.args[0] != condition and (0 in seed.args[1:] or nd.is_static(seed.args[0])):
+    if (
+        isinstance(seed, Where)
+        and seed.args[0] != condition
+        and (0 in seed.args[1:] or nd.is_static(seed.args[0]))
+    ):
         outer, yes, no = seed.args
         return Where(outer, masked(condition, yes), masked(condition, no))
     return Where(condition, seed, 0) if seed != 0 else ZERO

@@ -8,7 +8,7 @@ from typing import Any
 
 from sympy.core.symbol import Str
 
-from lossgen.backends.torch_checks import shape_text
+from lossgen.backends.layout import shape_text
 from lossgen.compiled import Compiled, compile_loss
 from lossgen.lower import item_letters
 from lossgen.mathdoc import Equation, Mathematics, mathematics

@@ -21,7 +21,7 @@ _COMPILE = "Under ``torch.compile`` there are first derivatives only."
 
 def argument_note(t: TensorArg) -> str:
     """Shape and domain of a tensor argument."""
-    from lossgen.backends.torch_checks import shape_text
+    from lossgen.backends.layout import shape_text
 
     shape = shape_text(t.axes) if t.axes else "0-dimensional"
     return f"{shape}, {t.role.domain}"

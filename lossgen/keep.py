@@ -1,9 +1,13 @@
 """What the forward keeps for the backward.
 
-In: the forward program and the statements of its backward.  Out: the names to keep, and the statements to
-compute again.  Results of reductions are small and always kept.  Of elementwise values as large as
-an input, the dearest to compute again are kept, but always fewer than autograd of the plain
-function would keep.
+In: the forward program and the statements of its backward.  Out: the names to keep, and the
+statements to compute again.  Results of reductions are small and always kept.  Of elementwise
+values as large as an input, the dearest to compute again are kept, but always fewer than autograd
+of the plain function would keep.
+
+    m[n] = amax_c x[n, c]; e[n, c] = x[n, c] - m[n]; d_x reads e  →  keeps m, computes e again
+
+It keeps no name that a result may simply be: a Function must not return one tensor twice.
 """
 
 from __future__ import annotations
@@ -22,8 +26,8 @@ from lossgen.static import ALWAYS, resolve, switches
 # What computing a node again costs, in passes of plain arithmetic over the same elements.
 _COST: dict[type[sp.Basic], int] = {
     nd.Exp: 4, nd.Log: 4, nd.Sigmoid: 4, nd.LogSigmoid: 6, nd.Softplus: 6, nd.Log1p: 5, nd.Expm1: 5,
-    nd.LogCosh: 12, nd.Tanh: 5, nd.Sin: 5, nd.Cos: 5, nd.Acos: 8, nd.Atan: 6, nd.Erf: 5, nd.Lgamma: 20,
-    nd.Xlogy: 5, nd.LogAddExp: 10, nd.Sqrt: 2, sp.Pow: 3,
+    nd.LogCosh: 12, nd.Tanh: 5, nd.Sin: 5, nd.Cos: 5, nd.Acos: 8, nd.Atan: 6, nd.Erf: 5,
+    nd.Lgamma: 20, nd.Xlogy: 5, nd.LogAddExp: 10, nd.Sqrt: 2, sp.Pow: 3,
 }  # fmt: skip
 # Functions whose backward in torch keeps their result rather than their argument.
 _KEEPS_RESULT = (nd.Exp, nd.Sigmoid, nd.Sqrt, nd.Tanh, nd.Expm1)

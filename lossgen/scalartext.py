@@ -87,7 +87,7 @@ def bare(text: str) -> str:
     return text[1:-1]
 
 
-class ScalarPrinter(StrPrinter):  # type: ignore[misc]
+class ScalarPrinter(StrPrinter):
     """Prints an expression as Python over scalars."""
 
     def __init__(self, statement: Statement) -> None:

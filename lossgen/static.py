@@ -4,6 +4,8 @@ A condition on options prints as a Python ``if`` and costs nothing when off. A `
 a statement is needed: a disjunction of conjunctions of (condition, truth) pairs.
 
     given(weight) and p != 2   →   {{(given(weight), true), (p == 2, false)}}
+
+It refuses nothing: a condition that reads an element is not static, and stays an expression.
 """
 
 from __future__ import annotations

@@ -63,7 +63,9 @@ def _values(
     else:
         small = default is not None and abs(default) < 1
         yield next(v for v in pools[small] if v != default and role.admits(v))
-    for value in compared:
+    if role.kind == "real" and not role.extended:
+        compared = [*compared, 0.0]
+    for value in dict.fromkeys(compared):
         if value != default and (role.admits(value) or value == math.inf):
             yield value
 

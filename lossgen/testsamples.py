@@ -95,7 +95,9 @@ def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
     axes = tuple(axis.name for axis in tensor.axes)
     classes, marked = 0, ""
     if tensor.role.kind == "integer":
-        classes, marked = size[_indexed(spec, tensor)][0], _marker(spec, tensor)
+        axis = _indexed(spec, tensor)
+        # Labels that are only compared with one another: two kinds, so that some are shared.
+        classes, marked = size[axis][0] if axis else 2, _marker(spec, tensor)
     return SampleRow(
         tensor.name,
         kind,
@@ -129,7 +131,7 @@ def _indexed(spec: LossSpec, tensor: TensorArg) -> str:
             for param, arg in zip(node.params, node.at, strict=True):
                 if any(isinstance(x, nodes.Read) and x.name == tensor.name for x in walk(arg)):
                     return str(spec.axes[param].name)
-    return "n" if any(axis.name == "n" for axis in tensor.axes) else tensor.axes[0].name
+    return ""
 
 
 def _marker(spec: LossSpec, tensor: TensorArg) -> str:

@@ -1,7 +1,13 @@
 """How an array stands in a scope of letters: permute, index, add axes.
 
-A scope is an ordered tuple of letters, one per dimension.  Arrays broadcast from the right, so a letter
-that an array lacks needs a new axis only to the right of one that it has.
+A scope is an ordered tuple of letters, one per dimension.  Arrays broadcast from the
+right, so a letter that an array lacks needs a new axis only to the right of one that it has.
+
+In: code, its letters, the scope.  Out: code that stands in the scope, or the text of a shape.
+
+    aligned("w", [c], [n, c, s])  →  w[:, None]
+
+It refuses nothing: letters outside the scope are a fault of the caller.
 """
 
 from __future__ import annotations
@@ -49,3 +55,11 @@ def dims(bound: Sequence[Letter], scope: Sequence[Letter]) -> str:
 def shape_comment(letters: Sequence[Letter]) -> str:
     """``[N, C, S]``."""
     return f"[{', '.join(x.name.upper() for x in letters)}]"
+
+
+def shape_text(axes: tuple[Letter, ...], *, drop_ragged: bool = False) -> str:
+    """``[N, C, *S]``; an axis of any shape is ``[*]``."""
+    if axes and axes[0].name == "e":
+        return "[*]"
+    names = [f"*{a.name.upper()}" if a.name == "s" else a.name.upper() for a in axes]
+    return f"[{', '.join(x for x in names if not (drop_ragged and x.startswith('*')))}]"

@@ -19,11 +19,27 @@ from tests.oracle.loading import generated_test, shipped
 
 FUNCTIONS = {
     name: name if hasattr(F, name) else f"{name}_loss"
-    for name in (
-        "l1 mse smooth_l1 huber soft_margin binary_cross_entropy binary_cross_entropy_with_logits "
-        "cross_entropy nll kl_div poisson_nll gaussian_nll margin_ranking hinge_embedding "
-        "multilabel_margin multilabel_soft_margin multi_margin cosine_embedding triplet_margin"
-    ).split()
+    for name in [
+        "l1",
+        "mse",
+        "smooth_l1",
+        "huber",
+        "soft_margin",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+        "cross_entropy",
+        "nll",
+        "kl_div",
+        "poisson_nll",
+        "gaussian_nll",
+        "margin_ranking",
+        "hinge_embedding",
+        "multilabel_margin",
+        "multilabel_soft_margin",
+        "multi_margin",
+        "cosine_embedding",
+        "triplet_margin",
+    ]
 }
 _REFUSED = re.compile(r"not differentiable with respect to argument '(\w+)'")
 

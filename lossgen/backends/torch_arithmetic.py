@@ -1,0 +1,231 @@
+"""Sums, products, powers and numbers as Python, with no parentheses but those that are needed.
+
+In: an expression.  Out: Python that touches large arrays as few times as it can.
+
+    -2*(a - b)*x[n, d]/t  →  2 * (b - a) / t * x
+
+It refuses nothing itself; other nodes are printed by what derives from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.str import StrPrinter
+
+from lossgen import nodes as nd
+from lossgen.backends.layout import aligned
+from lossgen.backends.torch_names import Names
+from lossgen.nodes import Letter, Read, free_letters, is_scalar
+from lossgen.program import Extent
+
+
+class Arithmetic(StrPrinter):
+    """Prints arithmetic in one scope of letters."""
+
+    def __init__(
+        self, names: Names, scope: Sequence[Letter], extents: Mapping[Letter, Extent]
+    ) -> None:
+        super().__init__()
+        self.names, self.scope, self.extents = names, tuple(scope), extents
+
+    def code(self, expr: sp.Basic) -> str:
+        """The expression as Python."""
+        return str(self._print(sp.sympify(expr)))
+
+    def operand(self, expr: sp.Basic) -> str:
+        """The expression, in parentheses unless it binds tightest: fit for a method call."""
+        text = str(self.parenthesize(expr, PRECEDENCE["Atom"], strict=True))
+        return f"({text})" if text[0] in "~-" else text
+
+    def within(self, scope: Sequence[Letter]) -> Self:
+        """The same printer in another scope."""
+        return type(self)(self.names, scope, self.extents)
+
+    def added(self, name: str, term: sp.Expr) -> str:
+        """``name + term``, or ``name - term``."""
+        if not isinstance(term, sp.Add) and _negative(term):
+            return f"{name} - {self.parenthesize(_negate(term), PRECEDENCE['Add'])}"
+        return f"{name} + {self.code(term)}"
+
+    def _letters(self, expr: sp.Basic) -> list[Letter]:
+        inside = free_letters(expr)
+        order = [*self.scope, *sorted(inside - {*self.scope}, key=str)]
+        return [x for x in order if x in inside]
+
+    # --- sums -------------------------------------------------------------------------------
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        # Tensors before scalars: a small constant must not be lost in a partial sum. Where every
+        # tensor is subtracted, the scalar opens the line: 1 - x.
+        leading = any(not _negative(t) and not is_scalar(t) for t in expr.args)
+        terms = sorted(
+            expr.args,
+            key=lambda t: (
+                (is_scalar(t), _negative(t)) if leading else (_negative(t), is_scalar(t)),
+                -self._size(t),
+            ),
+        )
+        first, *rest = terms
+        text = self.parenthesize(first, PRECEDENCE["Add"], strict=True)
+        for term in rest:
+            if _negative(term):
+                text += f" - {self.parenthesize(_negate(term), PRECEDENCE['Add'])}"
+            else:
+                text += f" + {self.parenthesize(term, PRECEDENCE['Add'], strict=True)}"
+        return text
+
+    def _size(self, expr: sp.Basic) -> int:
+        """How many letters the value of an expression really has."""
+        if isinstance(expr, Read) and expr.name in self.names.numbers:
+            return 0
+        return len(free_letters(expr))
+
+    # --- products ---------------------------------------------------------------------------
+
+    def _print_Mul(self, expr: Any) -> str:
+        expr = _flipped(expr)
+        if not isinstance(expr, sp.Mul):
+            return str(self._print(expr))
+        coefficient, factors = expr.as_coeff_mul()
+        sign = "-" if coefficient.is_negative else ""
+        above, below = list(factors), []
+        if abs(coefficient) != 1:
+            p, q = sp.fraction(abs(coefficient))
+            if float(p / q) == p / q and all(
+                isinstance(f, sp.Pow) and _negative_exponent(f.exp) for f in factors
+            ):
+                p, q = sp.Float(float(p / q)) if q != 1 else p, sp.S.One
+            above += [] if p == 1 else [p]
+            below += [] if q == 1 else [q]
+        for factor in factors:
+            if isinstance(factor, sp.Pow) and _negative_exponent(factor.exp):
+                above.remove(factor)
+                below.append(sp.Pow(factor.base, -factor.exp))
+            if isinstance(factor, nd.Ratio):
+                above.remove(factor)
+                above += [] if factor.args[0] == 1 else [factor.args[0]]
+                below.append(nd.Ratio(1, factor.args[1]))
+        # Scalars and small arrays first: they combine before the large ones are touched.
+        above.sort(
+            key=lambda f: (
+                not f.is_Rational,
+                not f.is_number,
+                not is_scalar(f),
+                self._size(f),
+                not _adjoint(f),
+            )
+        )
+        below.sort(key=lambda f: (not is_scalar(f), self._size(f)))
+        return sign + self._quotient(above, below)
+
+    def _quotient(self, above: list[Any], below: list[Any]) -> str:
+        parts = [(self._size(f), not is_scalar(f), 0, f) for f in above]
+        parts += [(self._size(f), not is_scalar(f), 1, f) for f in below]
+        small = [p for p in parts if p[:2] < max(q[:2] for q in parts)]
+        large = [p for p in parts if p not in small]
+        sequence = [*(p for p in small if p[2] == 0), *(p for p in small if p[2] == 1)]
+        if not any(p[2] == 0 for p in small):
+            sequence = [*(p for p in large if p[2] == 0), *sequence, *(p for p in large if p[2])]
+        else:
+            sequence += [*(p for p in large if p[2] == 0), *(p for p in large if p[2])]
+        text = "" if sequence[0][2] == 0 else "1"
+        for *_, inverse, factor in sequence:
+            if inverse and isinstance(factor, nd.Ratio):
+                item = self._without_zeros(factor.args[1])
+            else:
+                item = self.parenthesize(factor, PRECEDENCE["Mul"], strict=not inverse)
+            text = item if not text else f"{text} / {item}" if inverse else f"{text} * {item}"
+        return text
+
+    def _print_Ratio(self, expr: Any) -> str:
+        a, b = expr.args
+        above = self.parenthesize(a, PRECEDENCE["Mul"], strict=True)
+        return f"({above} / {self._without_zeros(b)})"
+
+    def _without_zeros(self, divisor: Any) -> str:
+        """A divisor whose zeros are infinite: the quotient is 0 there."""
+        letters = self._letters(divisor)
+        code = self.within(letters).operand(divisor)
+        return aligned(f"{code}.masked_fill({code} == 0, math.inf)", letters, self.scope)
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        base, exponent = expr.base, expr.exp
+        if _negative_exponent(exponent):
+            return f"1 / {self.parenthesize(sp.Pow(base, -exponent), PRECEDENCE['Pow'])}"
+        tensor = not is_scalar(base)
+        if exponent == 2 and tensor:
+            return f"{self.operand(base)}.square()"
+        if exponent == sp.S.Half and tensor:
+            return f"torch.sqrt({self.code(base)})"
+        power = self.parenthesize(exponent, PRECEDENCE["Pow"])
+        return f"{self.operand(base)} ** {power}"
+
+    # --- numbers ----------------------------------------------------------------------------
+
+    def _print_Float(self, expr: Any) -> str:
+        return repr(float(expr))
+
+    def _print_Rational(self, expr: Any) -> str:
+        return repr(float(expr)) if float(expr) == expr else f"{expr.p} / {expr.q}"
+
+    def _print_Half(self, expr: Any) -> str:
+        return "0.5"
+
+    def _print_Pi(self, expr: Any) -> str:
+        return "math.pi"
+
+    def _print_Infinity(self, expr: Any) -> str:
+        return "math.inf"
+
+    def _print_NegativeInfinity(self, expr: Any) -> str:
+        return "-math.inf"
+
+    def _print_NaN(self, expr: Any) -> str:
+        return "math.nan"
+
+    def _print_Param(self, expr: Any) -> str:
+        return str(expr.name)
+
+
+def _adjoint(expr: sp.Basic) -> bool:
+    """Whether a factor is what comes in from upstream: it leads the product."""
+    return isinstance(expr, Read) and expr.name.startswith(("grad_", "d_"))
+
+
+def _negative(expr: sp.Basic) -> bool:
+    if isinstance(expr, sp.Mul):
+        flipped = _flipped(expr)
+        return bool(flipped.as_coeff_mul()[0].is_negative) if isinstance(flipped, sp.Mul) else False
+    return bool(expr.is_number and expr.is_negative)
+
+
+def _negate(expr: Any) -> sp.Expr:
+    flipped = _flipped(expr) if isinstance(expr, sp.Mul) else expr
+    if isinstance(flipped, sp.Mul):
+        coefficient, factors = flipped.as_coeff_mul()
+        return sp.Mul(-coefficient, *factors)
+    return -flipped
+
+
+def _flipped(expr: Any) -> sp.Expr:
+    """``-(a - b)*c`` as ``(b - a)*c``."""
+    coefficient, factors = expr.as_coeff_mul()
+    if not coefficient.is_negative:
+        return expr
+    for k, factor in enumerate(factors):
+        if isinstance(factor, sp.Add) and len(factor.args) == 2:
+            signs = [_negative(a) for a in factor.args]
+            if any(signs) and not all(signs):
+                turned = sp.Add(*(-a for a in factor.args))
+                return sp.Mul(-coefficient, *factors[:k], turned, *factors[k + 1 :])
+    return expr
+
+
+def _negative_exponent(exponent: sp.Basic) -> bool:
+    if exponent.is_number:
+        return bool(exponent.is_negative)
+    return isinstance(exponent, sp.Mul) and bool(exponent.as_coeff_mul()[0].is_negative)

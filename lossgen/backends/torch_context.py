@@ -1,0 +1,50 @@
+"""What every printer of statements needs: the program, its names, and a printer of bodies.
+
+In: a ``Program`` and its ``Names``.  Out: expression printers, and shapes and operands as code.
+
+    operand("a + b")  →  (a + b)
+
+It refuses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lossgen.backends.torch_expressions import Expressions, bare
+from lossgen.backends.torch_names import Names
+from lossgen.nodes import Letter
+from lossgen.program import Program, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The program whose statements are printed."""
+
+    program: Program
+    names: Names
+    full: frozenset[str] = frozenset()  # results that must have their whole shape
+    unused_ones: frozenset[str] = frozenset()  # divisors that nothing divides by when they are 1
+
+    def printer(self, x: Statement, scope: Sequence[Letter]) -> Expressions:
+        """The printer of a statement's bodies in a scope."""
+        return Expressions(self.names, scope, x.extents)
+
+    def shape(self, letters: Sequence[Letter]) -> str:
+        """The shape of an array over letters, as an argument."""
+        if any(y.name == "e" for y in letters):
+            return f"{self.names.like}.shape"
+        sizes = [self.names.size(y) for y in letters]
+        return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def operand(code: str) -> str:
+    """``code`` fit for a method call."""
+    code = bare(code)
+    depth = 0
+    for char in code:
+        depth += (char in "([{") - (char in ")]}")
+        if depth == 0 and char in " -~":
+            return f"({code})"
+    return code

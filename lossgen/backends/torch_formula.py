@@ -1,0 +1,111 @@
+"""One formula as its functions see it: names, checks, lines, and the code of its reductions.
+
+In: a ``Compiled`` loss.  Out: a ``Formula``, from which the styles make their pages.
+
+    Formula(compiled, public=True).reduced("mean")  →  loss.mean()
+
+It refuses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import sympy as sp
+
+from lossgen.backends.torch_checks import TorchChecks
+from lossgen.backends.torch_expressions import Expressions
+from lossgen.backends.torch_names import names_for
+from lossgen.backends.torch_scaling import divides_by_one, scales_alone
+from lossgen.backends.torch_statements import TorchStatements
+from lossgen.compiled import Compiled
+from lossgen.program import Program
+from lossgen.schedule import schedule, with_guards, without_copies
+from lossgen.static import Guard
+
+
+class Formula:
+    """One formula, named as its functions are."""
+
+    def __init__(self, compiled: Compiled, *, public: bool) -> None:
+        self.compiled, self.spec, self.public = compiled, compiled.spec, public
+        prefix = "" if public else "_"
+        self.functional = f"{prefix}{self.spec.functional_name}"
+        self.plain = f"{prefix}{self.spec.function_name}"
+        self.autograd = f"_{self.spec.class_name.removesuffix('Loss')}"
+        self.item = compiled.forward.results[0]
+        self.names = names_for(compiled.forward, self.spec)
+        self.options = Expressions(self.names, (), {})  # prints what no element enters
+        self.checks = TorchChecks(
+            self.spec, self.spec.functional_name if public else compiled.public_name
+        )
+        # Where an item is as large as the input, the Function takes the mean or sum itself: its
+        # gradient then comes in as one number, and scaling it costs no pass over the elements.
+        self.reduces = self.item not in compiled.backward.saved and scales_alone(compiled)
+
+    def reduction_names(self) -> tuple[str, ...]:
+        """The reductions the functional form knows."""
+        return ("none", "mean", "sum", *(k for k, _ in self.spec.divisors))
+
+    def unit_divisor(self) -> sp.Basic | None:
+        """The condition without which the mean divides by the count."""
+        forward = self.compiled.forward
+        if len(forward.results) == 2 and divides_by_one(forward):
+            return forward.statement(forward.results[-1]).body.args[0]
+        return None
+
+    def lines(
+        self, program: Program, roots: Mapping[str, Guard], full: frozenset[str] = frozenset()
+    ) -> list[str]:
+        """The lines of a program.
+
+        Args:
+            program: what is printed.
+            roots: when each of its results is needed.
+            full: results that must have their whole shape.
+        """
+        names = names_for(program, self.spec)
+        if self.reduces:
+            names = replace(names, numbers=frozenset((f"grad_{self.item}",)))
+        unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()
+        printer = TorchStatements(program, names, full, frozenset(unused))
+        blocks = schedule(with_guards(program, roots))
+        return printer.lines(without_copies(blocks, frozenset(roots)))
+
+    def reduced(self, reduction: str, *, done: bool = False) -> str:
+        """The code of a reduction; ``done`` if the Function has summed already."""
+        item, *rest = self.compiled.forward.results
+        divisor = rest[0] if rest else None
+        if done:
+            if reduction == "mean" and (unit := self.unit_divisor()) is not None:
+                return f"{item} if {self.options.opposite(unit)} else {item} / {divisor}.sum()"
+            if reduction in ("mean", "sum"):
+                return item
+            return f"{item} / {self.options.operand(dict(self.spec.divisors)[reduction])}"
+        if reduction == "none":
+            return item
+        if reduction == "sum":
+            return f"{item}.sum()"
+        if reduction == "mean":
+            if divisor is None:
+                return f"{item}.mean()"
+            weighted = f"{item}.sum() / {divisor}.sum()"
+            if (unit := self.unit_divisor()) is not None:
+                return f"{item}.mean() if {self.options.opposite(unit)} else {weighted}"
+            return weighted
+        expr = dict(self.spec.divisors)[reduction]
+        return f"{item}.sum() / {self.options.operand(expr)}"
+
+    def inner_reduction(self) -> str:
+        """What the Function itself is asked for."""
+        weighted = self.unit_divisor()
+        if weighted is not None:
+            given = self.options.code(weighted)
+            return f'"sum" if reduction == "mean" and {given} else reduction'
+        if self.spec.divisors:
+            named = ", ".join(f'"{k}"' for k, _ in self.spec.divisors)
+            one = len(self.spec.divisors) == 1
+            test = f"reduction == {named}" if one else f"reduction in ({named})"
+            return f'"sum" if {test} else reduction'
+        return "reduction"

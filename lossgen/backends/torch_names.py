@@ -1,0 +1,61 @@
+"""Where the arrays and the sizes of a program are to be found in generated code.
+
+In: a ``Program`` and its spec.  Out: ``Names``, by which expressions become code.
+
+    input[n, c]  →  sizes {n: "input.shape[0]", c: "input.shape[1]"}
+
+It refuses a size that no tensor has (``KeyError``): a spec without one does not load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lossgen.backends.torch_tensors import Tensors
+from lossgen.nodes import Letter
+from lossgen.program import Extent, Program
+from lossgen.roles import Kind
+from lossgen.spec import LossSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Where arrays and sizes are to be found.
+
+    Attributes:
+        arrays: the letters and extents of each array.
+        kinds: what its elements are.
+        sizes: the code for the size of each axis.
+        axes: the axis of each letter.
+        like: a tensor whose dtype and device new values take.
+        numbers: arrays that may be one number, which is cheap to scale.
+    """
+
+    arrays: Mapping[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]]
+    kinds: Mapping[str, Kind]
+    sizes: Mapping[Letter, str]
+    axes: Mapping[Letter, Letter]
+    like: str
+    numbers: frozenset[str] = frozenset()
+
+    def size(self, letter: Letter) -> str:
+        """The size of the axis a letter runs over."""
+        axis = self.axes.get(letter, letter)
+        return axis.name if axis.name.isdigit() else self.sizes[axis]
+
+
+def names_for(program: Program, spec: LossSpec) -> Names:
+    """Where a program's arrays and sizes are to be found."""
+    sizes: dict[Letter, str] = {}
+    lead = Tensors(spec, "").lead
+    for t in (lead, *(t for t in spec.tensors if not t.optional)):
+        for place, axis in enumerate(t.axes):
+            whole = axis.name == "e"
+            sizes.setdefault(axis, f"{t.name}.numel()" if whole else f"{t.name}.shape[{place}]")
+    arrays = {a.name: (a.axes, a.extents) for a in program.inputs}
+    kinds = {a.name: a.kind for a in program.inputs}
+    for x in program.statements:
+        arrays[x.name] = (x.free, {k: v for k, v in x.extents.items() if k in x.free})
+        kinds[x.name] = x.kind
+    return Names(arrays, kinds, sizes, program.axes, lead.name)

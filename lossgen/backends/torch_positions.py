@@ -1,0 +1,102 @@
+"""Writing to positions: stacks of parts, and sums scattered to indices.
+
+In: a ``stack`` or ``scatter`` statement.  Out: ``torch.stack``, ``index_add``, ``scatter_add`` or
+``index_put``.
+
+    d_x[n, c] = base + sum g[n] at [n, label[n]]
+    →  base.scatter_add(1, label.unsqueeze(1), g.unsqueeze(1))
+
+It refuses nothing: positions that fit no other form go to ``index_put``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from lossgen.axes import shifted_letter
+from lossgen.backends.torch_context import Context, operand
+from lossgen.backends.torch_expressions import bare
+from lossgen.nodes import ZERO, Letter, free_letters
+from lossgen.program import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Positions(Context):
+    """Prints what is written to positions."""
+
+    def stack(self, x: Statement) -> str:
+        """The parts of an axis, one after another."""
+        axis = x.bound[0]
+        rest = [y for y in x.free if y != axis]
+        full = next((p for p in x.target if set(rest) <= free_letters(p)), None)
+        codes = []
+        for part in x.target:
+            code = bare(self.printer(x, rest).code(part))
+            if set(rest) <= free_letters(part):
+                codes.append(code)
+            elif full is not None:
+                codes.append(f"torch.full_like({bare(self.printer(x, rest).code(full))}, {code})")
+            else:
+                codes.append(f"{self.names.like}.new_full({self.shape(rest)}, {code})")
+        place = x.free.index(axis)
+        where = "-1" if place == len(x.free) - 1 else str(place)
+        return f"torch.stack(({', '.join(codes)}), {where})"
+
+    def scatter(self, x: Statement) -> str:
+        """The base with terms added where indices say."""
+        places = [shifted_letter(t) for t in x.target]
+        gathers = [k for k, p in enumerate(places) if p is None]
+        base = self._base(x)
+        if x.body == 0:
+            return base
+        if len(x.free) == 1:
+            scope = self.program.sorted(free_letters(x.target[0]) | free_letters(x.body))
+            printer = self.printer(x, scope)
+            index, source = printer.code(x.target[0]), printer.code(x.body)
+            if not set(scope) <= free_letters(x.target[0]):
+                index = f"{operand(index)}.expand({self.shape(scope)})"
+            if not set(scope) <= free_letters(x.body):
+                source = f"{operand(source)}.expand({self.shape(scope)})"
+            if len(scope) > 1:
+                index, source = f"{operand(index)}.reshape(-1)", f"{operand(source)}.reshape(-1)"
+            return f"{base}.index_add(0, {bare(index)}, {bare(source)})"
+        plain = [p[0] for p in places if p is not None]
+        extra = list(x.bound)
+        if (
+            len(gathers) == 1
+            and len(set(plain)) == len(plain) == len(x.free) - 1
+            and len(extra) <= 1
+        ):
+            axis = gathers[0]
+            standing = [*plain[:axis], *extra, *plain[axis:]]
+            index = self._whole(x, x.target[axis], standing)
+            source = self._whole(x, x.body, standing)
+            if not extra:
+                index, source = (f"{operand(c)}.unsqueeze({axis})" for c in (index, source))
+            return f"{base}.scatter_add({axis}, {bare(index)}, {bare(source)})"
+        scope = self.program.sorted(free_letters(sp.Tuple(*x.target)) | free_letters(x.body))
+        printer = self.printer(x, scope)
+        indices = ", ".join(bare(printer.code(t)) for t in x.target)
+        return (
+            f"{base}.index_put(({indices}), {bare(self._whole(x, x.body, scope))}, accumulate=True)"
+        )
+
+    def _whole(self, x: Statement, expr: sp.Expr, scope: Sequence[Letter]) -> str:
+        code = self.printer(x, scope).code(expr)
+        if set(scope) <= free_letters(expr):
+            return code
+        return f"{operand(code)}.expand({self.shape(scope)})"
+
+    def _base(self, x: Statement) -> str:
+        if x.base == ZERO:
+            source = x.name.removeprefix("d_").rstrip("0123456789")
+            if any(a.name == source for a in self.program.inputs):
+                return f"torch.zeros_like({source})"
+            return f"{self.names.like}.new_zeros({self.shape(x.free)})"
+        code = self.printer(x, x.free).code(x.base)
+        if set(x.free) <= free_letters(x.base):
+            return operand(code)
+        return f"{operand(code)}.expand({self.shape(x.free)})"

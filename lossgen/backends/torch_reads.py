@@ -1,0 +1,110 @@
+"""Reads of arrays as indexing: slices, diagonals, gathers, padding.
+
+In: a read and the scope it stands in.  Out: Python whose dimensions broadcast over the scope.
+
+    logits[n, target[n]]  →  logits.gather(1, target.unsqueeze(1)).squeeze(1)
+
+It refuses nothing: what no method of tensors fits is read with index arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lossgen.axes import shifted_letter
+from lossgen.backends.layout import aligned
+from lossgen.backends.torch_arithmetic import Arithmetic
+from lossgen.nodes import Letter
+
+
+class Reads(Arithmetic):
+    """Prints what an expression reads."""
+
+    def _print_Letter(self, expr: Any) -> str:
+        low, trim = self.extents.get(expr, (0, 0))
+        stop = self.names.size(expr) + (f" - {trim}" if trim else "")
+        span = f"{low}, {stop}" if low else stop
+        return aligned(f"torch.arange({span}, device={self.names.like}.device)", [expr], self.scope)
+
+    def _print_Size(self, expr: Any) -> str:
+        return self.names.size(expr.letter)
+
+    def _print_Padded(self, expr: Any) -> str:
+        letters, extents = self.names.arrays[expr.name]
+        pads: list[int] = []
+        for letter, place in zip(letters, expr.subscripts, strict=True):
+            read, shift = shifted_letter(place) or (letter, 0)
+            low, trim = extents.get(letter, (0, 0))
+            have_low, have_trim = self.extents.get(read, (0, 0))
+            pads = [low - shift - have_low, trim + shift - have_trim, *pads]
+        while pads[-2:] == [0, 0]:
+            pads = pads[:-2]
+        read_letters = [
+            (shifted_letter(p) or (x, 0))[0] for x, p in zip(letters, expr.subscripts, strict=True)
+        ]
+        return aligned(
+            f"F.pad({expr.name}, ({', '.join(map(str, pads))}))", read_letters, self.scope
+        )
+
+    def _print_Read(self, expr: Any) -> str:
+        letters, extents = self.names.arrays[expr.name]
+        places = [shifted_letter(s) for s in expr.subscripts]
+        if any(
+            p is None and not s.is_Integer for p, s in zip(places, expr.subscripts, strict=True)
+        ):
+            return self._gather(expr)
+        index: list[str] = []
+        left: list[Letter] = []
+        for letter, subscript, place in zip(letters, expr.subscripts, places, strict=True):
+            if place is None:
+                index.append(str(subscript))
+                continue
+            low, trim = extents.get(letter, (0, 0))
+            want_low, want_trim = self.extents.get(place[0], (0, 0))
+            start, stop = want_low + place[1] - low, want_trim - place[1] - trim
+            index.append(f"{start or ''}:{-stop or ''}")
+            left.append(place[0])
+        while index and index[-1] == ":":
+            index.pop()
+        code = f"{expr.name}[{', '.join(index)}]" if index else expr.name
+        code, left = self._diagonals(code, left)
+        return aligned(code, left, self.scope)
+
+    def _diagonals(self, code: str, letters: list[Letter]) -> tuple[str, list[Letter]]:
+        for letter in dict.fromkeys(letters):
+            while letters.count(letter) > 1:
+                first = letters.index(letter)
+                second = letters.index(letter, first + 1)
+                where = "" if len(letters) == 2 else f"dim1={first}, dim2={second}"
+                code = f"{code}.diagonal({where})"
+                letters = [x for k, x in enumerate(letters) if k not in (first, second)] + [letter]
+        return code, letters
+
+    def _gather(self, expr: Any) -> str:
+        places = [shifted_letter(s) for s in expr.subscripts]
+        plain = [p[0] for p in places if p is not None and not p[1]]
+        gathers = [k for k, p in enumerate(places) if p is None]
+        if len(expr.subscripts) == 1:
+            index = expr.subscripts[0]
+            letters = self._letters(index)
+            code = f"{expr.name}[{self.within(letters).code(index)}]"
+            return aligned(code, letters, self.scope)
+        if len(gathers) == 1 and len(plain) == len(places) - 1 and len(set(plain)) == len(plain):
+            axis, index = gathers[0], expr.subscripts[gathers[0]]
+            inside = self._letters(index)
+            extra = [x for x in inside if x not in plain]
+            if len(extra) <= 1 and set(plain) <= set(inside):
+                standing = [*plain[:axis], *(extra or [Letter("_")]), *plain[axis:]]
+                if extra:
+                    shown = self.within(standing).code(index)
+                else:
+                    shown = f"{self.within(plain).operand(index)}.unsqueeze({axis})"
+                code = f"{expr.name}.gather({axis}, {shown})"
+                if extra:
+                    return aligned(code, standing, self.scope)
+                return aligned(f"{code}.squeeze({axis})", plain, self.scope)
+        # Anything else: index arrays broadcast against one another.
+        letters = self._letters(expr)
+        inner = self.within(letters)
+        code = f"{expr.name}[{', '.join(inner.code(s) for s in expr.subscripts)}]"
+        return aligned(code, letters, self.scope)

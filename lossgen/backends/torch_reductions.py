@@ -1,0 +1,90 @@
+"""Reductions of an elementwise body as methods of tensors.
+
+In: a statement with bound letters.  Out: its right-hand side.
+
+    lse[n] = logsumexp_c x[n, c]  →  x.logsumexp(-1)
+
+It refuses nothing; a mask goes inside, or to a helper where what is outside must not count at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.backends.layout import dims
+from lossgen.backends.torch_context import Context, operand
+from lossgen.backends.torch_expressions import Expressions, bare
+from lossgen.nodes import TRUE, Letter, Size, free_letters
+from lossgen.program import Statement
+
+_METHODS = {
+    "sum": "sum",
+    "mean": "mean",
+    "amax": "amax",
+    "amin": "amin",
+    "any": "any",
+    "count": "sum",
+}
+_OUTSIDE = {"sum": "0.0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reductions(Context):
+    """Prints reductions."""
+
+    def reduction(self, x: Statement) -> str:
+        """The reduction of a body over the statement's bound letters."""
+        inside = free_letters(x.body) | free_letters(x.where)
+        scope = self.program.sorted(inside)
+        bound = [y for y in x.bound if y in inside]
+        printer = self.printer(x, scope)
+        idle = [y for y in x.bound if y not in inside]
+        if not bound:
+            return self._over_nothing(x, printer, idle)
+        if split := self._split(x, scope, bound, idle):
+            return split
+        masked = x.where is not TRUE
+        inner = printer.code(x.body)
+        if masked and x.op in ("logsumexp", "amax", "amin"):
+            axes = tuple(scope.index(y) - len(scope) for y in bound)
+            where = bare(printer.code(x.where))
+            return f"_masked_{x.op}({bare(inner)}, {where}, {axes if len(axes) > 1 else axes[0]})"
+        if masked and x.op in _OUTSIDE:
+            inner = f"torch.where({bare(printer.code(x.where))}, {inner}, {_OUTSIDE[x.op]})"
+        where = dims(bound, scope)
+        if x.op in ("softmax", "log_softmax"):
+            code = f"{operand(inner)}.{x.op}({where or 0})"
+        elif x.op == "norm":
+            code = f"torch.linalg.vector_norm({bare(inner)}{f', dim={where}' if where else ''})"
+        elif x.op == "logsumexp":
+            code = f"{operand(inner)}.logsumexp({where or tuple(range(len(scope)))})"
+        else:
+            code = f"{operand(inner)}.{_METHODS[x.op]}({where})"
+        if idle and x.op in ("sum", "count"):
+            code = f"{code} * {' * '.join(map(self.names.size, idle))}"
+        return code
+
+    def _split(
+        self, x: Statement, scope: Sequence[Letter], bound: list[Letter], idle: list[Letter]
+    ) -> str:
+        """The sum of ``a + b`` as two sums: ``a + b`` is then never laid out in memory."""
+        terms = sp.Add.make_args(x.body)
+        reads = all(isinstance(t, nd.Read) and free_letters(t) == {*scope} for t in terms)
+        plain = x.op == "sum" and x.where is TRUE and not idle
+        if not plain or not reads or len(terms) < 2 or not self.full:
+            return ""
+        printer, where = self.printer(x, scope), dims(bound, scope)
+        return " + ".join(f"{printer.operand(t)}.sum({where})" for t in terms)
+
+    def _over_nothing(self, x: Statement, printer: Expressions, idle: list[Letter]) -> str:
+        """A reduction of what does not depend on its letters (a mask that is absent)."""
+        count = printer.code(sp.Mul(*(Size(y) - sum(x.extents.get(y, (0, 0))) for y in idle)))
+        if x.op == "count" or (x.op == "sum" and x.body == 1):
+            shape = f"({', '.join('1' for _ in x.free)}{',' if len(x.free) == 1 else ''})"
+            kind = ", dtype=torch.int64" if x.op == "count" else ""
+            return f"{self.names.like}.new_full({shape}, {count}{kind})"
+        return printer.code(x.body)

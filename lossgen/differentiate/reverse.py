@@ -1,0 +1,179 @@
+"""The reverse pass: one adjoint per statement, from the last to the first.
+
+In: a checked ``Program``.  Out: a ``Backward``.
+
+    lse[n] = logsumexp_c x[n, c]  →  d_x[n, c] = d_lse[n]*softmax_x[n, c]
+
+A node without a derivative raises ``NoDerivative``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import sympy as sp
+from sympy.core.symbol import Str
+
+from lossgen import nodes as nd
+from lossgen.derivatives import partials, times
+from lossgen.differentiate.collecting import Collecting, is_plain_read
+from lossgen.differentiate.reads import Reads
+from lossgen.keep import choose, with_forward_names
+from lossgen.nodes import TRUE, Read, Size, Where, free_letters
+from lossgen.program import Array, Program, Statement, check, without_unused
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """The backward program.
+
+    Attributes:
+        program: its results are ``d_<input>``, in the order of ``gradients``.
+        gradients: the input of each result.
+        seeds: the results of the forward whose gradient comes in, as ``grad_<result>``.
+        saved: results of the forward's reductions that are kept for it.
+    """
+
+    program: Program
+    gradients: tuple[str, ...]
+    seeds: tuple[str, ...]
+    saved: tuple[str, ...]
+
+
+def differentiate(forward: Program) -> Backward:
+    """The closed-form backward of a program."""
+    return _Reverse(forward).run()
+
+
+class _Reverse(Reads, Collecting):
+    def run(self) -> Backward:
+        varying = self._varying()
+        seeds = tuple(r for r in self.forward.results if r in varying)
+        for name in seeds:
+            letters = self.forward.statement(name).free
+            self.kinds[f"grad_{name}"], self.arrays[f"grad_{name}"] = "real", (letters, {})
+            self.pieces[name] = [Read(Str(f"grad_{name}"), *letters)]
+        for x in reversed(self.forward.statements):
+            if x.name in self.pieces and x.name in varying:
+                self._statement(x, self.adjoint(x.name), varying)
+        gradients = [
+            a.name for a in self.forward.inputs if a.kind == "real" and a.name in self.pieces
+        ]
+        for name in gradients:
+            self.gradient(name)
+        return self._finish(tuple(gradients), seeds)
+
+    def _varying(self) -> set[str]:
+        """The names through which a gradient flows."""
+        found = {a.name for a in self.forward.inputs if a.kind == "real"}
+        for x in self.forward.statements:
+            if x.kind == "real" and x.op not in ("any", "count") and x.reads() & found:
+                found.add(x.name)
+        return found
+
+    def _statement(self, x: Statement, g: sp.Expr, varying: set[str]) -> None:
+        if x.op in ("softmax", "log_softmax"):
+            self._along(x, self.named(x, g), varying)
+            return
+        weight = self._weight(x, g)
+        for read, slope in partials(x.body).items():
+            if read.name in varying:
+                term = times(slope, weight) if isinstance(weight, Where) else times(weight, slope)
+                done = x.op == "logsumexp" or (isinstance(term, Where) and term.args[0] == x.where)
+                if x.where is not TRUE and not done:
+                    term = Where(x.where, term, 0)
+                self.contribute(x, read, term)
+
+    def _weight(self, x: Statement, g: sp.Expr) -> sp.Expr:
+        """The adjoint of a reduction's body: what each element adds to the result, times ``g``."""
+        result = Read(Str(x.name), *x.free)
+        if x.op == "mean":
+            return g / sp.Mul(*(self.count(x, b) for b in x.bound))
+        if x.op == "logsumexp":
+            if len(x.bound) == 1 and x.where is TRUE:
+                letters = self.sorted({*x.free, *x.bound})
+                name = self.add(f"softmax_{_stem(x)}", letters, x.body, "softmax", x.bound)
+                return g * Read(Str(name), *letters)
+            # Over nothing the result is -inf: with the mask outside, a second derivative would be
+            # 0 * inf.
+            return g * nd.Exp(Where(x.where, x.body - result, -sp.oo))
+        if x.op in ("amax", "amin"):
+            best = nd.And(x.where, nd.Compare("==", x.body, result))
+            name = self.add(f"ties_{_stem(x)}", x.free, best, "count", x.bound)
+            return Where(best, g / Read(Str(name), *x.free), 0)
+        if x.op == "norm":
+            return g * nd.Ratio(x.body, result)
+        return g
+
+    def _along(self, x: Statement, g: sp.Expr, varying: set[str]) -> None:
+        here = Read(Str(x.name), *x.free)
+        inner = g * here if x.op == "softmax" else g
+        if set(x.bound) <= free_letters(inner):
+            name = self.add(
+                f"sum_{_name_of(g)}",
+                self.sorted(free_letters(inner) - {*x.bound}),
+                inner,
+                "sum",
+                x.bound,
+            )
+            summed: sp.Expr = Read(Str(name), *self.arrays[name][0])
+        else:
+            summed = inner * Size(x.bound[0])
+        if x.op == "softmax":
+            weight = here * (g - summed)
+        else:
+            soft = self.add(f"softmax_{_stem(x)}", x.free, x.body, "softmax", x.bound)
+            weight = g - Read(Str(soft), *x.free) * summed
+        for read, slope in partials(x.body).items():
+            if read.name in varying:
+                self.contribute(x, read, times(weight, slope))
+
+    def _finish(self, gradients: tuple[str, ...], seeds: tuple[str, ...]) -> Backward:
+        results = tuple(f"d_{g}" for g in gradients)
+        statements = _without_aliases(without_unused(tuple(self.out), results))
+        statements = with_forward_names(statements, self.forward)
+        kept, in_order = choose(self.forward, statements)
+        available = {x.name: x for x in self.forward.statements}
+        inputs = [
+            *self.forward.inputs,
+            *(Array(f"grad_{r}", self.forward.statement(r).free) for r in seeds),
+            *(
+                Array(k, available[k].free, available[k].kind, extents=self.arrays[k][1])
+                for k in kept
+            ),
+        ]
+        ordered = (*in_order, *statements)
+        program = Program(tuple(inputs), ordered, results, tuple(self.order), self.axes)
+        return Backward(check(program), gradients, seeds, kept)
+
+
+def _without_aliases(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """``d_a = …; d_b = d_a`` as ``d_b = …``, where nothing else reads ``d_a``."""
+    made = {x.name: x for x in statements}
+    for x in statements:
+        if x.op != "map" or not is_plain_read(x.body) or x.body.name not in made:
+            continue
+        source = made[x.body.name]
+        users = [y for y in made.values() if source.name in y.reads()]
+        if x.body.subscripts == source.free == x.free and users == [x]:
+            made = {
+                (x.name if y is source else y.name): (replace(y, name=x.name) if y is source else y)
+                for y in made.values()
+                if y is not x
+            }
+    return tuple(made.values())
+
+
+def _stem(x: Statement) -> str:
+    """What a reduction's result is of: ``sim`` for ``lse_sim``."""
+    return (
+        x.name.removeprefix("lse_")
+        .removeprefix("log_softmax_")
+        .removeprefix("max_")
+        .removeprefix("min_")
+    )
+
+
+def _name_of(expr: sp.Expr) -> str:
+    read = next((x for x in nd.walk(expr) if isinstance(x, Read)), None)
+    return read.name if read is not None else "adjoint"
