@@ -1,9 +1,9 @@
 """Closed-form backward against autograd of the plain function: time and saved memory.
 
 Run: ``python benchmarks/backward.py [NAME …]``; writes ``benchmarks/results/backward.md``.  Both
-forms run forward and backward in one process, A B A B, on inputs of some two million elements; the table gives the median of the
-ratios of neighbouring runs, with their quartiles.  Saved memory is what autograd keeps between
-forward and backward beyond the inputs themselves.
+forms run forward and backward in one process, A B A B, on inputs of some two million elements; the
+table gives the median of the ratios of neighbouring runs, with their quartiles.  Saved memory is
+what autograd keeps between forward and backward beyond the inputs themselves.
 """
 
 from __future__ import annotations
