@@ -195,7 +195,7 @@ def _compared(node: ast.expr) -> ast.expr:
 
 def _call(node: ast.Call) -> Iterator[tuple[str, Change]]:
     name = _name(node)
-    if name in _REDUCTIONS or name in _TWINS:
+    if isinstance(node.func, ast.Attribute) and (name in _REDUCTIONS or name in _TWINS):
         yield "wrong reduction", lambda n: _renamed(n, (_REDUCTIONS | _TWINS)[name])
     if name in _DIMENSIONED:
         for place, argument in enumerate(node.args):
