@@ -15,6 +15,7 @@ import contextlib
 import difflib
 import importlib.util
 import itertools
+import json
 import os
 import random
 import signal
@@ -25,7 +26,7 @@ import types
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class Outcome:
     kind: str
     line: int
     change: str
+    lines: str
     caught_by: str
 
 
@@ -162,28 +164,39 @@ def study(name: str, folder: Path, count: int, seed: int) -> list[Outcome]:
         raise SystemExit(f"{name}: {broken} fails on the module as it is")
     outcomes = []
     for mutation in chosen(mutations(tree), count, random.Random(f"{seed} {name}")):
-        mutant = mutated(tree, mutation)
-        change = difference(tree, mutant)
-        if change:
+        mutant, change = mutated(tree, mutation)
+        lines = difference(tree, mutant)
+        if lines:
             caught = run(test, mutant, name)
-            outcomes.append(Outcome(name, mutation.kind, mutation.line, change, caught))
+            outcomes.append(Outcome(name, mutation.kind, mutation.line, change, lines, caught))
     return outcomes
 
 
-def judged() -> dict[tuple[str, str], str]:
-    """The survivors shown to be equivalent, by module and change, with the reason."""
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """Why survivors are equivalent, by module (``*``: any) and change."""
+
+    rows: tuple[tuple[str, str, str], ...]
+
+    def reason(self, outcome: Outcome) -> str:
+        """The reason, empty where a survivor has not been judged."""
+        for module, change, reason in self.rows:
+            if module in ("*", outcome.module) and change == outcome.change:
+                return reason
+        return ""
+
+
+def judgements() -> Judgements:
     path = HERE / "equivalent_mutants.toml"
-    rows = (
-        tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", []) if path.is_file() else []
-    )
-    return {(row["module"], row["change"].strip()): row["reason"] for row in rows}
+    rows = tomllib.loads(path.read_text(encoding="utf-8"))["mutant"] if path.is_file() else []
+    return Judgements(tuple((r["module"], r["change"], r["reason"]) for r in rows))
 
 
 def report(outcomes: list[Outcome], seconds: float, seed: int) -> tuple[str, int]:
     """The result as text, and how many survivors are not known to be equivalent."""
-    known = judged()
+    known = judgements()
     survivors = [x for x in outcomes if not x.caught_by]
-    open_ones = [x for x in survivors if (x.module, x.change.strip()) not in known]
+    open_ones = [x for x in survivors if not known.reason(x)]
     lines = ["# Mutants of the generated modules", ""]
     lines += [
         f"{len(outcomes)} mutants of {len({x.module for x in outcomes})} modules (seed {seed}): "
@@ -196,7 +209,7 @@ def report(outcomes: list[Outcome], seconds: float, seed: int) -> tuple[str, int
     for kind in sorted({x.kind for x in outcomes}):
         rows = [x for x in outcomes if x.kind == kind]
         left = [x for x in rows if not x.caught_by]
-        equivalent = sum((x.module, x.change.strip()) in known for x in left)
+        equivalent = sum(bool(known.reason(x)) for x in left)
         lines.append(f"| {kind} | {len(rows)} | {len(rows) - len(left)} | {equivalent} |")
     lines += ["", "| first caught by | mutants |", "| --- | --- |"]
     catchers = sorted({x.caught_by for x in outcomes if x.caught_by})
@@ -204,16 +217,16 @@ def report(outcomes: list[Outcome], seconds: float, seed: int) -> tuple[str, int
     if survivors:
         lines += ["", "## Survivors"]
     for x in survivors:
-        reason = known.get((x.module, x.change.strip()), "**not judged**")
+        reason = known.reason(x) or "**not judged**"
         lines += [
             "",
             f"`{x.module}`, {x.kind}, line {x.line}:",
             "",
             "```diff",
-            x.change,
+            x.lines,
             "```",
             "",
-            reason,
+            f"`{x.change}`: {reason}",
         ]
     return "\n".join(lines) + "\n", len(open_ones)
 
@@ -225,9 +238,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=GENERATED)
     parser.add_argument("--output", type=Path, default=RESULT)
+    parser.add_argument("--report", action="store_true", help="judge the last outcomes again")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    record = options.output.with_suffix(".json")
+    if options.report:
+        kept = json.loads(record.read_text(encoding="utf-8"))
+        outcomes = [Outcome(**row) for row in kept["outcomes"]]
+        return written(options.output, outcomes, kept["seconds"], kept["seed"])
     names = options.names or sorted(p.stem for p in options.folder.glob("*.py"))
     start, outcomes = time.perf_counter(), []
     for name in names:
@@ -235,9 +254,18 @@ def main() -> int:
         outcomes += found
         missed = sum(not x.caught_by for x in found)
         print(f"{name}: {len(found)} mutants, {missed} survive", flush=True)
-    text, missed = report(outcomes, time.perf_counter() - start, options.seed)
+    seconds = round(time.perf_counter() - start)
+    rows = [asdict(x) for x in outcomes]
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(text, encoding="utf-8", newline="\n")
+    kept = {"seed": options.seed, "seconds": seconds, "outcomes": rows}
+    record.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8", newline="\n")
+    return written(options.output, outcomes, seconds, options.seed)
+
+
+def written(path: Path, outcomes: list[Outcome], seconds: float, seed: int) -> int:
+    """Write the report; 1 where a survivor is not known to be equivalent."""
+    text, missed = report(outcomes, seconds, seed)
+    path.write_text(text, encoding="utf-8", newline="\n")
     print(text.splitlines()[2])
     return 1 if missed else 0
 

@@ -1,6 +1,7 @@
 """Small faults in the code of a generated module, as a compiler or an editor could make them.
 
-In: a syntax tree.  Out: every ``Mutation`` of it, by kind; ``mutated`` makes the tree that has one.
+In: a syntax tree.  Out: every ``Mutation`` of it, by kind; ``mutated`` makes
+the tree that has one.
 Docstrings, annotations, imports and the texts of errors are left alone.
 """
 
@@ -31,7 +32,7 @@ _TWINS = {
     "maximum": "minimum",
     "minimum": "maximum",
 }
-_COMMUTATIVE = frozenset(("maximum", "minimum", "logaddexp", "promote_types"))
+_COMMUTATIVE = frozenset(("maximum", "minimum", "logaddexp", "promote_types", "_common_dtype"))
 _SMOOTH = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult)
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -67,13 +68,15 @@ def mutations(tree: ast.Module) -> list[Mutation]:
     return found
 
 
-def mutated(tree: ast.Module, mutation: Mutation) -> ast.Module:
-    """A copy of the tree with one change made."""
+def mutated(tree: ast.Module, mutation: Mutation) -> tuple[ast.Module, str]:
+    """A copy of the tree with one change made, and the change in a line."""
     tree = copy.deepcopy(tree)
     target = next(n for place, n in enumerate(ast.walk(tree)) if place == mutation.place)
     assert isinstance(target, ast.expr)
-    replaced = _Replace(target, mutation.change(target)).visit(tree)
-    return ast.fix_missing_locations(replaced)
+    before, changed = ast.unparse(target), mutation.change(target)
+    replaced = _Replace(target, changed).visit(tree)
+    assert isinstance(replaced, ast.Module)
+    return ast.fix_missing_locations(replaced), f"{before} -> {ast.unparse(changed)}"
 
 
 class _Replace(ast.NodeTransformer):
@@ -108,7 +111,7 @@ def _code(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _name(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
 
 
 def _is_declaration(node: ast.Assign) -> bool:
@@ -119,6 +122,8 @@ def _is_declaration(node: ast.Assign) -> bool:
 def _changes(node: ast.expr) -> Iterator[tuple[str, Change]]:
     if isinstance(node, ast.BinOp):
         yield from _arithmetic(node)
+    elif isinstance(node, ast.UnaryOp) and _is_dimension(node):
+        yield "wrong axis", lambda n: ast.Constant(-1 - n.operand.value)  # type: ignore[attr-defined]
     elif isinstance(node, ast.UnaryOp):
         kind = "flipped sign" if isinstance(node.op, ast.USub) else "negated condition"
         yield kind, lambda n: n.operand  # type: ignore[attr-defined]
@@ -165,6 +170,9 @@ def _looks_like_tensor(node: ast.expr) -> bool:
     if not isinstance(node, (ast.Call, ast.BinOp)):
         return False
     flat = isinstance(node, ast.Call) and _name(node) in ("to", "sign", "new_tensor", "eye")
+    if isinstance(node, ast.Call) and _name(node) == "where":
+        choices = (ast.Constant, ast.Call)
+        flat = all(isinstance(x, choices) and not _looks_like_tensor(x) for x in node.args[1:])
     return not flat and "shape" not in ast.unparse(node)
 
 

@@ -1,0 +1,61 @@
+"""The mutants with which the generated tests are measured."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from mutate import mutated, mutations  # noqa: E402
+
+CODE = '''"""A docstring with 1 + 2."""
+def loss(input, target, alpha, beta):
+    """And another: a - b."""
+    if alpha > 0:
+        raise ValueError(f"alpha - beta is {alpha - beta}")
+    prob = input.exp() / input.exp().sum(-1)
+    return scaled(alpha, beta) * (prob - target).square().mean((0, 2)) - 0.5
+'''
+
+
+def test_every_kind_is_made() -> None:
+    kinds = {mutation.kind for mutation in mutations(ast.parse(CODE))}
+    assert kinds >= {
+        "flipped sign",
+        "changed constant",
+        "dropped term",
+        "dropped factor",
+        "swapped terms",
+        "wrong axis",
+        "wrong denominator",
+        "wrong reduction",
+        "swapped parameters",
+        "detached term",
+        "changed comparison",
+    }
+
+
+def test_every_mutant_is_another_program() -> None:
+    tree = ast.parse(CODE)
+    texts = []
+    for mutation in mutations(tree):
+        mutant, change = mutated(tree, mutation)
+        compile(mutant, "mutant.py", "exec")
+        texts.append(ast.unparse(mutant))
+        before, _, after = change.partition(" -> ")
+        assert before != after
+    assert ast.unparse(tree) not in texts
+    assert len(set(texts)) > 15
+
+
+@pytest.mark.parametrize(
+    "kept", ["A docstring with 1 + 2.", "And another: a - b.", "alpha - beta is"]
+)
+def test_words_are_left_alone(kept: str) -> None:
+    tree = ast.parse(CODE)
+    assert all(kept in ast.unparse(mutated(tree, m)[0]) for m in mutations(tree))
