@@ -19,7 +19,7 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
-from lossgen.nodes import Read, Where, free_letters, is_scalar, rebuild, walk
+from lossgen.nodes import Read, Where, free_letters, is_scalar, is_static, rebuild, walk
 from lossgen.program import REDUCTIONS, Program, Statement
 from lossgen.static import ALWAYS, resolve, switches
 
@@ -34,10 +34,19 @@ _KEEPS_RESULT = (nd.Exp, nd.Sigmoid, nd.Sqrt, nd.Tanh, nd.Expm1)
 
 
 def cost(expr: sp.Expr) -> int:
-    """What computing an expression again costs."""
-    return sum(
-        _COST.get(type(x), 1 if x.args else 0) for x in walk(expr) if not isinstance(x, Read)
-    )
+    """What computing an expression again costs, in passes of plain arithmetic."""
+    return sum(_passes(x) for x in walk(expr) if not isinstance(x, Read))
+
+
+def _passes(node: sp.Basic) -> int:
+    if isinstance(node, (nd.Given, nd.Needs)) or (
+        isinstance(node, (nd.Compare, Where)) and is_static(node.args[0] if isinstance(node, Where) else node)
+    ):
+        return 0
+    if isinstance(node, (sp.Add, sp.Mul)):
+        # A sign is part of the sum or product around it.
+        return len(node.args) - 1 - (node.args[0] == -1)
+    return _COST.get(type(node), 1 if node.args else 0)
 
 
 def kept_by_autograd(forward: Program) -> int:
