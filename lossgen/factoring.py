@@ -16,7 +16,7 @@ from functools import cache
 import sympy as sp
 
 from lossgen.keep import cost
-from lossgen.nodes import Read, Where, free_letters, is_scalar, is_static, rebuild
+from lossgen.nodes import Read, Where, free_letters, is_static, rebuild
 
 
 @cache
@@ -51,12 +51,12 @@ def _sum(expr: sp.Add) -> sp.Expr:
 
 
 def _factors(term: sp.Expr) -> frozenset[sp.Expr]:
-    """The factors of a term that are arrays."""
+    """The factors of a term, numbers apart."""
     if isinstance(term, Where) and is_static(term.args[0]):
         branches = [_factors(a) for a in term.args[1:] if a != 0]
         return frozenset.intersection(*branches) if branches else frozenset()
     parts = term.args if isinstance(term, sp.Mul) else (term,)
-    return frozenset(f for f in parts if not f.is_number and not is_scalar(f))
+    return frozenset(f for f in parts if not f.is_number)
 
 
 def _without(term: sp.Expr, factor: sp.Expr) -> sp.Expr:

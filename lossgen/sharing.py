@@ -14,7 +14,7 @@ what is larger than all that it reads, which a matrix product may never lay out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -31,10 +31,11 @@ _DEAR = 2  # passes of plain arithmetic; what costs less is written again
 
 def shared(
     statements: Sequence[Statement],
-    arrays: dict[str, tuple[tuple[Letter, ...], dict[Letter, Extent]]],
+    arrays: dict[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]],
     kinds: dict[str, Kind],
     order: Sequence[Letter],
     taken: Iterable[str],
+    results: Container[str] = (),
 ) -> tuple[Statement, ...]:
     """The statements, each repeated dear expression named before its first use.
 
@@ -44,16 +45,17 @@ def shared(
         kinds: what the elements of each are; the new names are added.
         order: all letters.
         taken: names that must not be used.
+        results: statements that must not stand for a value that others read.
     """
     repeated = _repeated(statements)
     if not repeated:
         return tuple(statements)
-    return _Naming(repeated, arrays, kinds, order, {*taken, *arrays}).run(statements)
+    return _Naming(repeated, arrays, kinds, order, {*taken, *arrays}, results).run(statements)
 
 
 def share(program: Program, taken: Iterable[str]) -> Program:
     """A program whose repeated dear expressions have names."""
-    arrays: dict[str, tuple[tuple[Letter, ...], dict[Letter, Extent]]] = {
+    arrays: dict[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]] = {
         a.name: (a.axes, dict(a.extents)) for a in program.inputs
     }
     kinds: dict[str, Kind] = {a.name: a.kind for a in program.inputs}
@@ -93,12 +95,11 @@ def _repeated(statements: Sequence[Statement]) -> set[sp.Basic]:
 
     for x in statements:
         for expr in x.expressions():
-            if x.extents or x.op not in ("map", "sum", "mean"):
+            if x.extents:
                 barred.update(walk(expr))
             else:
                 visit(expr)
-    found = {e for e, count in uses.items() if count > 1 and e not in barred and _worth_a_name(e)}
-    return found
+    return {e for e, count in uses.items() if count > 1 and e not in barred and _worth_a_name(e)}
 
 
 def _worth_a_name(expr: sp.Basic) -> bool:
@@ -117,11 +118,13 @@ class _Naming:
     def __init__(
         self,
         repeated: set[sp.Basic],
-        arrays: dict[str, tuple[tuple[Letter, ...], dict[Letter, Extent]]],
+        arrays: dict[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]],
         kinds: dict[str, Kind],
         order: Sequence[Letter],
         taken: set[str],
+        results: Container[str],
     ) -> None:
+        self.results = results
         self.repeated, self.arrays, self.kinds = repeated, arrays, kinds
         self.order, self.taken = order, taken
         self.named: dict[sp.Basic, Read] = {}
@@ -133,10 +136,10 @@ class _Naming:
             x.body: x
             for x in statements
             if x.op == "map" and not x.extents and x.body in self.repeated
-            and {*x.free} == free_letters(x.body)
+            and x.name not in self.results and {*x.free} == free_letters(x.body)
         }  # fmt: skip
         for x in statements:
-            if x.extents or x.op not in ("map", "sum", "mean"):
+            if x.extents:
                 self.out.append(x)
                 continue
             if x.op == "map" and whole.get(x.body) is x and x.body not in self.named:
@@ -192,7 +195,7 @@ def described(expr: sp.Basic) -> str:
     """A name for an expression: its operation, and what it is applied to."""
     if isinstance(expr, nd.Compare):
         bound = expr.right
-        known = bound.is_Integer and bound >= 0 or isinstance(bound, (Read, nd.Param))
+        known = (bound.is_Integer and bound >= 0) or isinstance(bound, (Read, nd.Param))
         name = bound.name if isinstance(bound, (Read, nd.Param)) else str(bound)
         return "_".join((_operand(expr.left), _COMPARED[expr.op], *([name] if known else [])))
     if isinstance(expr, sp.Mul) and expr.args[0] == -1 and len(expr.args) == 2:

@@ -83,7 +83,8 @@ class Arithmetic(StrPrinter):
             ),
         )
         # Where something may be overwritten, it stands first.
-        terms.sort(key=lambda t: (is_scalar(t), not self.owns([t])) if leading else (False, False))
+        if leading:
+            terms.sort(key=lambda t: (is_scalar(t), not self.owns([t]), _negative(t)))
         first, *rest = terms
         text = self.parenthesize(first, PRECEDENCE["Add"], strict=True)
         for k, term in enumerate(rest, 1):

@@ -30,7 +30,7 @@ class Context:
     def printer(self, x: Statement, scope: Sequence[Letter]) -> Expressions:
         """The printer of a statement's bodies in a scope."""
         own = self.names.ownership
-        consumed = own.consumed.get(x.name, frozenset()) if own is not None else frozenset()
+        consumed = own.consumed.get(id(x), frozenset()) if own is not None else frozenset()
         return Expressions(self.names, scope, x.extents, consumed)
 
     def shape(self, letters: Sequence[Letter]) -> str:

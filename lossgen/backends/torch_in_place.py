@@ -7,7 +7,7 @@ In: what a line has computed so far, and the next operand.  Out: the line with o
 
 A value may be overwritten where it is all of this:
 
-- made by this line, so that no other name, and no derivative, looks at it;
+- made by this line, or by one above whose value nothing below this line reads;
 - as large as the result, and as the largest input: a small one is not worth the reading;
 - a multiple of the gradient that comes in. Of batched gradients each has its own, and what they
   share (what the forward kept) must not be written to by any.
@@ -17,15 +17,15 @@ In anything else, and in every forward, the step makes a new value.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.nodes import Letter, Read, free_letters, is_scalar, walk
-from lossgen.program import Program
-from lossgen.static import resolutions
+from lossgen.program import Program, Statement
+from lossgen.schedule import Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +36,68 @@ class Ownership:
         rank: of the largest input.
         moving: the arrays that are multiples of the gradient that comes in.
         thin: the arrays that may be one number instead.
-        consumed: by reader, the arrays that only it reads, once.
+        consumed: by the identity of a statement, the arrays that it is the last to read.
     """
 
     rank: int
     moving: frozenset[str]
     thin: frozenset[str]
-    consumed: Mapping[str, frozenset[str]]
+    consumed: Mapping[int, frozenset[str]]
 
 
-def ownership(program: Program, numbers: frozenset[str] = frozenset()) -> Ownership:
+def ownership(
+    program: Program, blocks: Sequence[Block], numbers: frozenset[str] = frozenset()
+) -> Ownership:
     """What the lines of a backward program may overwrite.
 
     Args:
         program: the backward.
+        blocks: its statements as they will run.
         numbers: inputs that may be one number.
     """
     rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
     moving = {a.name for a in program.inputs if a.name.startswith("grad_")}
     thin = set(numbers)
-    readers: dict[str, list[str]] = {}
-    for x in program.statements:
-        if x.op == "map" and not all(spanned(b, thin) >= {*x.free} for b in resolutions(x.body)):
+    makers: dict[str, list[Statement]] = {}
+    last: dict[str, Statement] = {}
+    for x in in_order(blocks):
+        if x.op == "map" and not spanned(x.body, thin) >= {*x.free}:
             thin.add(x.name)
         if x.kind == "real" and x.reads() & moving:
             moving.add(x.name)
-        for expr in x.expressions():
-            for name in _occurrences(expr):
-                readers.setdefault(name, []).append(x.name)
-    consumed: dict[str, set[str]] = {}
-    for x in program.statements:
-        fresh = x.op == "map" and len(x.free) >= rank and makes_a_value(x.body)
-        if fresh and x.name in moving and len(readers.get(x.name, ())) == 1:
-            if x.name not in thin and x.name not in program.results:
-                consumed.setdefault(readers[x.name][0], set()).add(x.name)
-    return Ownership(rank, frozenset(moving), frozenset(thin), {k: frozenset(v) for k, v in consumed.items()})
+        makers.setdefault(x.name, []).append(x)
+        last.update(dict.fromkeys(x.reads(), x))
+    consumed: dict[int, set[str]] = {}
+    for name, x in last.items():
+        made = makers.get(name, [])
+        fresh = bool(made) and all(y.op != "map" or makes_a_value(y.body) for y in made)
+        large = all(len(y.free) >= rank for y in made)
+        wanted = name in moving and name not in thin and name not in program.results
+        if fresh and large and wanted and _reads_once(x, name):
+            consumed.setdefault(id(x), set()).add(name)
+    return Ownership(
+        rank, frozenset(moving), frozenset(thin), {k: frozenset(v) for k, v in consumed.items()}
+    )
+
+
+def in_order(blocks: Sequence[Block]) -> Iterator[Statement]:
+    """The statements of blocks in the order in which they run, one branch after the other."""
+    for block in blocks:
+        if isinstance(block, Statement):
+            yield block
+        else:
+            yield from in_order(block.then)
+            yield from in_order(block.otherwise)
+
+
+def _reads_once(x: Statement, name: str) -> bool:
+    return sum(_occurrences(expr, name) for expr in x.expressions()) == 1
+
+
+def _occurrences(expr: sp.Basic, name: str) -> int:
+    """How often an expression reads an array."""
+    own = int(isinstance(expr, Read) and expr.name == name)
+    return own + sum(_occurrences(a, name) for a in expr.args)
 
 
 def spanned(expr: sp.Basic, thin: Container[str]) -> frozenset[Letter]:
@@ -80,23 +107,14 @@ def spanned(expr: sp.Basic, thin: Container[str]) -> frozenset[Letter]:
     return frozenset().union(*(spanned(a, thin) for a in expr.args))
 
 
-def _occurrences(expr: sp.Basic) -> list[str]:
-    """The names that an expression reads, as often as it reads them."""
-    if isinstance(expr, Read):
-        return [expr.name, *(n for s in expr.subscripts for n in _occurrences(s))]
-    return [n for a in expr.args for n in _occurrences(a)]
-
-
 def makes_a_value(expr: sp.Basic) -> bool:
     """Whether computing an expression makes a tensor that nothing else holds."""
-    if isinstance(expr, (Read, Letter, nd.StopGradient)) or is_scalar(expr):
-        return False
-    if isinstance(expr, nd.Where) and nd.is_static(expr.args[0]):
-        return all(makes_a_value(a) for a in expr.args[1:])
-    return True
+    if isinstance(expr, nd.Padded):
+        return True
+    return not (isinstance(expr, (Read, Letter, nd.StopGradient)) or is_scalar(expr))
 
 
-def moves(expr: sp.Basic, moving: frozenset[str]) -> bool:
+def moves(expr: sp.Basic, moving: Container[str]) -> bool:
     """Whether an expression is a multiple of the gradient that comes in."""
     return any(isinstance(x, Read) and x.name in moving for x in walk(expr))
 

@@ -135,7 +135,7 @@ class _Reverse(Reads, Collecting):
         statements = _without_aliases(without_unused(tuple(self.out), results))
         statements = with_forward_names(statements, self.forward)
         statements = tuple(_factored(x) for x in statements)
-        statements = shared(statements, self.arrays, self.kinds, self.order, self.arrays)
+        statements = shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
         kept, in_order = choose(self.forward, statements)
         available = {x.name: x for x in self.forward.statements}
         inputs = [
