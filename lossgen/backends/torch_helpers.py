@@ -49,6 +49,14 @@ HELPERS: dict[str, str] = {
     near = torch.log1p(2.0 * torch.sinh(0.5 * size.clamp(max=1.0)).square())
     far = size + torch.log1p(torch.exp(-2.0 * size)) - math.log(2.0)
     return torch.where(size < 1.0, near, far)''',
+    "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
+    """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
+    at = label.unsqueeze(dim)
+    prob = scores.softmax(dim)
+    others = prob.scatter(dim, at, 0.0).sum(dim)  # 1 - prob[label], without cancellation
+    near = -torch.log1p(-others.clamp(max=0.5))
+    below = scores.amax(dim) - scores.gather(dim, at).squeeze(dim)
+    return torch.where(others < 0.5, near, below - torch.log(prob.amax(dim)))''',
     "_masked_amax(": '''def _masked_amax(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:

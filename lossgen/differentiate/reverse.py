@@ -77,6 +77,9 @@ class _Reverse(Reads, Collecting):
         if x.op in ("softmax", "log_softmax"):
             self._along(x, self.named(x, g), varying)
             return
+        if x.op == "nll":
+            self._likelihood(x, g, varying)
+            return
         weight = self._weight(x, g)
         for read, slope in partials(x.body).items():
             if read.name in varying:
@@ -130,6 +133,28 @@ class _Reverse(Reads, Collecting):
             if read.name in varying:
                 self.contribute(x, read, times(weight, slope))
 
+    def _likelihood(self, x: Statement, g: sp.Expr, varying: set[str]) -> None:
+        """``softmax - 1`` at the label, without cancellation, and ``softmax`` elsewhere.
+
+        The probability p of a label that is all but certain rounds to 1; p - 1 is
+        ``expm1(-nll)``, to full precision.
+        """
+        letters = self.sorted({*x.free, *x.bound})
+        soft = self.add(f"softmax_{_stem(x)}", letters, x.body, "softmax", x.bound)
+        name = self.add(
+            f"d_{_stem(x)}_{x.name}",
+            letters,
+            g * nd.Expm1(-Read(Str(x.name), *x.free)),
+            "place",
+            target=tuple(x.target[0] if y == x.bound[0] else y for y in letters),
+            base=g * Read(Str(soft), *letters),
+        )
+        weight = Read(Str(name), *letters)
+        for read, slope in partials(x.body).items():
+            if read.name in varying:
+                whole = replace(x, free=letters, bound=())
+                self.contribute(whole, read, times(weight, slope))
+
     def _finish(self, gradients: tuple[str, ...], seeds: tuple[str, ...]) -> Backward:
         results = tuple(f"d_{g}" for g in gradients)
         statements = _without_aliases(without_unused(tuple(self.out), results))
@@ -152,7 +177,7 @@ class _Reverse(Reads, Collecting):
 
 
 def _factored(x: Statement) -> Statement:
-    if x.op not in ("map", "sum", "mean", "scatter"):
+    if x.op not in ("map", "sum", "mean", "scatter", "place"):
         return x
     return replace(x, body=factored(x.body), base=factored(x.base))
 
@@ -181,6 +206,7 @@ def _stem(x: Statement) -> str:
         .removeprefix("log_softmax_")
         .removeprefix("max_")
         .removeprefix("min_")
+        .removeprefix("nll_")
     )
 
 

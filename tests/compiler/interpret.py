@@ -120,8 +120,16 @@ class Run:
     # --- statements -------------------------------------------------------------------------
 
     def _statement(self, x: Statement) -> Array:
-        if x.op == "scatter":
+        if x.op in ("scatter", "place"):
             return self._scatter(x)
+        if x.op == "nll":
+            scope = self.program.sorted({*x.free, *x.bound})
+            scores, axis_number = self._over(x.body, scope, x.extents), scope.index(x.bound[0])
+            label = self._over(x.target[0], x.free, x.extents).astype(int)
+            scores = scores - scores.max(axis_number, keepdims=True)
+            chosen = np.take_along_axis(scores, np.expand_dims(label, axis_number), axis_number)
+            others = np.exp(scores).sum(axis_number) - 1
+            return np.log1p(others) - chosen.squeeze(axis_number)
         if x.op == "stack":
             axis = x.bound[0]
             rest = tuple(y for y in x.free if y != axis)
@@ -170,9 +178,11 @@ class Run:
         scope = self.program.sorted(frozenset(inside))
         shape = [len(self.span(y, x.extents)) for y in scope]
         places = [self._over(t, scope, x.extents) for t in x.target]
-        np.add.at(
-            result, tuple(places), np.broadcast_to(self._over(x.body, scope, x.extents), shape)
-        )
+        values = np.broadcast_to(self._over(x.body, scope, x.extents), shape)
+        if x.op == "place":
+            result[tuple(places)] = values
+            return result
+        np.add.at(result, tuple(places), values)
         return result
 
     def _over(
