@@ -12,6 +12,8 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from judge import Site
+
 Change = Callable[[ast.expr], ast.expr]
 
 _DIMENSIONED = frozenset(
@@ -77,6 +79,36 @@ def mutated(tree: ast.Module, mutation: Mutation) -> tuple[ast.Module, str]:
     replaced = _Replace(target, changed).visit(tree)
     assert isinstance(replaced, ast.Module)
     return ast.fix_missing_locations(replaced), f"{before} -> {ast.unparse(changed)}"
+
+
+def site(tree: ast.Module, mutation: Mutation, module: str) -> Site:
+    """Where a mutation lies: the function, the whole expression, and the way down to the node."""
+    target = next(n for place, n in enumerate(ast.walk(tree)) if place == mutation.place)
+    assert isinstance(target, ast.expr)
+    way = _way(tree, target)
+    assert way is not None
+    names = [node.name for node, _, _ in way if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    inner = [step for step in way if isinstance(step[0], ast.expr)]
+    whole = inner[0][0] if inner else target
+    # A keyword is no expression, but on the way to one.
+    first = next((k for k, step in enumerate(way) if step[0] is whole), len(way))
+    path = tuple((name, place) for _, name, place in way[first:])
+    after = ast.unparse(mutation.change(copy.deepcopy(target)))
+    before = ast.unparse(target)
+    return Site(module, ".".join(names), ast.unparse(whole), path, before, after)
+
+
+def _way(node: ast.AST, target: ast.expr) -> list[tuple[ast.AST, str, int]] | None:
+    """The steps from a node down to another: each node, its field, the place in a list or -1."""
+    for name, value in ast.iter_fields(node):
+        children = enumerate(value) if isinstance(value, list) else [(-1, value)]
+        for place, child in children:
+            if child is target:
+                return [(node, name, place)]
+            below = _way(child, target) if isinstance(child, ast.AST) else None
+            if below is not None:
+                return [(node, name, place), *below]
+    return None
 
 
 class _Replace(ast.NodeTransformer):
@@ -169,11 +201,20 @@ def _looks_like_tensor(node: ast.expr) -> bool:
     """Whether a gradient flows through a term: not through sizes, nor through what is a step."""
     if not isinstance(node, (ast.Call, ast.BinOp)):
         return False
-    flat = isinstance(node, ast.Call) and _name(node) in ("to", "sign", "new_tensor", "eye")
+    steps = ("to", "sign", "new_tensor", "eye", "arange", "detach")
+    flat = isinstance(node, ast.Call) and _name(node) in steps
     if isinstance(node, ast.Call) and _name(node) == "where":
-        choices = (ast.Constant, ast.Call)
-        flat = all(isinstance(x, choices) and not _looks_like_tensor(x) for x in node.args[1:])
+        flat = all(_is_number(x) or _is_step(x) for x in node.args[1:])
     return not flat and "shape" not in ast.unparse(node)
+
+
+def _is_number(node: ast.expr) -> bool:
+    inner = node.operand if isinstance(node, ast.UnaryOp) else node
+    return isinstance(inner, ast.Constant)
+
+
+def _is_step(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and not _looks_like_tensor(node)
 
 
 def _detached(node: ast.expr, side: str) -> ast.expr:

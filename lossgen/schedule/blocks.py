@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 from sympy.core.symbol import Str
 
-from lossgen.nodes import Given, Needs
+from lossgen.nodes import FALSE, TRUE, Compare, Given, Needs
 from lossgen.program import Statement
 from lossgen.static import NEVER, narrow, ordered, resolve, switches
 
@@ -49,21 +49,31 @@ def schedule(
         condition = conditions[0]
         run, rest = _gather(pending, condition)
         then, otherwise = (
-            schedule(run, _implied({**known, condition: truth})) for truth in (True, False)
+            schedule(run, _implied({**known, condition: truth}, run)) for truth in (True, False)
         )
         blocks.append(Branch(condition, then, otherwise))
         pending = rest
     return tuple(blocks)
 
 
-def _implied(known: Mapping[sp.Basic, bool]) -> dict[sp.Basic, bool]:
-    """A tensor whose gradient is asked for is there; one that is absent needs none."""
+def _implied(known: Mapping[sp.Basic, bool], run: Sequence[Statement]) -> dict[sp.Basic, bool]:
+    """What else is known in these statements.
+
+    A tensor whose gradient is asked for is there; one that is absent needs none; an option that
+    equals a number is not another one.
+    """
     result = dict(known)
+    asked = dict.fromkeys(c for x in run for c in _asked(x) if isinstance(c, Compare))
     for condition, truth in known.items():
         if isinstance(condition, Needs) and truth:
             result[Given(Str(condition.name))] = True
         if isinstance(condition, Given) and not truth:
             result[Needs(Str(condition.name))] = False
+        if isinstance(condition, Compare) and condition.op == "==" and truth:
+            for other in asked:
+                if other.left == condition.left and condition.right.is_number:
+                    decided = Compare(other.op, condition.right, other.right)
+                    result |= {other: decided is TRUE} if decided in (TRUE, FALSE) else {}
     return result
 
 
@@ -76,8 +86,15 @@ def _resolved(x: Statement, known: Mapping[sp.Basic, bool]) -> Statement | None:
 
 
 def _conditions(x: Statement) -> list[sp.Basic]:
-    guarding = dict.fromkeys(c for t in ordered(x.guard) for c, _ in sorted(t, key=str))
-    return list(guarding) or switches(x.expressions())
+    return _guarding(x) or switches(x.expressions())
+
+
+def _asked(x: Statement) -> list[sp.Basic]:
+    return [*_guarding(x), *switches(x.expressions())]
+
+
+def _guarding(x: Statement) -> list[sp.Basic]:
+    return list(dict.fromkeys(c for t in ordered(x.guard) for c, _ in sorted(t, key=str)))
 
 
 def _gather(
