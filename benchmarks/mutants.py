@@ -32,8 +32,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from mutate import Mutation, mutated, mutations, site
 from mutants_report import Outcome, Run, reported
+from mutate import Mutation, mutated, mutations, site
 
 HERE = Path(__file__).resolve().parent
 GENERATED = HERE.parent / "generated"
@@ -102,7 +102,8 @@ def warm(test: types.ModuleType) -> None:
 def run(test: types.ModuleType, tree: ast.Module, order: list[int], limit_s: float = 600) -> str:
     """Run the checks of a loss on a mutant, in a process of its own: what caught it.
 
-    That is the place of a check, or a word, or empty. The limit counts the process's own seconds, so that a busy machine catches no mutant.
+    That is the place of a check, or a word, or empty. The limit counts the process's own seconds,
+    so that a busy machine catches no mutant.
     """
     read, write = os.pipe()
     child = os.fork()

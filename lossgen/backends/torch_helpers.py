@@ -32,6 +32,12 @@ HELPERS: dict[str, str] = {
     near = torch.log1p(2.0 * torch.sinh(0.5 * size.clamp(max=1.0)).square())
     far = size + torch.log1p(torch.exp(-2.0 * size)) - math.log(2.0)
     return torch.where(size < 1.0, near, far)''',
+    "_xlogx(": '''def _xlogx(x: Tensor) -> Tensor:
+    """``x * log(x)``, and 0 at 0, where its slope is 0 as well: torch's is NaN."""
+    return torch.xlogy(x, x.masked_fill(x == 0, 1))''',
+    "_xlogy(": '''def _xlogy(x: Tensor, y: Tensor) -> Tensor:
+    """``x * log(y)``, and 0 where x = 0; where both are 0 its slope is 0: torch's is NaN."""
+    return torch.xlogy(x, torch.where((x == 0) & (y == 0), 1, y))''',
     "_masked_amax(": '''def _masked_amax(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:

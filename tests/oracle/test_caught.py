@@ -18,9 +18,9 @@ from tests.oracle.loading import ROOT, generated_test, shipped
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from judge import rules, verdict  # noqa: E402
-from mutants import calls  # noqa: E402
-from mutate import Mutation, mutated, mutations, site  # noqa: E402
+from judge import rules, verdict
+from mutants import calls
+from mutate import Mutation, mutated, mutations, site
 
 
 def refuted(test: ModuleType, mutant: ast.Module, claim: str) -> bool:

@@ -13,9 +13,9 @@ from tests.oracle.loading import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from judge import Rule, Site, rules, verdict  # noqa: E402
-from mutants_report import Outcome, Run, report  # noqa: E402
-from mutate import mutations, site  # noqa: E402
+from judge import Rule, Site, rules, verdict
+from mutants_report import Outcome, Run, report
+from mutate import mutations, site
 
 SAFE = Rule(
     "a safe value",
@@ -86,7 +86,10 @@ def test_a_report_counts_what_is_open(tmp_path: Path) -> None:
     assert Run.read(tmp_path / "run.json") == run
     text, open_ones = report(run)
     assert open_ones == 2, "one survivor that no rule fits, and one module that is wrong"
-    assert "3 mutants of 1 modules (seed 0): 1 caught by the generated tests, 1 equivalent, 1 missed" in text
+    assert (
+        "3 mutants of 1 modules (seed 0): 1 caught by the generated tests, 1 equivalent, 1 missed"
+        in text
+    )
     assert "tversky: test_value fails on the module as it is" in text
     assert "equivalent, a safe value" in text
     assert "`x + y` became `x - y`: **missed**" in text
