@@ -87,6 +87,19 @@ def verdict(site: Site, known: Sequence[Rule]) -> Rule | None:
     return next((rule for rule in known if rule.fits(site)), None)
 
 
+def steps(node: ast.AST, target: ast.expr) -> list[tuple[ast.AST, str, int]] | None:
+    """The steps from a node down to another: each node, its field, the place in a list or -1."""
+    for name, value in ast.iter_fields(node):
+        children = enumerate(value) if isinstance(value, list) else [(-1, value)]
+        for place, child in children:
+            if child is target:
+                return [(node, name, place)]
+            below = steps(child, target) if isinstance(child, ast.AST) else None
+            if below is not None:
+                return [(node, name, place), *below]
+    return None
+
+
 def _frozen(setting: Any) -> Any:
     return tuple(setting) if isinstance(setting, list) else setting
 

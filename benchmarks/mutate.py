@@ -12,7 +12,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from judge import Site
+from judge import Site, steps
 
 Change = Callable[[ast.expr], ast.expr]
 
@@ -85,7 +85,7 @@ def site(tree: ast.Module, mutation: Mutation, module: str) -> Site:
     """Where a mutation lies: the function, the whole expression, and the way down to the node."""
     target = next(n for place, n in enumerate(ast.walk(tree)) if place == mutation.place)
     assert isinstance(target, ast.expr)
-    way = _way(tree, target)
+    way = steps(tree, target)
     assert way is not None
     names = [node.name for node, _, _ in way if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     inner = [step for step in way if isinstance(step[0], ast.expr)]
@@ -96,19 +96,6 @@ def site(tree: ast.Module, mutation: Mutation, module: str) -> Site:
     after = ast.unparse(mutation.change(copy.deepcopy(target)))
     before = ast.unparse(target)
     return Site(module, ".".join(names), ast.unparse(whole), path, before, after)
-
-
-def _way(node: ast.AST, target: ast.expr) -> list[tuple[ast.AST, str, int]] | None:
-    """The steps from a node down to another: each node, its field, the place in a list or -1."""
-    for name, value in ast.iter_fields(node):
-        children = enumerate(value) if isinstance(value, list) else [(-1, value)]
-        for place, child in children:
-            if child is target:
-                return [(node, name, place)]
-            below = _way(child, target) if isinstance(child, ast.AST) else None
-            if below is not None:
-                return [(node, name, place), *below]
-    return None
 
 
 class _Replace(ast.NodeTransformer):
@@ -197,24 +184,28 @@ def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, Change]]:
             yield "detached term", lambda n, side=side: _detached(n, side)  # type: ignore[misc]
 
 
+_STEPS = frozenset(("to", "sign", "new_tensor", "eye", "arange", "detach"))
+
+
 def _looks_like_tensor(node: ast.expr) -> bool:
     """Whether a gradient flows through a term: not through sizes, nor through what is a step."""
-    if not isinstance(node, (ast.Call, ast.BinOp)):
+    if isinstance(node, ast.BinOp):
+        flat = _is_flat(node.left) and _is_flat(node.right)
+    elif isinstance(node, ast.Call) and _name(node) == "where":
+        flat = all(map(_is_flat, node.args[1:]))
+    elif isinstance(node, ast.Call):
+        flat = _name(node) in _STEPS
+    else:
         return False
-    steps = ("to", "sign", "new_tensor", "eye", "arange", "detach")
-    flat = isinstance(node, ast.Call) and _name(node) in steps
-    if isinstance(node, ast.Call) and _name(node) == "where":
-        flat = all(_is_number(x) or _is_step(x) for x in node.args[1:])
     return not flat and "shape" not in ast.unparse(node)
 
 
-def _is_number(node: ast.expr) -> bool:
-    inner = node.operand if isinstance(node, ast.UnaryOp) else node
-    return isinstance(inner, ast.Constant)
-
-
-def _is_step(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and not _looks_like_tensor(node)
+def _is_flat(node: ast.expr) -> bool:
+    """Whether a term is a number, or made of steps."""
+    if isinstance(node, ast.UnaryOp):
+        return _is_flat(node.operand)
+    number = isinstance(node, ast.Constant)
+    return number or (isinstance(node, (ast.Call, ast.BinOp)) and not _looks_like_tensor(node))
 
 
 def _detached(node: ast.expr, side: str) -> ast.expr:
