@@ -63,9 +63,12 @@ class Mutation:
 def mutations(tree: ast.Module) -> list[Mutation]:
     """Every mutation of the module's code, in the order of the walk."""
     places = {id(node): place for place, node in enumerate(ast.walk(tree))}
+    compared = {id(x) for c in ast.walk(tree) if isinstance(c, ast.Compare) for x in ast.walk(c)}
     found = []
     for node in _code(tree):
         for kind, change in _changes(node):
+            if kind == "detached term" and id(node) in compared:
+                continue  # a comparison has no gradient
             found.append(Mutation(kind, places[id(node)], node.lineno, change))
     return found
 

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from lossgen.pipeline import module_source
-from tests.oracle.loading import ROOT, generated_test, shipped
+from tests.oracle.loading import ROOT, generated_test, shipped, written
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
@@ -70,3 +70,23 @@ def test_a_fault_is_caught(tmp_path: Path, name: str, kind: str, function: str, 
     for mutation in faults:
         mutant, change = mutated(tree, mutation)
         assert refuted(test, mutant, claim), change
+
+
+@pytest.mark.parametrize(
+    "item", ["xlogy(target[n, c], input[n, c])", "xlogy(input[n, c], input[n, c])"]
+)
+def test_the_slope_of_xlogy_at_zero(tmp_path: Path, item: str) -> None:
+    """0 where both are 0, also by autograd and in forward mode, where torch's is NaN."""
+    spec = written(
+        f"@loss()\ndef mixed(input: Probabilities[n, c], target: Probabilities[n, c]):\n"
+        f'    "Doc."\n    return Sum({item} + target[n, c], c)\n',
+        "mixed",
+    )
+    test = generated_test(spec, tmp_path, module=module_source(spec))
+    for case in test.CASES.values():
+        zero = {k: x == 0 for k, x in test.solved(case).tensors.items()}
+        if case.manner == "extreme":
+            assert (zero["input"] & zero["target"]).any()
+    for claim in ("test_plain_function", "test_backward_is_the_derivative", "test_forward_mode"):
+        for arguments in calls(getattr(test, claim)):
+            getattr(test, claim)(**arguments)

@@ -81,3 +81,9 @@ def test_only_what_has_a_gradient_is_detached(term: str, made: bool) -> None:
     ]
     after = ast.unparse(ast.parse(f"def loss(x, y):\n    return y * ({term}).detach()\n"))
     assert (after in changed) is made
+
+
+def test_nothing_is_detached_in_a_comparison() -> None:
+    tree = ast.parse("def loss(x, y):\n    return torch.where(x.exp() + y.exp() > 0, x * 2.0, y)\n")
+    changed = [mutated(tree, m)[1] for m in mutations(tree) if m.kind == "detached term"]
+    assert changed == []
