@@ -145,7 +145,8 @@ def _changes(node: ast.expr) -> Iterator[tuple[str, Change]]:
     if isinstance(node, ast.BinOp):
         yield from _arithmetic(node)
     elif isinstance(node, ast.UnaryOp) and _is_dimension(node):
-        yield "wrong axis", lambda n: ast.Constant(-1 - n.operand.value)  # type: ignore[attr-defined]
+        kind = "wrong axis" if ast.literal_eval(node) > -9 else "changed constant"
+        yield kind, lambda n: ast.Constant(-1 - n.operand.value)  # type: ignore[attr-defined]
     elif isinstance(node, ast.UnaryOp):
         kind = "flipped sign" if isinstance(node.op, ast.USub) else "negated condition"
         yield kind, lambda n: n.operand  # type: ignore[attr-defined]
