@@ -40,7 +40,6 @@ FUNCTIONS: dict[type[sp.Basic], tuple[str, str]] = {
     nd.Lgamma: ("torch.lgamma", "math.lgamma"),
     nd.Digamma: ("torch.digamma", ""),
     nd.Floor: ("torch.floor", "math.floor"),
-    nd.Xlogy: ("torch.xlogy", ""),
     nd.LogAddExp: ("torch.logaddexp", ""),
 }
 
@@ -185,6 +184,14 @@ class Expressions(Reads):
     def _print_Softplus(self, expr: Any) -> str:
         # F.softplus turns linear at 20, where float64 still sees the difference.
         return f"(-F.logsigmoid({self.code(-expr.arg)}))"
+
+    def _print_Xlogy(self, expr: Any) -> str:
+        x, y = expr.args
+        texts = [bare(self.code(a)) for a in expr.args]
+        if x == y:
+            return f"_xlogx({texts[0]})"
+        name = "torch.xlogy" if is_scalar(x) or is_scalar(y) else "_xlogy"
+        return f"{name}({', '.join(texts)})"
 
     def _print_LogCosh(self, expr: Any) -> str:
         return f"_log_cosh({self.code(expr.arg)})"

@@ -57,6 +57,12 @@ HELPERS: dict[str, str] = {
     near = -torch.log1p(-others.clamp(max=0.5))
     below = scores.amax(dim) - scores.gather(dim, at).squeeze(dim)
     return torch.where(others < 0.5, near, below - torch.log(prob.amax(dim)))''',
+    "_xlogx(": '''def _xlogx(x: Tensor) -> Tensor:
+    """``x * log(x)``, and 0 at 0, where its slope is 0 as well: torch's is NaN."""
+    return torch.xlogy(x, x.masked_fill(x == 0, 1))''',
+    "_xlogy(": '''def _xlogy(x: Tensor, y: Tensor) -> Tensor:
+    """``x * log(y)``, and 0 where x = 0; where both are 0 its slope is 0: torch's is NaN."""
+    return torch.xlogy(x, torch.where((x == 0) & (y == 0), 1, y))''',
     "_masked_amax(": '''def _masked_amax(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:
