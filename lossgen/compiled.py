@@ -11,7 +11,7 @@ from lossgen.lower import lower
 from lossgen.program import Program
 from lossgen.schedule import with_guards
 from lossgen.spec import LossSpec
-from lossgen.stabilize import Rule, Stabilizer
+from lossgen.stabilize import Known, Refusal, Rule, Stabilizer, StatementStabilizer, learn
 from lossgen.static import ALWAYS
 
 
@@ -20,7 +20,8 @@ class Compiled:
     """What the backends print.
 
     Attributes:
-        rules: the stability rules that fired.
+        rules: the stability rules that fired, in the formula or in its backward.
+        refused: the rules that matched but whose condition could not be shown.
         floating: the formula for a floating-point target.
         public_name: the functional name that errors are reported under.
     """
@@ -29,6 +30,7 @@ class Compiled:
     forward: Program
     backward: Backward
     rules: tuple[Rule, ...]
+    refused: tuple[Refusal, ...]
     public_name: str
     floating: Compiled | None = None
 
@@ -37,14 +39,19 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
     """Carry a spec through ``stabilize``, ``lower`` and ``differentiate``."""
     # SymPy would spread -2*(a + b) out; the author's grouping is kept.
     with distribute(False):
-        stable = Stabilizer()
+        known = Known({a.name: a.role for a in spec.arguments})
+        stable = Stabilizer(known=known)
         item = stable(spec.item)
         over = None if spec.over is None else stable(spec.over)
         forward = lower(spec, item, over)
         forward = replace(
             forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
         )
-        backward = differentiate(forward)
+        learn(known, forward.statements)
+        again = StatementStabilizer(known)
+        backward = differentiate(forward, again)
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)
-    return Compiled(spec, forward, backward, tuple(stable.fired), name, floating)
+    fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))
+    refused = tuple(dict.fromkeys((*stable.refused, *again.refused)))
+    return Compiled(spec, forward, backward, fired, refused, name, floating)

@@ -87,6 +87,10 @@ def as_json(spec: LossSpec) -> dict[str, Any]:
         "rules": [
             {"pattern": r.pattern, "becomes": r.becomes, "valid": r.valid} for r in compiled.rules
         ],
+        "refused_rules": [
+            {"pattern": r.rule.pattern, "becomes": r.rule.becomes, "reason": r.reason}
+            for r in compiled.refused
+        ],
     }
     if compiled.floating is not None:
         other = mathematics(compiled.floating)
@@ -116,7 +120,7 @@ def _parameter(p: Parameter) -> dict[str, Any]:
 
 
 def program_text(spec: LossSpec) -> str:
-    """The forward and backward programs, and the stability rules that made them."""
+    """The forward and backward programs, and the stability rules that fired or were refused."""
     parts: list[str] = []
     for compiled in _formulas(compile_loss(spec)):
         if compiled.spec is not spec:
@@ -129,6 +133,9 @@ def program_text(spec: LossSpec) -> str:
             parts.append(_section("Kept for the backward", ", ".join(compiled.backward.saved)))
         rules = [f"{r.pattern}  →  {r.becomes}  ({r.valid})" for r in compiled.rules]
         parts.append(_section("Made stable", "\n".join(rules) or "nothing to do"))
+        refused = [f"{r.rule.pattern}  →  {r.rule.becomes}: {r.reason}" for r in compiled.refused]
+        if refused:
+            parts.append(_section("Left as written", "\n".join(refused)))
     return "\n\n".join(parts)
 
 

@@ -37,6 +37,13 @@ FUNCTIONS: dict[type[sp.Basic], tuple[str, str]] = {
     nd.Acos: ("torch.acos", "math.acos"),
     nd.Atan: ("torch.atan", "math.atan"),
     nd.Erf: ("torch.erf", "math.erf"),
+    nd.Erfc: ("torch.erfc", "math.erfc"),
+    nd.Erfcx: ("torch.special.erfcx", ""),
+    nd.LogErfc: ("_log_erfc", ""),
+    nd.Log1mExp: ("_log1mexp", ""),
+    nd.HypotM1: ("_hypot_minus_one", ""),
+    nd.Pow1pM1: ("_pow1p_minus_one", ""),
+    nd.RelEntropy: ("_rel_entropy", ""),
     nd.Lgamma: ("torch.lgamma", "math.lgamma"),
     nd.Digamma: ("torch.digamma", ""),
     nd.Floor: ("torch.floor", "math.floor"),
@@ -161,6 +168,16 @@ class Expressions(Reads):
 
     def _print_LogCosh(self, expr: Any) -> str:
         return f"_log_cosh({self.code(expr.arg)})"
+
+    def _print_Hypot(self, expr: Any) -> str:
+        a, b = (bare(self.code(x)) for x in expr.args)
+        numbers = [is_scalar(x) for x in expr.args]
+        if all(numbers):
+            return f"math.hypot({a}, {b})"
+        if not any(numbers):
+            return f"_hypot({a}, {b})"
+        tensor, number = (b, a) if numbers[0] else (a, b)
+        return f"torch.hypot({tensor}, {self.names.like}.new_tensor({number}))"
 
     def _print_StopGradient(self, expr: Any) -> str:
         return f"{self.operand(expr.arg)}.detach()"

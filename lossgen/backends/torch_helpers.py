@@ -32,6 +32,35 @@ HELPERS: dict[str, str] = {
     near = torch.log1p(2.0 * torch.sinh(0.5 * size.clamp(max=1.0)).square())
     far = size + torch.log1p(torch.exp(-2.0 * size)) - math.log(2.0)
     return torch.where(size < 1.0, near, far)''',
+    "_log1mexp(": '''def _log1mexp(x: Tensor) -> Tensor:
+    """``log(1 - exp(x))`` for x below 0: each form where it loses no digits."""
+    small = x > -math.log(2.0)
+    near = torch.log(-torch.expm1(torch.where(small, x, -1.0)))
+    far = torch.log1p(-torch.exp(torch.where(small, -1.0, x)))
+    return torch.where(small, near, far)''',
+    "_log_erfc(": '''def _log_erfc(x: Tensor) -> Tensor:
+    """``log(1 - erf(x))``, also where the complement is below the smallest number."""
+    far = x.clamp(min=0.5)
+    tail = torch.log(torch.special.erfcx(far)) - far.square()
+    return torch.where(x < 0.5, torch.log1p(-torch.erf(x.clamp(max=0.5))), tail)''',
+    "_hypot(": '''def _hypot(a: Tensor, b: Tensor) -> Tensor:
+    """``sqrt(a**2 + b**2)`` without overflow; where both are 0 its slope is 0."""
+    zero = (a == 0) & (b == 0)
+    return torch.hypot(a, torch.where(zero, 1.0, b)).masked_fill(zero, 0.0)''',
+    "_hypot_minus_one(": '''def _hypot_minus_one(x: Tensor) -> Tensor:
+    """``sqrt(1 + x**2) - 1``, which cancels near 0, without the difference."""
+    return x * (x / (torch.hypot(x, x.new_ones(())) + 1.0))''',
+    "_pow1p_minus_one(": '''def _pow1p_minus_one(x: Tensor, power: Tensor | float) -> Tensor:
+    """``(1 + x) ** power - 1``, exact to rounding where the difference cancels."""
+    exponent = power * torch.log1p(x)
+    near = torch.expm1(exponent.clamp(-1.0, 1.0))
+    return torch.where(exponent.abs() < 1.0, near, (1.0 + x) ** power - 1.0)''',
+    "_rel_entropy(": '''def _rel_entropy(p: Tensor, q: Tensor) -> Tensor:
+    """``p * log(p / q)``, exact to rounding where p is near q; 0 where p is 0."""
+    close = p > 0.5 * q
+    near = torch.log1p(torch.where(close, (p - q) / q, 0.0))
+    far = torch.log(torch.where(close | (p == 0), 1.0, p / q))
+    return p * torch.where(close, near, far)''',
     "_masked_amax(": '''def _masked_amax(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:

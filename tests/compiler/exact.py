@@ -46,6 +46,11 @@ UNARY: dict[type[nd.Unary], Callable[[Any], Any]] = {
     nd.Acos: mp.acos,
     nd.Atan: mp.atan,
     nd.Erf: mp.erf,
+    nd.Erfc: mp.erfc,
+    nd.LogErfc: lambda x: mp.log(mp.erfc(x)),
+    nd.Erfcx: lambda x: mp.exp(x**2) * mp.erfc(x),
+    nd.Log1mExp: lambda x: mp.log(1 - mp.exp(x)),
+    nd.HypotM1: lambda x: mp.sqrt(1 + x**2) - 1,
     nd.Lgamma: mp.loggamma,
     nd.Digamma: mp.digamma,
     nd.StopGradient: lambda x: x,
@@ -111,6 +116,13 @@ def evaluate(
         return min(max(at(args[0]), at(args[1])), at(args[2]))
     if isinstance(expr, nd.Xlogy):
         return mp.mpf(0) if at(args[0]) == 0 else at(args[0]) * mp.log(at(args[1]))
+    if isinstance(expr, nd.Hypot):
+        return mp.sqrt(at(args[0]) ** 2 + at(args[1]) ** 2)
+    if isinstance(expr, nd.Pow1pM1):
+        return (1 + at(args[0])) ** at(args[1]) - 1
+    if isinstance(expr, nd.RelEntropy):
+        p, q = map(at, args)
+        return mp.mpf(0) if p == 0 else p * mp.log(p / q)
     if isinstance(expr, nd.LogAddExp):
         return mp.log(mp.exp(at(args[0])) + mp.exp(at(args[1])))
     if isinstance(expr, nd.Ratio):
