@@ -8,10 +8,19 @@ from sympy.core.parameters import distribute
 
 from lossgen.differentiate import Backward, differentiate
 from lossgen.lower import lower
-from lossgen.program import Program
+from lossgen.program import Program, check, without_unused
 from lossgen.schedule import with_guards
 from lossgen.spec import LossSpec
-from lossgen.stabilize import Known, Refusal, Rule, Stabilizer, StatementStabilizer, learn
+from lossgen.stabilize import (
+    Choice,
+    Known,
+    Refusal,
+    Rule,
+    Stabilizer,
+    StatementStabilizer,
+    choose_forms,
+    learn,
+)
 from lossgen.static import ALWAYS
 
 
@@ -22,6 +31,7 @@ class Compiled:
     Attributes:
         rules: the stability rules that fired, in the formula or in its backward.
         refused: the rules that matched but whose condition could not be shown.
+        choices: the forms that measurement chose over the author's.
         floating: the formula for a floating-point target.
         public_name: the functional name that errors are reported under.
     """
@@ -31,6 +41,7 @@ class Compiled:
     backward: Backward
     rules: tuple[Rule, ...]
     refused: tuple[Refusal, ...]
+    choices: tuple[Choice, ...]
     public_name: str
     floating: Compiled | None = None
 
@@ -43,15 +54,25 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
         stable = Stabilizer(known=known)
         item = stable(spec.item)
         over = None if spec.over is None else stable(spec.over)
-        forward = lower(spec, item, over)
+        forward, chosen = _with_chosen_forms(lower(spec, item, over), known)
         forward = replace(
             forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
         )
         learn(known, forward.statements)
-        again = StatementStabilizer(known)
+        again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results if chosen])
         backward = differentiate(forward, again)
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))
     refused = tuple(dict.fromkeys((*stable.refused, *again.refused)))
-    return Compiled(spec, forward, backward, fired, refused, name, floating)
+    choices = (*chosen, *again.choices)
+    return Compiled(spec, forward, backward, fired, refused, choices, name, floating)
+
+
+def _with_chosen_forms(forward: Program, known: Known) -> tuple[Program, tuple[Choice, ...]]:
+    """The program with the forms that measurement prefers, and what was chosen."""
+    statements, chosen = choose_forms(forward.statements, known)
+    if not chosen:
+        return forward, ()
+    statements = without_unused(statements, forward.results)
+    return check(replace(forward, statements=statements)), chosen

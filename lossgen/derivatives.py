@@ -109,7 +109,7 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         x, low, high = expr.args
         inside = nd.And(Compare(">=", x, low), Compare("<=", x, high))
         _pull(x, masked(inside, seed), found)
-    elif isinstance(expr, nd.StraightThrough):
+    elif isinstance(expr, (nd.StraightThrough, nd.Rewritten)):
         _pull(expr.args[1], seed, found)
     elif isinstance(expr, nd.Xlogy):
         x, y = expr.args

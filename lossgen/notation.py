@@ -38,6 +38,9 @@ class _Plain(StrPrinter):
 
     _print_Min = _print_Max
 
+    def _print_Rewritten(self, expr: Any) -> str:
+        return f"({self._print(expr.form)})"
+
     def _print_Abs(self, expr: Any) -> str:
         return f"Abs({self._print(expr.args[0])})"
 

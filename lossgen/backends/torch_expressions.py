@@ -179,6 +179,9 @@ class Expressions(Reads):
         tensor, number = (b, a) if numbers[0] else (a, b)
         return f"torch.hypot({tensor}, {self.names.like}.new_tensor({number}))"
 
+    def _print_Rewritten(self, expr: Any) -> str:
+        return f"({bare(self.code(expr.form))})"
+
     def _print_StopGradient(self, expr: Any) -> str:
         return f"{self.operand(expr.arg)}.detach()"
 

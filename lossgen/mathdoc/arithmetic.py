@@ -75,6 +75,8 @@ class Arithmetic(LatexPrinter):
 
     def strength(self, expr: sp.Basic) -> int:
         """How tightly an expression holds together."""
+        if isinstance(expr, nd.Rewritten):
+            return self.strength(expr.formula)
         if isinstance(expr, (nd.Compare, nd.And, nd.Not, Where, nd.Given)) and not is_bracket(expr):
             if isinstance(expr, Where):
                 return ATOM if counts_as(expr) else PRODUCT

@@ -237,6 +237,9 @@ class Latex(Arithmetic):
         self.notes["entropy"] = None
         return f"{self.text(p, PRODUCT)} \\log{grouped(str(self._print(p / q)))}"
 
+    def _print_Rewritten(self, expr: nd.Rewritten) -> str:
+        return str(self._print(expr.formula))
+
     def _print_Xlogy(self, expr: nd.Xlogy) -> str:
         self.notes["xlogy"] = None
         return f"{self.text(expr.args[0], PRODUCT)} \\log{grouped(str(self._print(expr.args[1])))}"

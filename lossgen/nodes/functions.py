@@ -190,6 +190,23 @@ class RelEntropy(Node):
     __slots__ = ()
 
 
+class Rewritten(Node):
+    """A formula, computed as another form of it: the first's value, with the slopes of the second.
+
+    Where one form has the better value and another the better slopes, each is used for its own.
+    """
+
+    __slots__ = ()
+
+    @property
+    def form(self) -> sp.Expr:
+        return self.args[0]
+
+    @property
+    def formula(self) -> sp.Expr:
+        return self.args[1]
+
+
 class Ratio(Node):
     """``a / b``, and 0 where b = 0: the derivative of a norm, whose singular point has slope 0."""
 

@@ -6,22 +6,28 @@ were refused. The rules are a table (``table.RULES``); adding one is adding a ro
 each row against arithmetic of many digits. Rules look through the author's names.
 
     log(1 - sigmoid(x))   →   log_sigmoid(-x)
+
+Where no rule decides among equal forms, ``search`` does, by measurement.
 """
 
+from lossgen.stabilize.choosing import choose_forms
 from lossgen.stabilize.engine import Stabilizer, stabilize
 from lossgen.stabilize.known import Known, Refused
 from lossgen.stabilize.rule import Refusal, Rule
+from lossgen.stabilize.search import Choice
 from lossgen.stabilize.statements import StatementStabilizer, learn
 from lossgen.stabilize.table import RULES
 
 __all__ = [
     "RULES",
+    "Choice",
     "Known",
     "Refusal",
     "Refused",
     "Rule",
     "Stabilizer",
     "StatementStabilizer",
+    "choose_forms",
     "learn",
     "stabilize",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import ONE, Reduce
+from lossgen.nodes import ONE, Reduce, Rewritten
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
     is_constant,
@@ -29,7 +29,8 @@ def difference_of_squares(add: sp.Expr, known: Known) -> sp.Expr | None:
             under = -second
         x, y = root_of(first), root_of(under)
         if x is not None and y is not None:
-            return (x - y) * (x + y)
+            # The slopes of the product, (x + y) + (x - y), cancel; those of the squares do not.
+            return Rewritten((x - y) * (x + y), add)
     return None
 
 
@@ -37,8 +38,7 @@ def perfect_square(add: sp.Expr, known: Known) -> sp.Expr | None:
     """``x**2 - 2*x*y + y**2``, the square of a difference written out."""
     if is_constant(add):
         return None
-    squares = [(t, root_of(t)) for t in add.args]
-    squares = [(t, r) for t, r in squares if r is not None]
+    squares = [(t, r) for t in add.args if (r := root_of(t)) is not None]
     for k, (first, x) in enumerate(squares):
         for second, y in squares[k + 1 :]:
             for sign in (-1, 1):

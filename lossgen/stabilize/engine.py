@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import sympy as sp
 from sympy.core.parameters import distribute
 
-from lossgen.nodes import Compare, rebuild
+from lossgen.nodes import Compare, Rewritten, rebuild
 from lossgen.stabilize.known import Known, Refused
 from lossgen.stabilize.rule import Refusal, Rule
 from lossgen.stabilize.table import RULES
@@ -45,6 +45,9 @@ class Stabilizer:
         if not expr.args or (isinstance(expr, Compare) and not self.conditions):
             return expr
         found = self._done.get(expr)
+        if found is None and isinstance(expr, Rewritten):
+            # The formula behind it is there for its slopes, and is not to be rewritten again.
+            found = self._done[expr] = Rewritten(self(expr.form), expr.formula)
         if found is None:
             found = self._done[expr] = self._rewritten(rebuild(expr, [self(a) for a in expr.args]))
         return found

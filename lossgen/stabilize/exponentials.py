@@ -6,7 +6,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
-from lossgen.nodes import ONE, TRUE, Along, Exp, Log, Reduce, Sigmoid
+from lossgen.nodes import TRUE, Along, Exp, Log, Reduce, Sigmoid
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
     inverse,
@@ -53,14 +53,18 @@ def exp_of_log(exp: sp.Expr, known: Known) -> sp.Expr | None:
 
 
 def exp_minus_one(add: sp.Expr, known: Known) -> sp.Expr | None:
-    for constant, sign in ((-ONE, 1), (ONE, -1)):
-        if constant not in add.args:
-            continue
-        for term in add.args:
-            inner = peel(term) if sign == 1 else negated(term)
-            if inner is not None and isinstance(peel(inner), Exp):
+    """``exp(x) - 1`` and ``1 - exp(x)``, both also times anything."""
+    for term in add.args:
+        factors = term.args if isinstance(term, sp.Mul) else (term,)
+        for factor in factors:
+            inner = peel(factor)
+            if not isinstance(inner, Exp):
+                continue
+            scale = sp.Mul(*without(factors, factor))
+            constant = next((a for a in add.args if same(a, minus(scale))), None)
+            if constant is not None:
                 rest = without(add.args, constant, term)
-                return sp.Add(*rest, sign * nd.Expm1(peel(inner).arg))
+                return sp.Add(*rest, scale * nd.Expm1(inner.arg))
     return None
 
 

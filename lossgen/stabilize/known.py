@@ -88,11 +88,22 @@ class Known:
 
     def __init__(self, roles: Mapping[str, Role] | None = None) -> None:
         self._names = {name: range_of_role(role) for name, role in (roles or {}).items()}
+        self._declared = frozenset(self._names)
+        self._later: dict[str, Callable[[], Range]] = {}
         self._done: dict[sp.Basic, Range] = {}
 
-    def also(self, name: str, range_: Range) -> None:
-        """Add what is known of a statement's result."""
+    def later(self, name: str, range_of: Callable[[], Range]) -> None:
+        """Add how to find the range of a statement's result; it is found when it is asked for."""
+        self._later[name] = range_of
+
+    def declare(self, name: str, range_: Range) -> None:
+        """Add an argument: what comes in from outside."""
         self._names[name] = range_
+        self._declared |= {name}
+
+    def declares(self, name: str) -> bool:
+        """Whether a name is an argument of the loss."""
+        return name in self._declared
 
     # --- what a rule may ask ----------------------------------------------------------------
 
@@ -145,7 +156,8 @@ class Known:
         if isinstance(expr, nd.Size):
             return NONNEGATIVE
         if isinstance(expr, nd.Unary):
-            return UNARY.get(type(expr), lambda _: REAL)(self.of(expr.arg))
+            function = UNARY.get(type(expr))
+            return REAL if function is None else function(self.of(expr.arg))
         if isinstance(expr, sp.Add):
             total = point(0.0)
             for term in expr.args:
@@ -167,6 +179,8 @@ class Known:
             return Range(max(low.low, min(x.low, high.low)), high.high)
         if isinstance(expr, nd.StraightThrough):
             return self.of(expr.args[0])
+        if isinstance(expr, nd.Rewritten):
+            return self.of(expr.formula)
         if isinstance(expr, nd.Hypot):
             sides = [self.of(a) for a in expr.args]
             return POSITIVE if any(r.nonzero for r in sides) else NONNEGATIVE
@@ -175,6 +189,8 @@ class Known:
         return REAL
 
     def _named(self, expr: sp.Basic) -> Range:
+        if expr.name in self._later:
+            self._names[expr.name] = self._later.pop(expr.name)()
         if expr.name in self._names:
             return self._names[expr.name]
         if expr.is_positive:
@@ -215,4 +231,5 @@ def _larger(a: Range, b: Range) -> Range:
 
 def reduced(op: str, body: Range) -> Range:
     """The range of a reduction's result, from that of its body."""
-    return _REDUCED.get(op, lambda _: REAL)(body)
+    function = _REDUCED.get(op)
+    return REAL if function is None else function(body)

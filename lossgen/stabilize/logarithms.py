@@ -195,6 +195,7 @@ def has_log(expr: sp.Expr) -> bool:
 
 def log_of_product(log: sp.Expr, known: Known) -> sp.Expr | None:
     inner = peel(log.arg)
+    inner = inner.form if isinstance(inner, nd.Rewritten) else inner
     if not isinstance(inner, sp.Mul):
         return None
     special = [f for f in inner.args if has_log(f)]

@@ -115,9 +115,8 @@ def difference_of_roots(add: sp.Expr, known: Known) -> sp.Expr | None:
             if second is None or is_constant(first + second):
                 continue
             gap = sp.Add(*terms(strip(first)), *map(minus, terms(strip(second))))
-            if not known.of(gap).nonzero:
-                if not (known.of(first).nonzero or known.of(second).nonzero):
-                    known.positive(first)
+            if not any(known.of(x).nonzero for x in (gap, first, second)):
+                known.positive(first)
             total = peel(term) + peel(under)
             return sp.Add(*without(add.args, term, other), gap / total)
     return None

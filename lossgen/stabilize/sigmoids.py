@@ -6,7 +6,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
-from lossgen.nodes import ONE, Along, Exp, Log, Sigmoid, Where
+from lossgen.nodes import ONE, Along, Exp, Log, Rewritten, Sigmoid, Where
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
     inverse,
@@ -59,9 +59,9 @@ def difference_of_sigmoids(add: sp.Expr, known: Known) -> sp.Expr | None:
         if second.is_number and is_number(second, -number / 2):
             return number / 2 * nd.Tanh(inner.arg / 2)
         under = negated(second)
-        if number == 1 and under is not None and isinstance(peel(under), Sigmoid):
-            if opposite(peel(under).arg, inner.arg):
-                return nd.Tanh(inner.arg / 2)
+        other = None if under is None or number != 1 else peel(under)
+        if isinstance(other, Sigmoid) and opposite(other.arg, inner.arg):
+            return nd.Tanh(inner.arg / 2)
     return None
 
 
@@ -77,7 +77,8 @@ def one_minus_tanh(add: sp.Expr, known: Known) -> sp.Expr | None:
     if isinstance(inner, sp.Pow) and inner.exp == 2 and number == -1:
         base = peel(inner.base)
         if isinstance(base, nd.Tanh):
-            return 4 * Sigmoid(2 * base.arg) * Sigmoid(-2 * base.arg)
+            # The slope of the product cancels near 0; that of the square does not.
+            return Rewritten(4 * Sigmoid(2 * base.arg) * Sigmoid(-2 * base.arg), add)
     return None
 
 
@@ -115,9 +116,9 @@ def sigmoid_over_complement(mul: sp.Expr, known: Known) -> sp.Expr | None:
             continue
         for other in mul.args:
             below = inverse(other)
-            if below is not None and isinstance(peel(below), Sigmoid):
-                if opposite(peel(below).arg, top.arg):
-                    return sp.Mul(*without(mul.args, factor, other), Exp(top.arg))
+            bottom = None if below is None else peel(below)
+            if isinstance(bottom, Sigmoid) and opposite(bottom.arg, top.arg):
+                return sp.Mul(*without(mul.args, factor, other), Exp(top.arg))
     return None
 
 
@@ -147,10 +148,10 @@ def softplus_and_its_argument(add: sp.Expr, known: Known) -> sp.Expr | None:
             size = negated(argument)
             if isinstance(shift, nd.Max) and not isinstance(shift, nd.Min) and size is not None:
                 inner = peel(size)
-                positive = [a for a in shift.args[:2] if a != 0]
-                if isinstance(inner, nd.Abs) and len(positive) == 1:
-                    if same(inner.arg, positive[0]) or opposite(inner.arg, positive[0]):
-                        return sp.Add(*rest, sign * nd.Softplus(positive[0]))
+                positive = next((a for a in shift.args[:2] if a != 0), None)
+                if isinstance(inner, nd.Abs) and positive is not None and 0 in shift.args[:2]:
+                    inside = same(inner.arg, positive) or opposite(inner.arg, positive)
+                    return sp.Add(*rest, sign * nd.Softplus(positive)) if inside else None
     return None
 
 

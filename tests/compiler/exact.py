@@ -130,7 +130,7 @@ def evaluate(
     if isinstance(expr, nd.PowerSlope):
         base, exponent = map(at, args)
         return mp.mpf(exponent == 1) if base == 0 else base ** (exponent - 1)
-    if isinstance(expr, nd.StraightThrough):
+    if isinstance(expr, (nd.StraightThrough, nd.Rewritten)):
         return at(args[0])
     if type(expr) in UNARY:
         return UNARY[type(expr)](at(args[0]))

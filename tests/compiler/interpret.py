@@ -257,6 +257,8 @@ def _operation(
             return np.logical_not(inner(args[0]))
         if isinstance(expr, nd.StopGradient):
             return unmoved(args[0])
+        if isinstance(expr, nd.Rewritten):
+            return inner(args[0])
         if isinstance(expr, nd.StraightThrough):
             return unmoved(args[0]) + (inner(args[1]) - unmoved(args[1]))
         if isinstance(expr, nd.Min):

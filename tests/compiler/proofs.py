@@ -1,4 +1,4 @@
-"""One or more proofs for every row of the table of rules: a spelling, its domain, what is gained."""
+"""Proofs for every row of the table of rules: a spelling, its domain, what is gained."""
 
 from __future__ import annotations
 
@@ -346,6 +346,7 @@ PROOFS = (
         hard=(1e-7, 1e-3),
     ),
     Proof("exp(x) - 1, 1 - exp(x)", "exp(x[e]) - 1 - x[e]"),
+    Proof("exp(x) - 1, 1 - exp(x)", "y[e] * exp(x[e]) - y[e]", PAIR),
     Proof(
         "exp(x) - exp(-x)",
         "(exp(x[e]) - exp(-x[e])) / 2",

@@ -30,7 +30,7 @@ LETTERS = {N: 0, C: 0, E: 0}
 SHARES = (1.0, -0.75, 0.5, 0.999)
 # Why a row has no float32 gain of its own: it only makes way for another.
 CANONICAL = {
-    "x - logsumexp(x)": "the shared log-sum-exp is subtracted as accurately; one pass in place of two",
+    "x - logsumexp(x)": "the difference is as accurate; one pass in place of two",
     "m + logsumexp(x - m)": "drops a shift that logsumexp makes itself, and its gradient",
     "softmax(x - m), log_softmax(x - m)": "drops a shift that softmax makes itself",
     "1 - softmax(x)[label]": "keeps what log_softmax knows near 0",
