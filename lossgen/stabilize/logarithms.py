@@ -38,6 +38,20 @@ def log_of_erfc(log: sp.Expr, known: Known) -> sp.Expr | None:
     return nd.LogErfc(inner.arg) if isinstance(inner, nd.Erfc) else None
 
 
+def log_of_half_erfc(log: sp.Expr, known: Known) -> sp.Expr | None:
+    """``log((1 + erf(x))/2)``, a normal distribution's: near 0 where erf is near 1."""
+    inner = peel(log.arg)
+    if not (isinstance(inner, sp.Mul) and len(inner.args) == 2 and is_number(inner.args[0], HALF)):
+        return None
+    tail = peel(inner.args[1])
+    if not isinstance(tail, nd.Erfc):
+        return None
+    x = tail.arg
+    below = nd.Compare("<", x, 0)
+    near = nd.Log1p(-nd.Erfc(-Where(below, x, 0)) / 2)
+    return Where(below, near, nd.LogErfc(Where(below, 0, x)) - Log(2))
+
+
 def log_cosh(log: sp.Expr, known: Known) -> sp.Expr | None:
     inner = peel(log.arg)
     if not (isinstance(inner, sp.Mul) and len(inner.args) == 2 and is_number(inner.args[0], HALF)):

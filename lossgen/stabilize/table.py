@@ -37,6 +37,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("log(exp(x))", "x", EVERY, Log, logarithms.log_of_exp),
     Rule("log(1 - erf(x))", "log_erfc(x)", EVERY, Log, logarithms.log_of_erfc),
+    Rule(
+        "log((1 + erf(x))/2)",
+        "where(x > 0, log1p(-erfc(x)/2), log_erfc(-x) - log(2))",
+        EVERY,
+        Log,
+        logarithms.log_of_half_erfc,
+    ),
     Rule("log((exp(x) + exp(-x))/2)", "log_cosh(x)", EVERY, Log, logarithms.log_cosh),
     Rule(
         "log(1 + exp(x)), log(Sum(exp(x)) + …)",

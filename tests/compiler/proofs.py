@@ -92,6 +92,14 @@ PROOFS = (
         hard=(3.0, 25.0),
     ),
     Proof(
+        "log((1 + erf(x))/2)",
+        "log((1 + erf(x[e])) / 2)",
+        low=-25.0,
+        high=15.0,
+        naive=lambda x: torch.log((1 + torch.erf(x)) / 2),
+        hard=(2.0, 8.0),
+    ),
+    Proof(
         "log((exp(x) + exp(-x))/2)",
         "log((exp(x[e]) + exp(-x[e])) / 2)",
         naive=lambda x: torch.log((torch.exp(x) + torch.exp(-x)) / 2),

@@ -51,9 +51,9 @@ def known(loss: LossSpec) -> Known:
 
 
 def prepared(proof: Proof, loss: LossSpec) -> Any:
-    """The formula as the other rules leave it before this one is asked."""
+    """The formula as the rules for its parts leave it, and what this one makes of that."""
     rule = rule_of(proof)
-    others = [r for r in RULES if r != rule]
+    others = [r for r in RULES if r.node != rule.node]
     stabilizer = Stabilizer([rule], known(loss))
     with distribute(False):
         after = stabilizer(loss.item)

@@ -1,0 +1,227 @@
+"""Formulas as people write them come out as accurate as an expert writes them in torch.
+
+Each is compiled and run in float32, value and gradient, at points where the spelling is hard:
+tiny, saturated, ±1e4. The truth is the formula as written, in as many digits as it takes; the bar
+is the error of the expert's form at the same point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mpmath import mp
+from torch import Tensor
+
+from lossgen.nodes import Letter
+from lossgen.pipeline import module_source
+from lossgen.spec import LossSpec
+from tests.compiler.catalogue import spec_of
+from tests.compiler.exact import evaluate, real
+
+E, N, C = Letter("e"), Letter("n"), Letter("c")
+REAL = tuple(
+    s * x
+    for s in (1.0, -1.0)
+    for x in (1e-30, 1e-8, 1e-4, 1e-2, 0.5, 1.0, 3.0, 10.0, 17.0, 20.0, 50.0, 88.0, 104.0, 500.0)
+) + (1e4, -1e4, 0.0)
+ABOVE = tuple(x for x in REAL if x > 0)
+UNIT = (1e-30, 1e-8, 1e-4, 0.1, 0.25, 0.5, 0.7, 0.9, 0.99, 0.9999, 0.9999999)
+LOGITS = "x: Logits[e], y: Probabilities[e]"
+EXPERT_FACTOR, LEAST_ULPS = 2.0, 5.0
+LEAST = 2.0**-126
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A formula as people write it.
+
+    Attributes:
+        body, arguments: of the spec; its first tensor is x.
+        value: the expert's form in torch.
+        slope: the expert's gradient in x, where autograd of the value is not it.
+        points: where x is looked at.
+        others: what the second tensor is there, in turn.
+    """
+
+    body: str
+    value: Callable[..., Tensor]
+    slope: Callable[..., Tensor] | None = None
+    arguments: str = "x: Real[e]"
+    points: tuple[float, ...] = REAL
+    others: tuple[float, ...] = (1.0,)
+
+
+def softplus(x: Tensor) -> Tensor:
+    return -F.logsigmoid(-x)
+
+
+def log_cosh(x: Tensor) -> Tensor:
+    size = x.abs()
+    near = torch.log1p(2 * torch.sinh(size.clamp(max=1) / 2) ** 2)
+    return torch.where(size < 1, near, size + torch.log1p(torch.exp(-2 * size)) - mp_log2)
+
+
+def log1mexp(x: Tensor) -> Tensor:
+    near = torch.log(-torch.expm1(x.clamp(min=-mp_log2)))
+    return torch.where(x > -mp_log2, near, torch.log1p(-torch.exp(x)))
+
+
+mp_log2 = 0.6931471805599453
+
+
+def binary(x: Tensor, y: Tensor) -> Tensor:
+    return y * softplus(-x) + (1 - y) * softplus(x)
+
+
+def binary_slope(x: Tensor, y: Tensor) -> Tensor:
+    return (1 - y) * torch.sigmoid(x) - y * torch.sigmoid(-x)
+
+
+def focal(x: Tensor, y: Tensor) -> Tensor:
+    right = torch.sigmoid(-x) ** 2 * softplus(-x)
+    return y * right + (1 - y) * torch.sigmoid(x) ** 2 * softplus(x)
+
+
+def focal_slope(x: Tensor, y: Tensor) -> Tensor:
+    p, q = torch.sigmoid(x), torch.sigmoid(-x)
+    right = -(q**2) * (2 * p * softplus(-x) + q)
+    wrong = p**2 * (2 * q * softplus(x) + p)
+    return y * right + (1 - y) * wrong
+
+
+def pseudo_huber(x: Tensor) -> Tensor:
+    return x * (x / (torch.hypot(x, torch.ones(())) + 1))
+
+
+def entropy(p: Tensor) -> Tensor:
+    return -torch.xlogy(p, p) - (1 - p) * torch.log1p(-p)
+
+
+def relative(p: Tensor, q: Tensor) -> Tensor:
+    close = p > q / 2
+    far = torch.log(torch.where(close, torch.ones(()), p / q))
+    return p * torch.where(close, torch.log1p(torch.where(close, (p - q) / q, 0.0)), far)
+
+
+LABELS = (0.0, 1.0, 0.25)
+# Written together with the rules.
+SEEN = (
+    Spelling("log(1 / (1 + exp(-x[e])))", F.logsigmoid, lambda x: torch.sigmoid(-x)),
+    Spelling("-log(1 - sigmoid(x[e]))", softplus, torch.sigmoid),
+    Spelling("log(1 + exp(x[e]))", softplus, torch.sigmoid),
+    Spelling("log1p(exp(x[e]))", softplus, torch.sigmoid),
+    Spelling("sqrt(1 + x[e] ** 2) - 1", pseudo_huber,
+             lambda x: x / torch.hypot(x, torch.ones(()))),
+    Spelling("log((exp(x[e]) + exp(-x[e])) / 2)", log_cosh, torch.tanh),
+    Spelling("log(cosh(x[e]))", log_cosh, torch.tanh),
+    Spelling("x[e] + log(1 + exp(-2 * x[e])) - log(2)", log_cosh, torch.tanh),
+    Spelling("p = 1 / (1 + exp(-x[e])); -(y[e] * log(p) + (1 - y[e]) * log(1 - p))",
+             binary, binary_slope, LOGITS, others=LABELS),
+    Spelling("log(1 + exp(x[e])) - y[e] * x[e]", binary, binary_slope, LOGITS, others=LABELS),
+    Spelling("Max(x[e], 0) - x[e] * y[e] + log(1 + exp(-Abs(x[e])))",
+             binary, binary_slope, LOGITS, others=LABELS),
+    Spelling("p = sigmoid(x[e]); -y[e] * (1 - p) ** 2 * log(p) - (1 - y[e]) * p ** 2 * log(1 - p)",
+             focal, focal_slope, LOGITS, others=(0.0, 1.0)),
+    Spelling("p = sigmoid(x[e]); pt = y[e] * p + (1 - y[e]) * (1 - p); (1 - pt) ** 2",
+             lambda x, y: (y * torch.sigmoid(-x) + (1 - y) * torch.sigmoid(x)) ** 2,
+             lambda x, y: 2 * (y * torch.sigmoid(-x) + (1 - y) * torch.sigmoid(x))
+             * torch.sigmoid(x) * torch.sigmoid(-x) * (1 - 2 * y),
+             LOGITS, others=(0.0, 1.0)),
+    Spelling("1 - tanh(x[e]) ** 2", lambda x: 4 * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x),
+             lambda x: -8 * torch.tanh(x) * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x)),
+    Spelling("(exp(x[e]) - exp(-x[e])) / (exp(x[e]) + exp(-x[e]))", torch.tanh,
+             lambda x: 4 * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x)),
+    Spelling("exp(x[e]) / (exp(x[e]) + exp(-x[e]))", lambda x: torch.sigmoid(2 * x),
+             lambda x: 2 * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x)),
+    Spelling("log(1 - exp(-x[e]))", lambda x: log1mexp(-x), lambda x: 1 / torch.expm1(x),
+             "x: Positive[e]", ABOVE),
+    Spelling("log(exp(x[e]) - 1)", lambda x: x + log1mexp(-x), lambda x: -1 / torch.expm1(-x),
+             "x: Positive[e]", ABOVE),
+    Spelling("1 - exp(-x[e] ** 2 / 2)", lambda x: -torch.expm1(-x * x / 2),
+             lambda x: x * torch.exp(-x * x / 2), points=tuple(x for x in REAL if abs(x) < 100)),
+    Spelling("log(1 + x[e] ** 2)", lambda x: torch.log1p(x * x), lambda x: 2 * x / (1 + x * x)),
+    Spelling("-x[e] * log(x[e]) - (1 - x[e]) * log(1 - x[e])", entropy,
+             lambda p: torch.log1p(-p) - torch.log(p), "x: Probabilities[e]", UNIT),
+    Spelling("x[e] * log(x[e] / y[e])", relative, lambda p, q: torch.log(p / q) + 1,
+             "x: Probabilities[e], y: Positive[e]", UNIT, (0.3, 1e-6, 0.9999)),
+    Spelling("x[e] * (log(x[e]) - log(y[e]))", relative, lambda p, q: torch.log(p / q) + 1,
+             "x: Probabilities[e], y: Positive[e]", UNIT, (0.3, 1e-6, 0.9999)),
+    Spelling("-log((1 + erf(x[e])) / 2)", lambda x: -torch.special.log_ndtr(x * 2**0.5), None,
+             points=(-20.0, -9.0, -3.0, -1.0, 0.0, 0.5, 1.0, 3.0)),
+    Spelling("sqrt(x[e] + 1) - sqrt(x[e])",
+             lambda x: 1 / (torch.sqrt(x + 1) + torch.sqrt(x)), None, "x: Positive[e]", ABOVE),
+    Spelling("1 / (x[e] + 1) - 1 / x[e]", lambda x: -1 / (x * (x + 1)), None,
+             "x: Positive[e]", tuple(x for x in ABOVE if x > 1e-10)),
+)  # fmt: skip
+
+
+def generated(loss: LossSpec) -> Callable[..., Tensor]:
+    namespace: dict[str, Any] = {}
+    exec(compile(module_source(loss), "generated", "exec"), namespace)
+    return lambda *tensors: namespace[loss.functional_name](*tensors, reduction="none")
+
+
+def with_slope(function: Callable[..., Tensor], inputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+    x = inputs[0].clone().requires_grad_()
+    result = function(x, *inputs[1:])
+    (slope,) = torch.autograd.grad(result.sum(), x)
+    return result.detach(), slope
+
+
+def truth(loss: LossSpec, x: float, y: float) -> tuple[Any, Any]:
+    """Value and slope of the formula as written; None for what is no real number."""
+    # exp(-x) beside 1 takes as many digits as x is long; the square of 1e-30 twice some sixty.
+    with mp.workdps(400 + int(0.9 * abs(x))):
+
+        def value(at: Any) -> Any:
+            return evaluate(loss.item, lambda name, _: at if name == "x" else mp.mpf(y), {E: 0})
+
+        at = mp.mpf(x)
+        try:
+            exact = real(value(at))
+            step = mp.mpf(10) ** -100
+            step *= abs(at) if at else 1
+            slope = real((value(at + step) - value(at - step)) / (2 * step))
+        except ZeroDivisionError:
+            return None, None
+        return exact, slope
+
+
+def ulps(found: float, exact: Any) -> float:
+    """The error in units of the last place of float32."""
+    if found != found or abs(found) == float("inf"):
+        return float("inf")
+    with mp.workdps(60):
+        gap = mp.mpf(2.0**-23) * max(abs(exact), LEAST)
+        return float(abs(mp.mpf(found) - exact) / gap)
+
+
+def check(spelling: Spelling) -> None:
+    loss = spec_of(spelling.body, spelling.arguments)
+    pairs = [(x, y) for x in spelling.points for y in spelling.others]
+    x, y = (torch.tensor(values) for values in zip(*pairs, strict=True))
+    inputs = [x, y][: len(loss.tensors)]
+    ours = with_slope(generated(loss), inputs)
+    theirs = list(with_slope(spelling.value, inputs))
+    if spelling.slope is not None:
+        theirs[1] = spelling.slope(*inputs)
+    worse = []
+    for k in range(len(pairs)):
+        exact = truth(loss, x[k].item(), y[k].item())
+        for what, true, mine, expert in zip(("value", "slope"), exact, ours, theirs, strict=True):
+            if true is None or abs(true) > torch.finfo(torch.float32).max:
+                continue
+            found, bar = ulps(mine[k].item(), true), ulps(expert[k].item(), true)
+            if not found <= max(EXPERT_FACTOR * bar, LEAST_ULPS):
+                worse.append((what, pairs[k], found, bar, mine[k].item(), mp.nstr(true, 9)))
+    assert worse == []
+
+
+@pytest.mark.parametrize("spelling", SEEN, ids=lambda s: s.body)
+def test_a_naive_spelling_is_as_accurate_as_the_experts(spelling: Spelling) -> None:
+    check(spelling)
