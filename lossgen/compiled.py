@@ -59,7 +59,7 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
             forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
         )
         learn(known, forward.statements)
-        again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results if chosen])
+        again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results])
         backward = differentiate(forward, again)
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)

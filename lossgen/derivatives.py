@@ -134,10 +134,14 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         x, power = expr.args
         _pull(x, times(seed, power_slope(1 + x, power)), found)
         _pull(power, times(seed, (1 + x) ** power * nd.Log1p(x)), found)
+    elif isinstance(expr, nd.LogRatio):
+        p, q = expr.args
+        _pull(p, times(seed, 1 / p), found)
+        _pull(q, times(seed, -1 / q), found)
     elif isinstance(expr, nd.RelEntropy):
         p, q = expr.args
         empty = Compare("<=", p, 0)
-        slope = Where(empty, 0, nd.Log(Where(empty, 1, p / q)) + 1)
+        slope = Where(empty, 0, nd.LogRatio(Where(empty, 1, p), q) + 1)
         _pull(p, times(seed, slope), found)
         _pull(q, times(seed, -p / q), found)
     elif not isinstance(expr, (Compare, nd.And, nd.Or, nd.Not)):

@@ -17,6 +17,7 @@ _WORDS: Mapping[str, str] = {
     "LogSigmoid": "log_sigmoid",
     "LogCosh": "log_cosh",
     "LogErfc": "log_erfc",
+    "LogRatio": "log_ratio",
     "HypotM1": "hypot_minus_one",
     "Pow1pM1": "pow1p_minus_one",
     "RelEntropy": "rel_entropy",

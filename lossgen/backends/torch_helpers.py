@@ -57,10 +57,15 @@ HELPERS: dict[str, str] = {
     return torch.where(exponent.abs() < 1.0, near, (1.0 + x) ** power - 1.0)''',
     "_rel_entropy(": '''def _rel_entropy(p: Tensor, q: Tensor) -> Tensor:
     """``p * log(p / q)``, exact to rounding where p is near q; 0 where p is 0."""
-    close = p > 0.5 * q
-    near = torch.log1p(torch.where(close, (p - q) / q, 0.0))
-    far = torch.log(torch.where(close | (p == 0), 1.0, p / q))
-    return p * torch.where(close, near, far)''',
+    return p * _log_ratio(torch.where(p == 0, q, p), q)''',
+    "_log_ratio(": '''def _log_ratio(p: Tensor, q: Tensor) -> Tensor:
+    """``log(p / q)``, exact to rounding where p is near q or the quotient overflows."""
+    near = (p > 0.5 * q) & (p < 2.0 * q)
+    ratio = torch.where(near, 1.0, p / q)
+    usual = (ratio > torch.finfo(ratio.dtype).tiny) & (ratio < math.inf)
+    close = torch.log1p(torch.where(near, (p - q) / q, 0.0))
+    far = torch.where(usual, torch.log(torch.where(usual, ratio, 1.0)), torch.log(p) - torch.log(q))
+    return torch.where(near, close, far)''',
     "_masked_amax(": '''def _masked_amax(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:
@@ -113,5 +118,7 @@ FORWARD_MODE = '''def _tangents(
 
 
 def needed(text: str) -> list[str]:
-    """The helpers that a module's text calls."""
-    return [body for mark, body in HELPERS.items() if mark in text]
+    """The helpers that a module's text calls, and those that these call."""
+    found = {mark: body for mark, body in HELPERS.items() if mark in text}
+    inside = "\n".join(found.values())
+    return [body for mark, body in HELPERS.items() if mark in found or mark in inside]

@@ -48,8 +48,8 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool) -> sp.Expr:
         return expr.func(safe(children[0], ONE))
     if isinstance(expr, nd.Xlogy):
         return nd.Xlogy(*(safe(a, ONE) for a in children))
-    if isinstance(expr, nd.RelEntropy):
-        return nd.RelEntropy(*(safe(a, ONE) for a in children))
+    if isinstance(expr, (nd.RelEntropy, nd.LogRatio)):
+        return expr.func(*(safe(a, ONE) for a in children))
     if isinstance(expr, nd.Log1mExp):
         return nd.Log1mExp(safe(children[0], -ONE))
     if isinstance(expr, nd.Pow1pM1):

@@ -88,7 +88,15 @@ class Arithmetic(LatexPrinter):
         if isinstance(expr, (sp.Mul, nd.Reduce, nd.Along, nd.Xlogy, nd.RelEntropy)):
             closed = isinstance(expr, nd.Reduce) and expr.op == "norm" and expr.where is TRUE
             return ATOM if closed else PRODUCT
-        calls = (nd.Log, nd.LogSigmoid, nd.LogErfc, nd.Log1p, nd.Log1mExp, nd.LogAddExp)
+        calls = (
+            nd.Log,
+            nd.LogSigmoid,
+            nd.LogErfc,
+            nd.LogRatio,
+            nd.Log1p,
+            nd.Log1mExp,
+            nd.LogAddExp,
+        )
         if isinstance(expr, (sp.Pow, nd.PowerSlope, nd.Ratio, *calls)):
             quotient = isinstance(expr, nd.Ratio) or (expr.is_Pow and expr.exp.is_negative)
             return PRODUCT if quotient else POWER

@@ -232,6 +232,9 @@ class Latex(Arithmetic):
         base = grouped(str(self._print(sp.Add(1, expr.args[0]))))
         return f"{base}^{{{self._print(expr.args[1])}}} - 1"
 
+    def _print_LogRatio(self, expr: nd.LogRatio) -> str:
+        return f"\\log{grouped(str(self._print(expr.args[0] / expr.args[1])))}"
+
     def _print_RelEntropy(self, expr: nd.RelEntropy) -> str:
         p, q = expr.args
         self.notes["entropy"] = None

@@ -184,6 +184,12 @@ class Pow1pM1(Node):
     __slots__ = ()
 
 
+class LogRatio(Node):
+    """``log(p / q)`` for p and q of at least 0."""
+
+    __slots__ = ()
+
+
 class RelEntropy(Node):
     """``p * log(p / q)``, and 0 where p = 0, with slope 0 there."""
 

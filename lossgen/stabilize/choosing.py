@@ -7,15 +7,15 @@ reads from plain earlier ones in place, for what cancels in it may have a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import sympy as sp
 
-from lossgen.nodes import Letter, Read, rebuild, substitute
+from lossgen.nodes import Letter, Read, rebuild, substitute, walk
 from lossgen.program import Statement
 from lossgen.stabilize.known import Known
-from lossgen.stabilize.search import Choice, doubtful, search
+from lossgen.stabilize.search import LIMIT, Choice, doubtful, search
 
 
 def choose_forms(
@@ -23,32 +23,41 @@ def choose_forms(
 ) -> tuple[tuple[Statement, ...], tuple[Choice, ...]]:
     """The statements with the better forms, and what was chosen."""
     done: list[Statement] = []
-    open_: dict[str, Statement] = {}
+    plain: dict[str, Statement] = {}
     choices: list[Choice] = []
     for x in statements:
-        if x.kind == "real" and x.op not in ("any", "count"):
-            body = _inlined(x.body, open_)
-            if doubtful(body, known):
-                choice = search(body, known, x.name)
-                if choice is not None:
-                    choices.append(choice)
-                    x = replace(x, body=choice.chosen)
-            # What was searched is not looked at again through its name.
-            else:
-                open_[x.name] = x
+        body = _over_inputs(x, plain, known)
+        # What was searched is not looked at again through its name.
+        if body is not None and doubtful(body, known):
+            choice = search(body, known, x.name)
+            if choice is not None:
+                choices.append(choice)
+                x = replace(x, body=choice.chosen)
+        elif body is not None and x.op == "map" and not x.extents:
+            plain[x.name] = replace(x, body=body)
         done.append(x)
     return tuple(done), tuple(choices)
 
 
-def _inlined(expr: sp.Expr, made: dict[str, Statement]) -> sp.Expr:
-    """An expression with plain earlier statements in place of their names."""
+def _over_inputs(x: Statement, plain: Mapping[str, Statement], known: Known) -> sp.Expr | None:
+    """A statement's body over inputs alone; None where it depends on anything else."""
+    if x.kind != "real" or x.op in ("any", "count", "scatter", "stack"):
+        return None
+    size = 0
+    for node in walk(x.body):
+        size += 1
+        if isinstance(node, Read) and not known.declares(node.name):
+            source = plain.get(node.name)
+            if source is None or not all(isinstance(s, Letter) for s in node.subscripts):
+                return None
+            size += sum(1 for _ in walk(source.body))
+    return _inlined(x.body, plain) if size <= LIMIT else None
+
+
+def _inlined(expr: sp.Expr, plain: Mapping[str, Statement]) -> sp.Expr:
     if isinstance(expr, Read):
-        source = made.get(expr.name)
-        plain = all(isinstance(s, Letter) for s in expr.subscripts)
-        if source is None or source.op != "map" or source.kind != "real" or not plain:
+        source = plain.get(expr.name)
+        if source is None:
             return expr
-        if source.extents:
-            return expr
-        places = dict(zip(source.free, expr.subscripts, strict=True))
-        return _inlined(substitute(source.body, places), made)
-    return rebuild(expr, [_inlined(a, made) for a in expr.args]) if expr.args else expr
+        return substitute(source.body, dict(zip(source.free, expr.subscripts, strict=True)))
+    return rebuild(expr, [_inlined(a, plain) for a in expr.args]) if expr.args else expr

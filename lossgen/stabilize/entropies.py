@@ -37,14 +37,10 @@ def relative_entropy(mul: sp.Expr, known: Known) -> sp.Expr | None:
 
 def _log_ratio(expr: sp.Expr) -> tuple[sp.Expr | None, sp.Expr | None]:
     """``p`` and ``q`` for ``log(p/q)`` and ``log(p) - log(q)``."""
+    if isinstance(expr, nd.LogRatio):
+        return expr.args
     if isinstance(expr, Log):
-        inner = peel(expr.arg)
-        if isinstance(inner, sp.Mul):
-            above = [f for f in inner.args if inverse(f) is None]
-            below = [b for f in inner.args if (b := inverse(f)) is not None]
-            if above and below:
-                return sp.Mul(*above), sp.Mul(*below)
-        return None, None
+        return fraction(expr.arg)
     found = terms(expr)
     if len(found) == 2:
         for first, second in (found, found[::-1]):
@@ -52,6 +48,38 @@ def _log_ratio(expr: sp.Expr) -> tuple[sp.Expr | None, sp.Expr | None]:
             if isinstance(first, Log) and under is not None and isinstance(peel(under), Log):
                 return first.arg, peel(under).arg
     return None, None
+
+
+def fraction(expr: sp.Basic) -> tuple[sp.Expr | None, sp.Expr | None]:
+    """``p`` and ``q`` for ``p/q``; None for what is no quotient."""
+    inner = peel(expr)
+    factors = inner.args if isinstance(inner, sp.Mul) else ()
+    above = [f for f in factors if inverse(f) is None]
+    below = [b for f in factors if (b := inverse(f)) is not None]
+    return (sp.Mul(*above), sp.Mul(*below)) if above and below else (None, None)
+
+
+def log_of_quotient(log: sp.Expr, known: Known) -> sp.Expr | None:
+    p, q = fraction(log.arg)
+    if p is None or q is None or is_constant(p) or is_constant(q):
+        return None
+    known.nonnegative(p, q)
+    return nd.LogRatio(p, q)
+
+
+def difference_of_logs(add: sp.Expr, known: Known) -> sp.Expr | None:
+    for term in add.args:
+        first = peel(term)
+        for other in add.args if isinstance(first, Log) else ():
+            under = negated(other)
+            second = None if under is None else peel(under)
+            if isinstance(second, Log) and not is_constant(first.arg + second.arg):
+                if is_constant(first.arg) or is_constant(second.arg):
+                    continue
+                known.nonnegative(first.arg, second.arg)
+                ratio = nd.LogRatio(first.arg, second.arg)
+                return sp.Add(*without(add.args, term, other), ratio)
+    return None
 
 
 def entropy_and_rest(mul: sp.Expr, known: Known) -> sp.Expr | None:

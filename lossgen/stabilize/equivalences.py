@@ -200,6 +200,8 @@ def powers(expr: sp.Expr) -> Iterator[sp.Expr]:
     for rest, a, b in _differences(expr):
         if isinstance(a, sp.Pow) and b is ONE and not is_constant(a):
             yield sp.Add(*rest, nd.Expm1(a.exp * Log(a.base)))
+        if isinstance(b, sp.Pow) and a is ONE and not is_constant(b):
+            yield sp.Add(*rest, -nd.Expm1(b.exp * Log(b.base)))
 
 
 def roots(expr: sp.Expr) -> Iterator[sp.Expr]:

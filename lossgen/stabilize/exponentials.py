@@ -6,7 +6,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
-from lossgen.nodes import TRUE, Along, Exp, Log, Reduce, Sigmoid
+from lossgen.nodes import ONE, TRUE, Along, Exp, Log, Reduce, Sigmoid
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
     inverse,
@@ -157,6 +157,20 @@ def exp_over_two_terms(mul: sp.Expr, known: Known) -> sp.Expr | None:
                 continue
             rest = without(mul.args, factor, other)
             return sp.Mul(*rest, Sigmoid(gap), sp.Pow(other.base, other.exp + 1))
+    return None
+
+
+def exp_times_sigmoid(mul: sp.Expr, known: Known) -> sp.Expr | None:
+    """``exp(x)*sigmoid(-x)``, and what is left of a power of the sigmoid."""
+    for factor in mul.args:
+        top = peel(factor)
+        for other in mul.args if isinstance(top, Exp) else ():
+            second, power = (other.base, other.exp) if isinstance(other, sp.Pow) else (other, ONE)
+            inner = peel(second)
+            whole = power.is_Integer and power > 0
+            if whole and isinstance(inner, Sigmoid) and opposite(inner.arg, top.arg):
+                rest = without(mul.args, factor, other)
+                return sp.Mul(*rest, Sigmoid(top.arg), second ** (power - 1))
     return None
 
 

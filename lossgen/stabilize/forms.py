@@ -64,19 +64,26 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where one form is taken above a bound, and another up to it."""
+    """Where one form is taken above a bound, and another up to it.
+
+    Attributes:
+        size: whether it is the size of what is read that is compared.
+    """
 
     read: Read
     bound: sp.Expr
+    size: bool = False
 
     def above(self, point: Point) -> bool:
+        """Whether a point lies above the bound."""
         bound = float(self.bound) if self.bound.is_number else point[self.bound]
-        return point[self.read] > bound
+        return (abs(point[self.read]) if self.size else point[self.read]) > bound
 
     def joined(self, first: sp.Expr, second: sp.Expr) -> sp.Expr:
         """Both forms, each reading something harmless where it is not taken."""
         read, bound = self.read, self.bound
-        higher, lower = nd.Compare(">", read, bound), nd.Compare("<=", read, bound)
+        compared = nd.Abs(read) if self.size else read
+        higher, lower = nd.Compare(">", compared, bound), nd.Compare("<=", compared, bound)
         over, under = (bound + 1, bound or -ONE) if bound.is_number else (bound, bound)
         yes = first.xreplace({read: nd.Where(higher, read, over)})
         no = second.xreplace({read: nd.Where(lower, read, under)})

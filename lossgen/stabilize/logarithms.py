@@ -236,7 +236,7 @@ def log_of_power(log: sp.Expr, known: Known) -> sp.Expr | None:
     if exponent == -1:
         return -Log(base)
     if exponent.is_Integer and exponent.is_even:
-        return exponent * Log(nd.Abs(base))
+        return exponent * Log(base if known.of(base).positive else nd.Abs(base))
     if not exponent.is_Integer:
         known.positive(base)
     return exponent * Log(base)

@@ -94,6 +94,10 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+def _log_ratio(p: float, q: float) -> float:
+    return math.log1p((p - q) / q) if q / 2 < p < 2 * q else math.log(p) - math.log(q)
+
+
 def _log1mexp(x: float) -> float:
     return math.log(-math.expm1(x)) if x > -0.7 else math.log1p(-math.exp(x))
 
@@ -131,7 +135,8 @@ FUNCTIONS: Mapping[type[sp.Basic], Callable[..., float]] = {
     nd.Ratio: lambda a, b: a / b if b else 0.0,
     nd.PowerSlope: lambda a, b: a ** (b - 1) if a else float(b == 1),
     nd.Pow1pM1: lambda x, p: math.expm1(p * math.log1p(x)),
-    nd.RelEntropy: lambda p, q: p * math.log(p / q) if p else 0.0,
+    nd.RelEntropy: lambda p, q: p * _log_ratio(p, q) if p else 0.0,
+    nd.LogRatio: lambda p, q: _log_ratio(p, q),
 }
 
 
@@ -219,5 +224,6 @@ _EXACT: Mapping[type[sp.Basic], Callable[..., Any]] = {
     nd.Ratio: lambda m, a, b: a / b if b else m.mpf(0),
     nd.PowerSlope: lambda m, a, b: a ** (b - 1) if a else m.mpf(b == 1),
     nd.Pow1pM1: lambda m, x, p: (1 + x) ** p - 1,
+    nd.LogRatio: lambda m, p, q: m.log(p / q),
     nd.RelEntropy: lambda m, p, q: p * m.log(p / q) if p else m.mpf(0),
 }

@@ -1,7 +1,7 @@
 """Points of an expression's domain at which forms of it are compared.
 
 In: the ranges of what it reads.  Out: the same points each time, spread evenly over the float32
-numbers of the domain, over those of ordinary size, and where two reads are neighbours.
+numbers of the domain, over those of ordinary size, where two reads are neighbours, and about 1.
 """
 
 from __future__ import annotations
@@ -26,16 +26,21 @@ ORDINARY = (2.0**-20, 2.0**20)
 
 
 def points(reads: Sequence[sp.Basic], ranges: Mapping[sp.Basic, Range], count: int) -> list[Point]:
-    """So many points, a third of each kind, and those at the ends of what is read."""
+    """So many points, a quarter of each kind, and those at the ends of what is read."""
     random = Random(_SEED)
     found: list[Point] = []
     for number in range(count):
-        kind = number % 3
+        kind = number % 4
         drawn = {x: _draw(random, ranges[x], x, everywhere=kind == 0) for x in reads}
         if kind == 2 and len(reads) > 1:
             first = drawn[reads[0]]
             for x in reads[1:]:
-                near = rounded(first * (1 + random.choice((-1, 1)) * 2.0 ** -random.randint(3, 22)))
+                near = rounded(_beside(random, first))
+                if _inside(near, ranges[x]) and not isinstance(x, (nd.Param, nd.Size)):
+                    drawn[x] = near
+        if kind == 3:
+            for x in reads:
+                near = rounded(_beside(random, random.choice((-1.0, 1.0))))
                 if _inside(near, ranges[x]) and not isinstance(x, (nd.Param, nd.Size)):
                     drawn[x] = near
         found.append(drawn)
@@ -44,6 +49,11 @@ def points(reads: Sequence[sp.Basic], ranges: Mapping[sp.Basic, Range], count: i
         varying = [x for x in reads if not isinstance(x, (nd.Param, nd.Size))]
         found += [{**found[k], x: at_end[x]} for k, x in enumerate(varying)]
     return found
+
+
+def _beside(random: Random, x: float) -> float:
+    """A neighbour, at any distance down to the closest."""
+    return x * (1 + random.choice((-1, 1)) * 2.0 ** -random.randint(3, 22))
 
 
 def _draw(random: Random, range_: Range, of: sp.Basic, *, everywhere: bool) -> float:

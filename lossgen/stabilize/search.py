@@ -23,7 +23,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.derivatives import NoDerivative, partials
-from lossgen.nodes import Param, Read, Size, walk
+from lossgen.nodes import ONE, Param, Read, Size, walk
 from lossgen.stabilize.engine import Stabilizer
 from lossgen.stabilize.equivalences import steps
 from lossgen.stabilize.forms import Cut, Measured, bits, mean_of, size
@@ -205,6 +205,7 @@ class _Search:
         if len(reads) > 2:
             return []
         cuts = [Cut(x, sp.Integer(b)) for x in reads for b in (0, 1)]
+        cuts += [Cut(x, ONE, size=True) for x in reads]
         return [*cuts, *(Cut(a, b) for a, b in combinations(reads, 2))]
 
     def _split(self, forms: list[Measured]) -> Iterable[Measured]:

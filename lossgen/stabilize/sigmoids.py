@@ -17,6 +17,7 @@ from lossgen.stabilize.matching import (
     opposite,
     peel,
     same,
+    strip,
     terms,
     without,
 )
@@ -48,20 +49,51 @@ def complement_of_sigmoid(add: sp.Expr, known: Known) -> sp.Expr | None:
 
 
 def difference_of_sigmoids(add: sp.Expr, known: Known) -> sp.Expr | None:
-    """``2*sigmoid(x) - 1`` and ``sigmoid(x) - sigmoid(-x)``: the hyperbolic tangent of x/2."""
+    """``2*sigmoid(x) - 1``, times anything, and ``sigmoid(x) - sigmoid(-x)``: tanh of x/2."""
     if len(add.args) != 2:
         return None
     for first, second in (add.args, add.args[::-1]):
-        number, rest = first.as_coeff_Mul()
-        inner = peel(rest)
-        if not isinstance(inner, Sigmoid):
-            continue
-        if second.is_number and is_number(second, -number / 2):
-            return number / 2 * nd.Tanh(inner.arg / 2)
-        under = negated(second)
-        other = None if under is None or number != 1 else peel(under)
-        if isinstance(other, Sigmoid) and opposite(other.arg, inner.arg):
-            return nd.Tanh(inner.arg / 2)
+        factors = first.args if isinstance(first, sp.Mul) else (first,)
+        for factor in factors:
+            inner = peel(factor)
+            if not isinstance(inner, Sigmoid):
+                continue
+            scale = sp.Mul(*without(factors, factor))
+            if same(scale, -2 * second) or (
+                scale.is_number and is_number(second, float(-scale / 2))
+            ):
+                return scale / 2 * nd.Tanh(inner.arg / 2)
+            under = negated(second)
+            other = None if under is None or scale != 1 else peel(under)
+            if isinstance(other, Sigmoid) and opposite(other.arg, inner.arg):
+                return nd.Tanh(inner.arg / 2)
+    return None
+
+
+def log_of_difference_of_sigmoids(log: sp.Expr, known: Known) -> sp.Expr | None:
+    """``log(sigmoid(a) - sigmoid(b))``: the probability of a bin."""
+    found = terms(log.arg)
+    under = next((u for t in found if (u := negated(t)) is not None), None)
+    first = next((t for t in found if isinstance(t, Sigmoid)), None)
+    second = None if under is None else peel(under)
+    if len(found) != 2 or first is None or not isinstance(second, Sigmoid):
+        return None
+    a, b = first.arg, second.arg
+    gap = sp.Add(*terms(strip(b)), *map(minus, terms(strip(a))))
+    return nd.LogSigmoid(a) + nd.LogSigmoid(minus(b)) + nd.Log1mExp(gap)
+
+
+def one_minus_power(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``1 - sigmoid(x)**p``."""
+    if len(add.args) != 2:
+        return None
+    for one, sign in ((ONE, 1), (-ONE, -1)):
+        for other in without(add.args, one) if one in add.args else ():
+            power = negated(other) if sign == 1 else other
+            power = None if power is None else peel(power)
+            if isinstance(power, sp.Pow) and isinstance(peel(power.base), Sigmoid):
+                inside = power.exp * nd.LogSigmoid(peel(power.base).arg)
+                return -sign * nd.Expm1(inside)
     return None
 
 
@@ -92,6 +124,9 @@ def sigmoid_of_logit(sigmoid: sp.Expr, known: Known) -> sp.Expr | None:
 
 def _logit_of(expr: sp.Expr) -> sp.Expr | None:
     """``p`` for ``log(p/(1 - p))`` and ``log(p) - log(1 - p)``."""
+    if isinstance(expr, nd.LogRatio):
+        top, below = expr.args
+        return top if same(below, 1 - top) else None
     if isinstance(expr, Log):
         inner = peel(expr.arg)
         if isinstance(inner, sp.Mul) and len(inner.args) == 2:

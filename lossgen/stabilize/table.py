@@ -60,6 +60,13 @@ RULES: tuple[Rule, ...] = (
         Log,
         logarithms.log_of_difference,
     ),
+    Rule(
+        "log(sigmoid(x) - sigmoid(y))",
+        "log_sigmoid(x) + log_sigmoid(-y) + log1mexp(y - x)",
+        "x > y, else NaN",
+        Log,
+        sigmoids.log_of_difference_of_sigmoids,
+    ),
     Rule("log(1 + x)", "log1p(x)", "x > -1, else NaN", Log, logarithms.log_of_one_plus),
     Rule(
         "log(a*exp(x)), log(a*sigmoid(x)), …",
@@ -74,6 +81,13 @@ RULES: tuple[Rule, ...] = (
         "every x for integer p, else x > 0",
         Log,
         logarithms.log_of_power,
+    ),
+    Rule(
+        "log(x/y)",
+        "log_ratio(x, y)",
+        "x, y >= 0",
+        Log,
+        entropies.log_of_quotient,
     ),
     Rule(
         "log(where(c, sigmoid(x), …))",
@@ -101,6 +115,13 @@ RULES: tuple[Rule, ...] = (
     # --- sums
     Rule("1 - sigmoid(x)", "sigmoid(-x)", EVERY, sp.Add, sigmoids.complement_of_sigmoid),
     Rule("2*sigmoid(x) - 1", "tanh(x/2)", EVERY, sp.Add, sigmoids.difference_of_sigmoids),
+    Rule(
+        "1 - sigmoid(x)**p",
+        "-expm1(p*log_sigmoid(x))",
+        "every x, p",
+        sp.Add,
+        sigmoids.one_minus_power,
+    ),
     Rule(
         "1 - tanh(x), 1 - tanh(x)**2",
         "2*sigmoid(-2*x), 4*sigmoid(2*x)*sigmoid(-2*x)",
@@ -163,6 +184,13 @@ RULES: tuple[Rule, ...] = (
         EVERY,
         sp.Add,
         logarithms.log_cosh_shifted,
+    ),
+    Rule(
+        "log(x) - log(y)",
+        "log_ratio(x, y)",
+        "x, y >= 0",
+        sp.Add,
+        entropies.difference_of_logs,
     ),
     Rule("x - logsumexp(x)", "log_softmax(x)", "one letter", sp.Add, letters.less_logsumexp),
     Rule(
@@ -241,6 +269,7 @@ RULES: tuple[Rule, ...] = (
         sp.Mul,
         exponentials.exp_over_two_terms,
     ),
+    Rule("exp(x)*sigmoid(-x)", "sigmoid(x)", EVERY, sp.Mul, exponentials.exp_times_sigmoid),
     Rule(
         "(exp(x) - exp(-x))/(exp(x) + exp(-x)), (exp(x) - 1)/(exp(x) + 1)",
         "tanh(x), tanh(x/2)",

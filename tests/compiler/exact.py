@@ -120,6 +120,8 @@ def evaluate(
         return mp.sqrt(at(args[0]) ** 2 + at(args[1]) ** 2)
     if isinstance(expr, nd.Pow1pM1):
         return (1 + at(args[0])) ** at(args[1]) - 1
+    if isinstance(expr, nd.LogRatio):
+        return mp.log(at(args[0]) / at(args[1]))
     if isinstance(expr, nd.RelEntropy):
         p, q = map(at, args)
         return mp.mpf(0) if p == 0 else p * mp.log(p / q)

@@ -276,6 +276,8 @@ def _operation(
             return np.hypot(*map(inner, args))
         if isinstance(expr, nd.Pow1pM1):
             return np.expm1(inner(args[1]) * np.log1p(inner(args[0])))
+        if isinstance(expr, nd.LogRatio):
+            return np.log(inner(args[0]) / inner(args[1]))
         if isinstance(expr, nd.RelEntropy):
             p, q = map(inner, args)
             return np.where(p == 0, 0, p * np.log(np.where(p == 0, 1, p / q)))
