@@ -69,13 +69,15 @@ def _minus_sign(expr: sp.Expr) -> bool:
 
 
 def _squared(expr: sp.Expr) -> sp.Expr:
+    if isinstance(expr, nd.Hypot):
+        return expr.args[0] ** 2 + expr.args[1] ** 2
     return expr.arg if isinstance(expr, Sqrt) else simplified(expr**2)
 
 
 def conjugate(expr: sp.Expr) -> Iterator[sp.Expr]:
     """``a - b`` as ``(a**2 - b**2)/(a + b)``, where a root goes by it."""
     for rest, a, b in _differences(expr):
-        if isinstance(a, Sqrt) or isinstance(b, Sqrt):
+        if isinstance(a, (Sqrt, nd.Hypot)) or isinstance(b, (Sqrt, nd.Hypot)):
             gap = simplified(_squared(a) - _squared(b))
             yield sp.Add(*rest, gap / (a + b))
 
@@ -97,7 +99,8 @@ def difference_of_cubes(expr: sp.Expr) -> Iterator[sp.Expr]:
 def difference_of_powers(expr: sp.Expr) -> Iterator[sp.Expr]:
     """``a**p - b**p`` as ``b**p*((a/b)**p - 1)``."""
     for rest, a, b in _differences(expr):
-        if isinstance(a, sp.Pow) and isinstance(b, sp.Pow) and a.exp == b.exp:
+        whole = isinstance(a, sp.Pow) and a.exp.is_Integer
+        if isinstance(a, sp.Pow) and isinstance(b, sp.Pow) and a.exp == b.exp and not whole:
             ratio = simplified(a.base - b.base) / b.base
             yield sp.Add(*rest, b * nd.Pow1pM1(ratio, a.exp))
 
@@ -166,9 +169,12 @@ def _log_argument(expr: sp.Expr) -> sp.Expr | None:
 
 
 def log_of_quotient(expr: sp.Expr) -> Iterator[sp.Expr]:
-    if not isinstance(expr, Log):
+    if isinstance(expr, nd.LogRatio):
+        top, below = expr.args
+    elif isinstance(expr, Log):
+        top, below = _fraction(expr.arg)
+    else:
         return
-    top, below = _fraction(expr.arg)
     if below is not ONE:
         yield nd.Log1p(simplified(top - below) / below)
         yield -nd.Log1p(simplified(below - top) / top)

@@ -27,7 +27,8 @@ def less_logsumexp(add: sp.Expr, known: Known) -> sp.Expr | None:
             wanted = set(body.args) if isinstance(body, sp.Add) else {body}
             taken = [t for t in rest if strip(t) in wanted]
             if len(taken) == len(wanted):
-                whole = Along("log_softmax", lse.body, lse.bound[0], letter)
+                along = substitute(lse.body, {lse.bound[0]: letter})
+                whole = Along("log_softmax", along, letter, letter)
                 return sp.Add(*without(add.args, term, *taken), whole)
     return None
 

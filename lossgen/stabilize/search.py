@@ -97,6 +97,8 @@ def doubtful(expr: sp.Expr, known: Known) -> bool:
             one_sign = all(r.nonnegative for r in ranges) or all(r.nonpositive for r in ranges)
             if not one_sign and any(_computed(t) for t in node.args):
                 return True
+        if isinstance(node, nd.LogRatio) and any(map(_computed, node.args)):
+            return True
         if isinstance(node, nd.Log) and _computed(node.arg):
             # A logarithm is as inexact as its argument where that is near 1.
             inside = known.of(node.arg)

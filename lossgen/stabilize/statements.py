@@ -41,12 +41,14 @@ class StatementStabilizer:
 
     Args:
         known: what is known of the values; the forward's statements are among them.
-        seeds: the names of the gradients that come in, where forms are to be chosen by measurement.
+        seeds: the names of the gradients that come in.
     """
 
-    def __init__(self, known: Known, seeds: Iterable[str] = ()) -> None:
+    def __init__(self, known: Known, seeds: Iterable[str]) -> None:
         self._known = known
-        self._seeds = tuple(seeds)
+        for name in seeds:
+            # A slope is linear in what comes in, so one size of it tells all.
+            known.declare(name, Range(0.5, 2.0))
         self._stabilizer = Stabilizer((r for r in RULES if r.everywhere), known, conditions=False)
         self.fired, self.refused = self._stabilizer.fired, self._stabilizer.refused
         self.choices: tuple[Choice, ...] = ()
@@ -59,10 +61,5 @@ class StatementStabilizer:
                 x = replace(x, body=body, base=base, target=tuple(target))
             learn(self._known, [x])
             done.append(x)
-        if not self._seeds:
-            return tuple(done)
-        for name in self._seeds:
-            # A slope is linear in what comes in, so one size of it tells all.
-            self._known.declare(name, Range(0.5, 2.0))
         chosen, self.choices = choose_forms(done, self._known)
         return chosen
