@@ -40,6 +40,7 @@ SLOPES: dict[type[nd.Unary], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     nd.Acos: lambda x, y: -1 / nd.Sqrt((1 - x) * (1 + x)),
     nd.Atan: lambda x, y: 1 / (1 + x**2),
     nd.Erf: lambda x, y: 2 * nd.Exp(-(x**2)) / nd.Sqrt(sp.pi),
+    nd.Asinh: lambda x, y: 1 / nd.Hypot(x, ONE),
     nd.Erfc: lambda x, y: -2 * nd.Exp(-(x**2)) / nd.Sqrt(sp.pi),
     nd.LogErfc: lambda x, y: -2 / (nd.Sqrt(sp.pi) * nd.Erfcx(x)),
     nd.Erfcx: lambda x, y: 2 * x * y - 2 / nd.Sqrt(sp.pi),

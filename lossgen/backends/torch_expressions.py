@@ -37,6 +37,7 @@ FUNCTIONS: dict[type[sp.Basic], tuple[str, str]] = {
     nd.Acos: ("torch.acos", "math.acos"),
     nd.Atan: ("torch.atan", "math.atan"),
     nd.Erf: ("torch.erf", "math.erf"),
+    nd.Asinh: ("torch.asinh", "math.asinh"),
     nd.Erfc: ("torch.erfc", "math.erfc"),
     nd.Erfcx: ("torch.special.erfcx", ""),
     nd.LogErfc: ("_log_erfc", ""),

@@ -40,6 +40,7 @@ CALLS: Mapping[type[nd.Node], str] = {
     nd.Acos: "\\arccos",
     nd.Atan: "\\arctan",
     nd.Erf: "\\operatorname{erf}",
+    nd.Asinh: "\\operatorname{arsinh}",
     nd.Erfc: "\\operatorname{erfc}",
     nd.Erfcx: "\\operatorname{erfcx}",
     nd.LogErfc: "\\log\\operatorname{erfc}",

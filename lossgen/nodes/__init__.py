@@ -17,6 +17,7 @@ from lossgen.nodes.conditions import MIRROR, And, Compare, Not, Or, Where
 from lossgen.nodes.functions import (
     Abs,
     Acos,
+    Asinh,
     Atan,
     Clip,
     Cos,
@@ -95,6 +96,7 @@ __all__ = [
     "Acos",
     "Along",
     "And",
+    "Asinh",
     "Atan",
     "Clip",
     "Compare",

@@ -106,6 +106,13 @@ class Atan(Unary):
     __slots__ = ()
 
 
+class Asinh(Unary):
+    """``log(x + sqrt(1 + x**2))``."""
+
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO}
+
+
 class Erf(Unary):
     __slots__ = ()
 

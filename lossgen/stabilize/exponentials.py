@@ -6,7 +6,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
-from lossgen.nodes import ONE, TRUE, Along, Exp, Log, Reduce, Sigmoid
+from lossgen.nodes import ONE, TRUE, Along, Exp, Log, Reduce, Sigmoid, free_letters, substitute
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
     inverse,
@@ -111,7 +111,10 @@ def _exponent(factor: sp.Expr) -> sp.Expr | None:
 
 
 def power_of_exp(power: sp.Expr, known: Known) -> sp.Expr | None:
+    """``exp(x)**p``; a square or a cube leaves the range where ``exp(2*x)`` does, and stays."""
     inner = peel(power.base)
+    if power.exp.is_Integer and power.exp > 0:
+        return None
     if isinstance(inner, Exp) and is_constant(power.exp):
         return Exp(minus(inner.arg) if power.exp == -1 else power.exp * inner.arg)
     return None
@@ -127,10 +130,12 @@ def exp_over_sum(mul: sp.Expr, known: Known) -> sp.Expr | None:
             bottom = None if below is None else peel(below)
             if not (isinstance(bottom, Reduce) and bottom.op == "sum" and bottom.where is TRUE):
                 continue
-            if len(bottom.bound) == 1 and same(bottom.body, top):
-                letter = bottom.bound[0]
-                rest = without(mul.args, factor, other)
-                return sp.Mul(*rest, Along("softmax", top.arg, letter, letter))
+            if len(bottom.bound) != 1:
+                continue
+            for letter in sorted(free_letters(top) - free_letters(bottom), key=str):
+                if same(substitute(bottom.body, {bottom.bound[0]: letter}), top):
+                    rest = without(mul.args, factor, other)
+                    return sp.Mul(*rest, Along("softmax", top.arg, letter, letter))
     return None
 
 

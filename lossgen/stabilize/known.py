@@ -63,6 +63,7 @@ UNARY: Mapping[type[nd.Unary], Callable[[Range], Range]] = {
     nd.Cos: lambda x: Range(-1.0, 1.0),
     nd.Acos: lambda x: Range(0.0, 3.2),
     nd.Atan: lambda x: x.through(math.atan, -1.6, 1.6),
+    nd.Asinh: lambda x: x.through(math.asinh, -INF, INF),
     nd.Erf: lambda x: x.through(math.erf, -1.0, 1.0),
     nd.Erfc: lambda x: Range(0.0, 1.0 if x.nonnegative else 2.0, True, not x.nonnegative),
     nd.Erfcx: lambda x: POSITIVE,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import HALF, TRUE, Along, Exp, Log, Reduce, Sigmoid, Where
+from lossgen.nodes import HALF, ONE, TRUE, Along, Exp, Log, Reduce, Sigmoid, Where
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
     is_constant,
     is_number,
+    minus,
     negated,
     one_plus,
     opposite,
     peel,
+    same,
     terms,
     without,
 )
@@ -65,25 +67,49 @@ def log_cosh(log: sp.Expr, known: Known) -> sp.Expr | None:
 
 
 def log_cosh_shifted(add: sp.Expr, known: Known) -> sp.Expr | None:
-    """``logaddexp(x, -x) - log(2)`` and ``x + softplus(-2*x) - log(2)``."""
-    constant = sp.Mul(-1, Log(2))
-    if constant not in add.args:
-        return None
+    """``softplus(x) - x/2 - log(2)`` and ``logaddexp(x, -x) - log(2)``, both times a number."""
     for term in add.args:
-        inner = peel(term)
-        if isinstance(inner, nd.LogAddExp) and opposite(*inner.args):
-            return sp.Add(*without(add.args, constant, term), nd.LogCosh(inner.args[0]))
+        number, rest = term.as_coeff_Mul()
+        inner = peel(rest)
+        taken = [term]
+        if isinstance(inner, nd.LogSigmoid):
+            number, inner = -number, nd.Softplus(minus(inner.arg))
         if isinstance(inner, nd.Softplus):
-            for other in without(add.args, constant, term):
-                if opposite(2 * other, inner.arg) and is_real_shift(other):
-                    rest = without(add.args, constant, term, other)
-                    return sp.Add(*rest, nd.LogCosh(other))
+            shift = next((t for t in add.args if same(t, -number / 2 * inner.arg)), None)
+            argument = inner.arg / 2
+            taken.append(shift)
+        elif isinstance(inner, nd.LogAddExp) and opposite(*inner.args):
+            argument = inner.args[0]
+        else:
+            continue
+        constants = (-number * Log(2), -Log(2**number) if number.is_Integer else None)
+        constant = next((t for t in add.args if t in constants), None)
+        if None not in taken and constant is not None and not is_constant(argument):
+            size = minus(argument) if argument.as_coeff_Mul()[0].is_negative else argument
+            return sp.Add(*without(add.args, constant, *taken), number * nd.LogCosh(size))
     return None
 
 
-def is_real_shift(expr: sp.Expr) -> bool:
-    """Whether a term varies: two constants are left to Python."""
-    return not is_constant(expr)
+def log_of_one_minus_tanh(log: sp.Expr, known: Known) -> sp.Expr | None:
+    """``log(1 - tanh(x)**2)``: minus the logarithm of a squared cosh."""
+    inner = peel(log.arg)
+    written = inner.formula if isinstance(inner, nd.Rewritten) else inner
+    square = negated(sp.Add(*without(written.args, ONE))) if ONE in written.args else None
+    power = None if square is None else peel(square)
+    if isinstance(power, sp.Pow) and power.exp == 2 and isinstance(peel(power.base), nd.Tanh):
+        return -2 * nd.LogCosh(peel(power.base).arg)
+    return None
+
+
+def arsinh(log: sp.Expr, known: Known) -> sp.Expr | None:
+    """``log(x + sqrt(x**2 + 1))``, which cancels where x is negative."""
+    found = terms(log.arg)
+    if len(found) == 2:
+        for first, second in (found, found[::-1]):
+            unit = isinstance(second, nd.Hypot) and second.args[1] == 1
+            if unit and same(second.args[0], first):
+                return nd.Asinh(first)
+    return None
 
 
 def log_weight(term: sp.Expr, known: Known) -> sp.Expr | None:

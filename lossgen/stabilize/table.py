@@ -46,6 +46,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("log((exp(x) + exp(-x))/2)", "log_cosh(x)", EVERY, Log, logarithms.log_cosh),
     Rule(
+        "log(1 - tanh(x)**2)",
+        "-2*log_cosh(x)",
+        EVERY,
+        Log,
+        logarithms.log_of_one_minus_tanh,
+    ),
+    Rule("log(x + sqrt(x**2 + 1))", "asinh(x)", EVERY, Log, logarithms.arsinh),
+    Rule(
         "log(1 + exp(x)), log(Sum(exp(x)) + …)",
         "softplus, logsumexp, logaddexp",
         "every x; weights greater than 0",
@@ -179,8 +187,8 @@ RULES: tuple[Rule, ...] = (
         exponentials.exp_minus_exp,
     ),
     Rule(
-        "logaddexp(x, -x) - log(2), x + softplus(-2*x) - log(2)",
-        "log_cosh(x)",
+        "softplus(x) - x/2 - log(2), logaddexp(x, -x) - log(2)",
+        "log_cosh(x/2), log_cosh(x)",
         EVERY,
         sp.Add,
         logarithms.log_cosh_shifted,
@@ -301,7 +309,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # --- powers
     Rule("1/(1 + exp(x))", "sigmoid(-x)", EVERY, sp.Pow, sigmoids.logistic),
-    Rule("exp(x)**p", "exp(p*x)", EVERY, sp.Pow, exponentials.power_of_exp),
+    Rule("exp(x)**p", "exp(p*x)", "p no whole number above 0", sp.Pow, exponentials.power_of_exp),
     Rule("sqrt(x)**2", "x", "x >= 0", sp.Pow, roots.power_of_root),
     # --- roots, also written as powers of 0.5
     Rule("sqrt(x**2)", "abs(x)", EVERY, ROOT, roots.root_of_square),

@@ -46,6 +46,7 @@ UNARY: dict[type[nd.Unary], Callable[[Any], Any]] = {
     nd.Acos: mp.acos,
     nd.Atan: mp.atan,
     nd.Erf: mp.erf,
+    nd.Asinh: mp.asinh,
     nd.Erfc: mp.erfc,
     nd.LogErfc: lambda x: mp.log(mp.erfc(x)),
     nd.Erfcx: lambda x: mp.exp(x**2) * mp.erfc(x),

@@ -57,6 +57,7 @@ UNARY: dict[type[nd.Unary], Callable[..., Any]] = {
     nd.Acos: np.arccos,
     nd.Atan: np.arctan,
     nd.Erf: lambda x: _wide(mpmath.erf)(x),
+    nd.Asinh: np.arcsinh,
     nd.Erfc: lambda x: _wide(mpmath.erfc)(x),
     nd.LogErfc: lambda x: _wide(lambda v: mpmath.log(mpmath.erfc(v)))(x),
     nd.Erfcx: lambda x: _wide(lambda v: mpmath.exp(v**2) * mpmath.erfc(v))(x),

@@ -59,7 +59,7 @@ ENTROPY = "p*log(p/q), p*(log(p) - log(q))"
 QUOTIENT = "exp(x)/(exp(x) + exp(y)), exp(x)/(c + exp(x))"
 TANH = "(exp(x) - exp(-x))/(exp(x) + exp(-x)), (exp(x) - 1)/(exp(x) + 1)"
 SOFTPLUS = "x + softplus(-x), max(x, 0) + softplus(-abs(x))"
-COSH = "logaddexp(x, -x) - log(2), x + softplus(-2*x) - log(2)"
+COSH = "softplus(x) - x/2 - log(2), logaddexp(x, -x) - log(2)"
 EXPS = "exp(x)*exp(y), exp(x)/exp(y)"
 
 
@@ -133,6 +133,20 @@ PROOFS = (
         "log(exp(x[e]) + exp(2 * x[e]))",
         naive=lambda x: torch.log(torch.exp(x) + torch.exp(2 * x)),
         hard=(60.0, 500.0),
+    ),
+    Proof(
+        "log(1 - tanh(x)**2)",
+        "log(1 - tanh(x[e]) ** 2)",
+        low=-300.0,
+        high=300.0,
+        naive=lambda x: torch.log(1 - torch.tanh(x) ** 2),
+        hard=(1e-6, 1e-3),
+    ),
+    Proof(
+        "log(x + sqrt(x**2 + 1))",
+        "log(x[e] + sqrt(x[e] ** 2 + 1))",
+        naive=lambda x: torch.log(x + torch.sqrt(x**2 + 1)),
+        hard=(-1000.0, -100.0),
     ),
     Proof(
         "log(1 - exp(x))",
@@ -408,6 +422,8 @@ PROOFS = (
         naive=lambda x: x + _softplus(-2 * x) - torch.log(torch.tensor(2.0)),
         hard=(1e-5, 1e-2),
     ),
+    Proof(COSH, "2 * (log(2) - x[e] - softplus(-2 * x[e]))"),
+    Proof(COSH, "2 * log(1 + exp(x[e])) - x[e] - log(4)"),
     Proof("x - logsumexp(x)", "x[n, c] - logsumexp(x[n, k], k)", ROW),
     Proof(
         "x - logsumexp(x)", "m = Amax(x[n, k], k); (x[n, c] - m) - logsumexp(x[n, k] - m, k)", ROW

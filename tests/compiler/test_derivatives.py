@@ -120,6 +120,7 @@ SMOOTH = {
     "relative entropy": nd.RelEntropy(X**2 + 1, Y**2 + 2),
     "logarithm of a ratio": nd.LogRatio(X**2 + 1, Y**2 + 2),
     "complement of an exponential": nd.Log1mExp(-(X**2) - Y**2),
+    "inverse of sinh": nd.Asinh(X * Y),
     "complementary error function": nd.Erfc(X - Y),
     "its logarithm": nd.LogErfc(X * Y),
     "scaled": nd.Erfcx(X * Y),
