@@ -9,6 +9,7 @@ A node without a derivative raises ``NoDerivative``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -42,13 +43,16 @@ class Backward:
     saved: tuple[str, ...]
 
 
-def differentiate(forward: Program) -> Backward:
-    """The closed-form backward of a program."""
-    return _Reverse(forward).run()
+Rewrite = Callable[[Iterable[Statement]], tuple[Statement, ...]]
+
+
+def differentiate(forward: Program, rewrite: Rewrite = tuple) -> Backward:
+    """The closed-form backward of a program, its statements rewritten once they are complete."""
+    return _Reverse(forward).run(rewrite)
 
 
 class _Reverse(Reads, Collecting):
-    def run(self) -> Backward:
+    def run(self, rewrite: Rewrite) -> Backward:
         varying = self._varying()
         seeds = tuple(r for r in self.forward.results if r in varying)
         for name in seeds:
@@ -63,7 +67,7 @@ class _Reverse(Reads, Collecting):
         ]
         for name in gradients:
             self.gradient(name)
-        return self._finish(tuple(gradients), seeds)
+        return self._finish(tuple(gradients), seeds, rewrite)
 
     def _varying(self) -> set[str]:
         """The names through which a gradient flows."""
@@ -155,10 +159,12 @@ class _Reverse(Reads, Collecting):
                 whole = replace(x, free=letters, bound=())
                 self.contribute(whole, read, times(weight, slope))
 
-    def _finish(self, gradients: tuple[str, ...], seeds: tuple[str, ...]) -> Backward:
+    def _finish(
+        self, gradients: tuple[str, ...], seeds: tuple[str, ...], rewrite: Rewrite
+    ) -> Backward:
         results = tuple(f"d_{g}" for g in gradients)
         statements = _without_aliases(without_unused(tuple(self.out), results))
-        statements = with_forward_names(statements, self.forward)
+        statements = with_forward_names(rewrite(statements), self.forward)
         statements = tuple(_factored(x) for x in statements)
         statements = shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
         kept, in_order = choose(self.forward, statements)
