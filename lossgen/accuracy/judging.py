@@ -1,0 +1,186 @@
+"""Whether a computed number is near enough to the exact one, and by which bar.
+
+In: a case, what code computed, the exact results. Out: an ``Error`` for each number. Bars:
+
+- ``ulp``: so many units in the last place of the exact number.
+- ``terms``: the same multiple of the ulp of the sum of its terms' magnitudes, where the formula
+  itself cancels; over an axis of n elements n roundoffs of it, if that is more. Only where no other
+  way of computing helps: if the exact result moves less than that under a rounding of the inputs,
+  the cancellation is the code's own, and that smaller movement is the bar.
+- ``half``: one ulp of the float32 result, rounded (float16 and bfloat16).
+
+What meets none breaks the bar. ``conditioned`` marks breaks that rounding each operation of the
+formula as it stands could explain.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mpmath import mp
+
+from lossgen.accuracy.cases import Case
+from lossgen.accuracy.formats import Format, error_in_ulp
+from lossgen.accuracy.solving import Bounded, Exact, precision, solve
+
+Verdict = Literal["ulp", "terms", "half", "conditioned", "breaks", "not judged"]
+HOLDS: frozenset[Verdict] = frozenset(("ulp", "terms", "half", "not judged"))
+_MOST_DOUBTS = 3
+_STEP = -90  # the inputs are moved by 2**_STEP of themselves
+_PROBES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What is asked: so many ulp, or terms * roundoff of the sum of magnitudes."""
+
+    value: float
+    gradient: float
+    terms: int = 1
+
+
+ELEMENTWISE = (8.0, 16.0)
+OVER_AXIS = (16.0, 32.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """One computed number judged."""
+
+    ulp: float
+    verdict: Verdict
+    computed: float
+    exact: Any
+
+
+class Judge:
+    """Judges the numbers of one case; works out the dearer bounds once, when asked."""
+
+    def __init__(self, case: Case, form: Format, exact: Exact, bar: Bar) -> None:
+        self.case, self.form, self.exact, self.bar = case, form, exact, bar
+        self._moved: list[Exact] | None = None
+        self._others: list[Exact] | None = None
+
+    def value(self, style: str, computed: Sequence[float]) -> list[Error]:
+        """The items of the functional form, or the scalar of the plain one."""
+        return [
+            self._judge(c, lambda e, k=k: _values(e, style)[k], self.bar.value)  # type: ignore[misc]
+            for k, c in enumerate(computed)
+        ]
+
+    def gradient(self, style: str, name: str, computed: Sequence[float]) -> list[Error]:
+        """The gradient by one tensor."""
+        return [
+            self._judge(c, lambda e, k=k: _slopes(e, style, name)[k], self.bar.gradient)  # type: ignore[misc]
+            for k, c in enumerate(computed)
+        ]
+
+    def _judge(self, computed: float, pick: Any, factor: float) -> Error:
+        exact: Bounded = pick(self.exact)
+        error = self._one(computed, exact, factor, pick)
+        if error.verdict in HOLDS or not self.exact.doubtful:
+            return error
+        for other in self.others():
+            second = self._one(computed, pick(other), factor, pick)
+            if second.verdict in HOLDS:
+                return second
+        return error
+
+    def _one(self, computed: float, exact: Bounded, factor: float, pick: Any) -> Error:
+        if not mp.isfinite(exact.value):
+            return Error(0.0, "not judged", computed, exact.value)
+        ulp = error_in_ulp(computed, exact.value, self.form)
+        if ulp <= factor:
+            return Error(ulp, "ulp", computed, exact.value)
+        size = abs(exact.value)
+        total = size + _power(exact.excess)
+        if not math.isfinite(computed):
+            # A sum may overflow where its terms do; a single number has no such excuse.
+            excused = self.bar.terms > 1 and self.form.overflows(total)
+            return Error(ulp, "terms" if excused else "breaks", computed, exact.value)
+        distance = abs(mp.mpf(computed) - exact.value)
+        if distance <= self._allowed(total, factor):
+            bound = min(total, size + self._movement(pick))
+            if distance <= self._allowed(bound, factor):
+                return Error(ulp, "terms", computed, exact.value)
+        noise = _power(exact.noise) * mp.ldexp(1, -self.form.digits)
+        explained = distance <= factor * noise
+        return Error(ulp, "conditioned" if explained else "breaks", computed, exact.value)
+
+    def _allowed(self, total: Any, factor: float) -> Any:
+        roundoff = mp.ldexp(total, -self.form.digits)
+        return max(factor * self.form.ulp(total), self.bar.terms * roundoff)
+
+    def _movement(self, pick: Any) -> Any:
+        """How far a result moves, per relative step, when the inputs are moved a little."""
+        here = pick(self.exact).value
+        with precision(400):
+            steps = [abs(pick(m).value - here) for m in self.moved()]
+            return max(mp.ldexp(s, -_STEP) for s in steps)
+
+    def moved(self) -> list[Exact]:
+        """The case with all its elements moved by a relative step, signs at random."""
+        if self._moved is None:
+            random_ = random.Random(0)
+            found = []
+            with precision(400):
+                for _ in range(_PROBES if self.bar.terms < 300 else 2):
+                    elements = {
+                        name: [
+                            mp.mpf(x) * (1 + random_.choice((-1, 1)) * mp.ldexp(1, _STEP))
+                            for x in filled.flat
+                        ]
+                        for name, filled in self.case.tensors.items()
+                        if self.case.spec.tensor(name).role.kind == "real"
+                    }
+                    found.append(solve(self.case, self.form, moved=elements, bits=400))
+            self._moved = found
+        return self._moved
+
+    def others(self) -> list[Exact]:
+        """The exact results where doubtful decisions fall the other way."""
+        if self._others is None:
+            found = []
+            for forced in _outcomes(self.exact.doubtful):
+                found.append(solve(self.case, self.form, forced=forced))
+            self._others = found
+        return self._others
+
+
+def _outcomes(count: int) -> Iterator[dict[int, int]]:
+    if count <= _MOST_DOUBTS:
+        for signs in itertools.product((-1, 0, 1), repeat=count):
+            yield dict(enumerate(signs))
+        return
+    random_ = random.Random(0)
+    for sign in (-1, 0, 1):
+        yield dict.fromkeys(range(count), sign)
+    for _ in range(24):
+        yield {k: random_.choice((-1, 0, 1)) for k in range(count)}
+
+
+def _values(exact: Exact, style: str) -> tuple[Bounded, ...]:
+    return exact.items if style == "functional" else (exact.reduced,)
+
+
+def _slopes(exact: Exact, style: str, name: str) -> tuple[Bounded, ...]:
+    return (exact.slopes if style == "functional" else exact.reduced_slopes)[name]
+
+
+def _power(log: float) -> Any:
+    return mp.zero if log == -math.inf else mp.ldexp(mp.mpf(2) ** (log - math.floor(log)), math.floor(log))
+
+
+def judge_half(computed: float, wide: float, exact: Any, form: Format) -> Error:
+    """A number of a half format against the float32 result, rounded; its error is the exact one's."""
+    ulp = error_in_ulp(computed, exact, form) if mp.isfinite(exact) else 0.0
+    if not math.isfinite(wide) or abs(wide) > form.largest:
+        return Error(0.0, "not judged", computed, exact)
+    rounded = form.rounded(wide)
+    near = math.isfinite(computed) and abs(computed - rounded) <= float(form.ulp(rounded))
+    return Error(ulp, "half" if near else "breaks", computed, exact)

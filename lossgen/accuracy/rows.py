@@ -1,0 +1,166 @@
+"""The points of an elementwise loss: one number for each element that it reads at a position.
+
+In: a spec, a setting, a format, a seed. Out: one ``Case`` whose batch axis runs over the points:
+all pairs of extremes, ordinal-uniform draws, ordinary numbers, exact ties and their neighbours,
+confident predictions, kinks and their neighbours.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lossgen.accuracy.cases import Case, Filled, pointwise, present
+from lossgen.accuracy.formats import Format
+from lossgen.accuracy.points import beside, by_ordinal, extremes, inside, ordinary
+from lossgen.accuracy.settings import Setting
+from lossgen.roles import Role
+from lossgen.spec import LossSpec
+
+# A point: the elements of each tensor at one position, in the order of the tensors.
+Point = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The tensors of a loss and how many elements of each belong to one point."""
+
+    names: tuple[str, ...]
+    roles: tuple[Role, ...]
+    widths: tuple[int, ...]
+    form: Format
+
+    def point(self, draw: Callable[[Role], float]) -> Point:
+        """A point whose elements are drawn one by one."""
+        return tuple(
+            tuple(draw(role) for _ in range(width))
+            for role, width in zip(self.roles, self.widths, strict=True)
+        )
+
+
+def slots(spec: LossSpec, setting: Setting, form: Format) -> Slots:
+    """The tensors that are passed, with their roles."""
+    tensors = present(spec, setting)
+    widths = [math.prod(int(a.name) for a in t.axes if a.name.isdigit()) for t in tensors]
+    names = tuple(t.name for t in tensors)
+    return Slots(names, tuple(t.role for t in tensors), tuple(widths), form)
+
+
+def sampled(
+    spec: LossSpec, setting: Setting, form: Format, seed: int, budget: int
+) -> list[tuple[str, Point]]:
+    """Points with how each came about, about `budget` of them."""
+    random_ = random.Random(f"{seed} {spec.name} {setting} {form.name}")
+    there = slots(spec, setting, form)
+    if any(role.name == "Boxes" for role in there.roles):
+        return list(_boxes(there, random_, budget))
+    found = [
+        *_extremes(there, random_, budget // 2),
+        *_ties(there, random_, budget // 8),
+        *_confident(there, random_, budget // 8),
+    ]
+    for label, draw in (("ordinal", by_ordinal), ("ordinary", ordinary)):
+        points = (there.point(lambda r: draw(r, form, random_)) for _ in range(budget // 4))
+        found += [(label, p) for p in points]
+    return found
+
+
+def case(spec: LossSpec, setting: Setting, points: list[tuple[str, Point]]) -> Case:
+    """The points as one batch."""
+    batch = pointwise(spec)
+    sizes: dict[str, int] = {}
+    tensors: dict[str, Filled] = {}
+    for place, tensor in enumerate(present(spec, setting)):
+        shape = []
+        for axis in tensor.axes:
+            size = int(axis.name) if axis.name.isdigit() else 1
+            size = len(points) if axis.name == batch else size
+            sizes[axis.name] = size
+            shape.append(size)
+        tensors[tensor.name] = Filled(tuple(x for _, p in points for x in p[place]), tuple(shape))
+    return Case(spec, setting, tensors, sizes, tuple(label for label, _ in points), batch)
+
+
+def _extremes(there: Slots, random_: random.Random, most: int) -> Iterator[tuple[str, Point]]:
+    """All pairs of extremes of the first two tensors; the others take one each."""
+    ends = [extremes(role, there.form) for role in there.roles]
+    pairs = list(itertools.product(*ends[:2]))
+    if len(pairs) > most:
+        pairs = random_.sample(pairs, most)
+    for pair in pairs:
+        rest = tuple(random_.choice(e) for e in ends[2:])
+        yield "extremes", tuple((x,) for x in (*pair, *rest))
+
+
+def _ties(there: Slots, random_: random.Random, most: int) -> Iterator[tuple[str, Point]]:
+    """All elements the same number, and the first a neighbour of it."""
+    for index in range(most):
+        draw = ordinary if index % 2 else by_ordinal
+        number = draw(there.roles[-1 if index % 3 else 0], there.form, random_)
+        tied = there.point(lambda role, x=number: inside(x, role, there.form))  # type: ignore[misc]
+        steps = (0, 1, -1)[index % 3]
+        first = beside(tied[0][0], there.roles[0], there.form, steps)
+        yield ("tie" if not steps else "tie ± 1 ulp"), ((first,), *tied[1:])
+
+
+def _confident(there: Slots, random_: random.Random, most: int) -> Iterator[tuple[str, Point]]:
+    """Scores from -100 to 100 against hard and soft targets."""
+    if not any(r.name in ("Logits", "Real") for r in there.roles[:1]):
+        return
+    soft = (0.0, 1.0, 0.0, 1.0, 0.5, 0.9, 1e-3)
+    for index in range(most):
+        gap = 200 * index / max(1, most - 1) - 100
+        target = soft[index % len(soft)]
+
+        def draw(role: Role, gap: float = gap, target: float = target) -> float:
+            if role.name in ("Logits", "Real"):
+                return inside(gap, role, there.form)
+            return inside(target, role, there.form)
+
+        point = there.point(draw)
+        if len(there.roles) > 1 and there.roles[1].name == "Real":
+            point = (point[0], (inside(target, there.roles[1], there.form),), *point[2:])
+        yield "confident", point
+
+
+def _boxes(there: Slots, random_: random.Random, budget: int) -> Iterator[tuple[str, Point]]:
+    """Pairs of boxes: ordinary, equal, apart, inside one another, touching, of extreme sizes."""
+    form = there.form
+    scales = [1.0, 1.0, 1.0, 100.0, 1e4, 1e-4, form.tiny * 1e3, math.sqrt(form.largest) / 8]
+    kinds = ("ordinary", "tie", "tie ± 1 ulp", "inside", "touching", "apart", "ordinal")
+    for index in range(budget):
+        kind, scale = kinds[index % len(kinds)], scales[index // len(kinds) % len(scales)]
+
+        def box(x: float, y: float, w: float, h: float, scale: float = scale) -> tuple[float, ...]:
+            left, top = form.rounded(x * scale), form.rounded(y * scale)
+            right, bottom = form.rounded((x + w) * scale), form.rounded((y + h) * scale)
+            return left, top, max(right, form.neighbour(left, 1)), max(bottom, form.neighbour(top, 1))
+
+        x, y = random_.uniform(-1, 1), random_.uniform(-1, 1)
+        w, h = random_.uniform(0.05, 2), random_.uniform(0.05, 2)
+        first = box(x, y, w, h)
+        if kind == "ordinal":
+            sides = [abs(by_ordinal(there.roles[0], form, random_)) ** 0.5 for _ in range(8)]
+            sides = [form.rounded(s) for s in sides]
+            first = (sides[0], sides[1], form.neighbour(sides[0] + sides[2], 1), 0.0)
+            first = (*first[:3], form.neighbour(sides[1] + sides[3], 1))
+            second = (sides[4], sides[5], form.neighbour(sides[4] + sides[6], 1), 0.0)
+            second = (*second[:3], form.neighbour(sides[5] + sides[7], 1))
+        elif kind == "tie":
+            second = first
+        elif kind == "tie ± 1 ulp":
+            second = (first[0], form.neighbour(first[1], 1), form.neighbour(first[2], -1), first[3])
+            second = second if second[0] < second[2] and second[1] < second[3] else first
+        elif kind == "inside":
+            second = box(x + w / 4, y + h / 4, w / 2, h / 2)
+        elif kind == "touching":
+            second = (first[2], first[1], box(x + w, y, w, h)[2], first[3])
+            second = (second[0], second[1], max(second[2], form.neighbour(second[0], 1)), second[3])
+        elif kind == "apart":
+            second = box(x + w + 1, y - h - 1, h, w)
+        else:
+            second = box(random_.uniform(-1, 1), random_.uniform(-1, 1), h, w)
+        yield kind, (first, second)
