@@ -15,6 +15,7 @@ from typing import Any
 import sympy as sp
 
 from lossgen import nodes
+from lossgen.accuracy import kinks
 from lossgen.accuracy.cases import Case, Filled, present
 from lossgen.accuracy.formats import Format
 from lossgen.accuracy.points import by_ordinal, extremes, inside, ordinary
@@ -39,14 +40,17 @@ PATTERNS = (
 
 
 def cases(
-    spec: LossSpec, setting: Setting, form: Format, seed: int, rounds: int
+    spec: LossSpec, setting: Setting, form: Format, seed: int, rounds: int, longest: int
 ) -> Iterator[Case]:
-    """Every pattern at small sizes `rounds` times, some at large sizes, all of size 1."""
+    """Every pattern at small sizes `rounds` times, some on axes up to `longest`, all of size 1."""
     random_ = random.Random(f"{seed} {spec.name} {setting} {form.name}")
     for _ in range(rounds):
         for pattern in PATTERNS:
             yield _case(spec, setting, form, random_, _small(spec, random_), pattern)
-    for sizes in _large(spec, 1000 if form.digits > 20 else 100):
+    for _ in range(2 * rounds):
+        ordinary_ = _case(spec, setting, form, random_, _small(spec, random_), "ordinary")
+        yield from kinks.on_kinks(ordinary_, form, random_)
+    for sizes in _large(spec, longest):
         for pattern in ("ordinary", "confident"):
             yield _case(spec, setting, form, random_, sizes, pattern)
     for pattern in PATTERNS:
@@ -214,13 +218,23 @@ def _indices(
     marks = [p.default for p in spec.parameters if p.name == "ignore_index"]
     if pattern == "all left out" and marks:
         return [int(marks[0] or 0)] * count
-    axis = indexed_axis(spec, tensor)
+    axis = indexed_axis(spec, tensor) or _read_along(spec, tensor)
     # Labels that are only compared with one another: few kinds, so that some are shared.
     classes = sizes[axis] if axis else 2
     return [
         int(marks[0] or 0) if marks and random_.random() < 0.1 else random_.randrange(classes)
         for _ in range(count)
     ]
+
+
+def _read_along(spec: LossSpec, tensor: TensorArg) -> str:
+    """The axis along which a softmax is read at an index tensor."""
+    for node in nodes.walk(spec.item):
+        if isinstance(node, nodes.Along):
+            reads = (x for x in nodes.walk(node.position) if isinstance(x, nodes.Read))
+            if any(x.name == tensor.name for x in reads):
+                return str(spec.axes[node.letter].name)
+    return ""
 
 
 def _make_confident(

@@ -181,7 +181,12 @@ def _xlogy(ev: Context, expr: nodes.Xlogy, here: Environment) -> Any:
         if x.value == 0:
             return ev.tape.apply(x, mp.zero, mp.zero, mp.zero)
         log = mp.log(x.value)
-        return ev.tape.apply(x, x.value * log, log + 1, 1 / x.value)
+        found = ev.tape.apply(x, x.value * log, log + 1, 1 / x.value)
+        # The slope is a sum, which cancels around 1/e.
+        ((source, slope, noise, excess),) = found.sources
+        cancels = log2(abs(log) + 1 - abs(log + 1))
+        found.sources = ((source, slope, plus(noise, log2(log)), plus(excess, cancels)),)
+        return found
     if x.value == 0 and y.value <= 0:
         return ev.tape.apply(x, mp.zero, mp.zero, mp.zero)
     log, slope, bend = FUNCTIONS[nodes.Log](y.value)

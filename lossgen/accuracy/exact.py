@@ -91,6 +91,8 @@ class Evaluator:
             return self.tape.constant(mp.mpf(int(expr.p)) / int(expr.q), held)
         if isinstance(expr, sp.Float):
             return self.tape.constant(float(expr))
+        if expr in (sp.oo, -sp.oo):
+            return self.tape.constant(mp.inf if expr is sp.oo else -mp.inf)
         if expr.is_number:
             return self.tape.constant(mp.mpf(str(sp.N(expr, mp.dps))), known=False)
         raise NotImplementedError(type(expr).__name__)
@@ -102,6 +104,8 @@ class Evaluator:
         difference = mp.fsub(a.value, b.value, exact=True) if a.exact and b.exact else a.value - b.value
         if mp.isnan(difference):
             return 0  # two infinities
+        if mp.isinf(difference):
+            return int(mp.sign(difference))
         noise = plus(a.noise, b.noise)
         gap = log2(difference)
         if not (a.exact and b.exact) and gap <= noise - mp.prec + SPARE and noise > NOTHING:

@@ -4,13 +4,14 @@ In: a case, what code computed, the exact results. Out: an ``Error`` for each nu
 
 - ``ulp``: so many units in the last place of the exact number.
 - ``terms``: the same multiple of the ulp of the sum of its terms' magnitudes, where the formula
-  itself cancels; over an axis of n elements n roundoffs of it, if that is more. Only where no other
-  way of computing helps: if the exact result moves less than that under a rounding of the inputs,
-  the cancellation is the code's own, and that smaller movement is the bar.
+  itself cancels; over an axis of n elements n roundoffs of it, if that is more. A softmax is one
+  step, which need not cancel. ``avoidable`` marks those among them that another way of computing
+  would better: a rounding of the inputs moves the exact result by far less.
 - ``half``: one ulp of the float32 result, rounded (float16 and bfloat16).
 
-What meets none breaks the bar. ``conditioned`` marks breaks that rounding each operation of the
-formula as it stands could explain.
+What meets none breaks the bar. ``conditioned`` marks numbers that meet none although nothing
+cancels, but whose error is no more than what roundings of the inputs do to the exact result: an
+exponential of a large difference, say.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from typing import Any, Literal
 
 from mpmath import mp
 
+from lossgen import nodes
 from lossgen.accuracy.cases import Case
 from lossgen.accuracy.formats import Format, error_in_ulp
 from lossgen.accuracy.solving import Bounded, Exact, precision, solve
+from lossgen.spec import LossSpec
 
-Verdict = Literal["ulp", "terms", "half", "conditioned", "breaks", "not judged"]
-HOLDS: frozenset[Verdict] = frozenset(("ulp", "terms", "half", "not judged"))
+Verdict = Literal["ulp", "terms", "avoidable", "half", "conditioned", "breaks", "not judged"]
+HOLDS: frozenset[Verdict] = frozenset(("ulp", "terms", "avoidable", "half", "not judged"))
 _MOST_DOUBTS = 3
 _STEP = -90  # the inputs are moved by 2**_STEP of themselves
 _PROBES = 4
@@ -75,23 +78,32 @@ class Judge:
 
     def gradient(self, style: str, name: str, computed: Sequence[float]) -> list[Error]:
         """The gradient by one tensor."""
+        # The two shares that a weight has in a weighted mean cancel in whatever way one computes.
+        avoidable = style == "functional" or name not in _divides(self.case.spec)
         return [
-            self._judge(c, lambda e, k=k: _slopes(e, style, name)[k], self.bar.gradient)  # type: ignore[misc]
+            self._judge(
+                c,
+                lambda e, k=k: _slopes(e, style, name)[k],  # type: ignore[misc]
+                self.bar.gradient,
+                avoidable,
+            )
             for k, c in enumerate(computed)
         ]
 
-    def _judge(self, computed: float, pick: Any, factor: float) -> Error:
+    def _judge(self, computed: float, pick: Any, factor: float, avoidable: bool = True) -> Error:
         exact: Bounded = pick(self.exact)
-        error = self._one(computed, exact, factor, pick)
+        error = self._one(computed, exact, factor, pick, avoidable)
         if error.verdict in HOLDS or not self.exact.doubtful:
             return error
         for other in self.others():
-            second = self._one(computed, pick(other), factor, pick)
-            if second.verdict in HOLDS:
+            second = self._one(computed, pick(other), factor, pick, avoidable)
+            if second.verdict in ("ulp", "terms"):
                 return second
         return error
 
-    def _one(self, computed: float, exact: Bounded, factor: float, pick: Any) -> Error:
+    def _one(
+        self, computed: float, exact: Bounded, factor: float, pick: Any, avoidable: bool
+    ) -> Error:
         if not mp.isfinite(exact.value):
             return Error(0.0, "not judged", computed, exact.value)
         ulp = error_in_ulp(computed, exact.value, self.form)
@@ -104,13 +116,15 @@ class Judge:
             excused = self.bar.terms > 1 and self.form.overflows(total)
             return Error(ulp, "terms" if excused else "breaks", computed, exact.value)
         distance = abs(mp.mpf(computed) - exact.value)
-        if distance <= self._allowed(total, factor):
-            bound = min(total, size + self._movement(pick))
-            if distance <= self._allowed(bound, factor):
-                return Error(ulp, "terms", computed, exact.value)
-        noise = _power(exact.noise) * mp.ldexp(1, -self.form.digits)
-        explained = distance <= factor * noise
-        return Error(ulp, "conditioned" if explained else "breaks", computed, exact.value)
+        cancels = distance <= self._allowed(total, factor)
+        verdict: Verdict = "terms"
+        if not cancels or avoidable:
+            moves = distance <= self._allowed(size + self._movement(pick), factor)
+            if cancels:
+                verdict = "terms" if moves else "avoidable"
+            else:
+                verdict = "conditioned" if moves else "breaks"
+        return Error(ulp, verdict, computed, exact.value)
 
     def _allowed(self, total: Any, factor: float) -> Any:
         roundoff = mp.ldexp(total, -self.form.digits)
@@ -164,6 +178,13 @@ def _outcomes(count: int) -> Iterator[dict[int, int]]:
         yield {k: random_.choice((-1, 0, 1)) for k in range(count)}
 
 
+def _divides(spec: LossSpec) -> set[str]:
+    """The tensors that what the mean divides by reads."""
+    if spec.over is None:
+        return set()
+    return {x.name for x in nodes.walk(spec.over) if isinstance(x, nodes.Read)}
+
+
 def _values(exact: Exact, style: str) -> tuple[Bounded, ...]:
     return exact.items if style == "functional" else (exact.reduced,)
 
@@ -173,7 +194,9 @@ def _slopes(exact: Exact, style: str, name: str) -> tuple[Bounded, ...]:
 
 
 def _power(log: float) -> Any:
-    return mp.zero if log == -math.inf else mp.ldexp(mp.mpf(2) ** (log - math.floor(log)), math.floor(log))
+    if math.isinf(log) or math.isnan(log):
+        return mp.zero if log == -math.inf else mp.inf
+    return mp.ldexp(mp.mpf(2) ** (log - math.floor(log)), math.floor(log))
 
 
 def judge_half(computed: float, wide: float, exact: Any, form: Format) -> Error:

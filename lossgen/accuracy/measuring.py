@@ -64,8 +64,9 @@ class _Tally:
         if self.worst is None or error.ulp > self.worst.ulp:
             self.worst = _point(error, case, what)
         if error.verdict not in HOLDS:
+            # First what a user is likeliest to meet: code at fault, at elements of ordinary size.
             self.breaks.append(_point(error, case, what))
-            self.breaks.sort(key=lambda p: (p.verdict != "breaks", -p.ulp))
+            self.breaks.sort(key=lambda p: (p.verdict != "breaks", not p.ordinary, -p.ulp))
             del self.breaks[_KEPT_BREAKS:]
 
     def measured(self) -> Measured:
@@ -98,6 +99,13 @@ def _point(error: Error, case: Case, what: str) -> Point:
         tensors=tensors,
         computed=error.computed,
         exact=mp.nstr(error.exact, 17),
+        ordinary=_ordinary(case),
+    )
+
+
+def _ordinary(case: Case) -> bool:
+    return all(
+        not x or 1e-6 <= abs(x) <= 1e6 for filled in case.tensors.values() for x in filled.flat
     )
 
 
@@ -150,10 +158,14 @@ def _cases(
     form = DTYPES[dtype][0]
     share = effort * (0.25 if dtype in HALF else 1.0) * (0.3 if setting.words else 1.0)
     if pointwise(spec):
-        budget = max(40, round(800 * share))
-        yield rows.case(spec, setting, rows.sampled(spec, setting, form, seed, budget))
+        points = rows.sampled(spec, setting, form, seed, max(40, round(800 * share)))
+        points += rows.on_kinks(spec, setting, form, seed, max(2, round(12 * share)))
+        yield rows.case(spec, setting, points)
     else:
-        yield from axes_cases.cases(spec, setting, form, seed, max(1, round(4 * share)))
+        # Where an axis is long the arithmetic of many digits takes seconds a case.
+        longest = 10 if setting.words else 100 if dtype in HALF or effort < 0.5 else 1000
+        rounds = max(1, round(4 * share))
+        yield from axes_cases.cases(spec, setting, form, seed, rounds, longest)
 
 
 def _one(

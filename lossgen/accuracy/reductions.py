@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 from mpmath import mp
 
 from lossgen import nodes
 from lossgen.accuracy.context import Context, Environment, Handler
+from lossgen.accuracy.softmax import Softmax, difference
 from lossgen.accuracy.tape import NOTHING, Num, log2, plus, scaled_log
 from lossgen.nodes import Letter
 
@@ -48,19 +49,38 @@ def _sum(ev: Context, terms: Sequence[Num]) -> Num:
     return ev.tape.add(terms) if terms else Num(mp.zero, exact=True)
 
 
+class _Peak(NamedTuple):
+    """Numbers to be summed as exponentials: the top one, and the sum of the others beside it."""
+
+    finite: list[Num]
+    top: Num
+    shares: list[Any]
+    beyond: Any  # log of the sum of all, less the top
+
+
+def _peak(terms: Sequence[Num]) -> _Peak | None:
+    """What log-sum-exp and softmax share; without a cancellation, however far the top leads."""
+    finite = [t for t in terms if t.value != -mp.inf]
+    if not finite or not all(mp.isfinite(t.value) for t in finite):
+        return None
+    place = max(range(len(finite)), key=lambda k: finite[k].value)
+    top = finite[place]
+    powers = [mp.exp(difference(t, top)) for t in finite]
+    others = mp.fsum(powers[:place] + powers[place + 1 :])
+    return _Peak(finite, top, [p / (1 + others) for p in powers], mp.log1p(others))
+
+
 def logsumexp(ev: Context, terms: Sequence[Num]) -> Num:
     """The logarithm of the sum of exponentials; minus infinity over nothing."""
-    finite = [t for t in terms if t.value != -mp.inf]
-    if not finite:
-        return Num(-mp.inf)
-    top = max(t.value for t in finite)
-    if not mp.isfinite(top):
-        return Num(top)
-    powers = [mp.exp(t.value - top) for t in finite]
-    total = mp.fsum(powers)
-    shares = [p / total for p in powers]
-    value = top + mp.log(total)
-    return ev.tape.combine(value, _weighted(finite, shares))
+    peak = _peak(terms)
+    if peak is None:
+        return Num(max((t.value for t in terms), default=-mp.inf))
+    value = peak.top.value + peak.beyond
+    found = ev.tape.combine(value, _weighted(peak.finite, peak.shares))
+    size = abs(peak.top.value) + peak.beyond
+    found.noise = plus(found.noise, log2(size))
+    found.excess = plus(found.excess, log2(size - abs(value)))
+    return found
 
 
 def _weighted(terms: Sequence[Num], shares: Sequence[Any]) -> list[Any]:
@@ -119,34 +139,15 @@ def _extreme(ev: Context, terms: Sequence[Num], sign: int) -> Num:
 
 def _along(ev: Context, expr: nodes.Along, here: Environment) -> Any:
     others = tuple(here[x] for x in sorted(nodes.free_letters(expr.body) - {expr.letter}, key=str))
-    key = ("normaliser", expr.body, expr.letter, *others)
+    key = ("softmax", expr.body, expr.letter, *others)
     if key not in ev.known:
         terms = [ev.number(expr.body, p) for p in _places(ev, expr.body, (expr.letter,), here)]
-        ev.known[key] = terms, logsumexp(ev, terms)
-    terms, lse = ev.known[key]
-    chosen = terms[int(ev.value(expr.position, here))]
-    log = chosen.value - lse.value
-    noise, excess = plus(chosen.noise, lse.noise), plus(chosen.excess, lse.excess)
-    if expr.op == "log_softmax":
-        # log p loses nothing that a sum of exponentials need lose, hence no excess of its own.
-        return ev.tape.result(
-            log,
-            False,
-            plus(noise, log2(chosen.value), log2(lse.value)),
-            excess,
-            ((chosen, mp.one, NOTHING, NOTHING), (lse, -mp.one, NOTHING, NOTHING)),
-        )
-    share = mp.exp(log)
-    size = log2(share)
-    own = scaled_log(size, plus(0.0, noise)), scaled_log(size, excess)
-    found = ev.tape.result(
-        share,
-        False,
-        scaled_log(size, plus(noise, log2(chosen.value), log2(lse.value))),
-        own[1],
-        ((chosen, share, *own), (lse, -share, *own)),
-    )
-    return found
+        whole = all(mp.isfinite(t.value) for t in terms)
+        ev.known[key] = Softmax(ev.tape, terms) if whole else None
+    found = ev.known[key]
+    if found is None:  # an infinite score: what a softmax gives there is not measured
+        return Num(mp.nan)
+    return found.read(int(ev.value(expr.position, here)), expr.op == "log_softmax")
 
 
 def _log_add_exp(ev: Context, expr: nodes.LogAddExp, here: Environment) -> Any:

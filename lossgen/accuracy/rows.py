@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from lossgen.accuracy import kinks
 from lossgen.accuracy.cases import Case, Filled, pointwise, present
 from lossgen.accuracy.formats import Format
 from lossgen.accuracy.points import beside, by_ordinal, extremes, inside, ordinary
@@ -82,6 +83,24 @@ def case(spec: LossSpec, setting: Setting, points: list[tuple[str, Point]]) -> C
             shape.append(size)
         tensors[tensor.name] = Filled(tuple(x for _, p in points for x in p[place]), tuple(shape))
     return Case(spec, setting, tensors, sizes, tuple(label for label, _ in points), batch)
+
+
+def on_kinks(
+    spec: LossSpec, setting: Setting, form: Format, seed: int, rounds: int
+) -> list[tuple[str, Point]]:
+    """Ordinary points moved onto each kink of the formula, and one ulp to either side."""
+    random_ = random.Random(f"kinks {seed} {spec.name} {setting} {form.name}")
+    there = slots(spec, setting, form)
+    found = []
+    for _ in range(rounds):
+        if any(role.name == "Boxes" for role in there.roles):
+            ((_, point),) = _boxes(there, random_, 1)
+        else:
+            point = there.point(lambda r: ordinary(r, form, random_))
+        for moved in kinks.on_kinks(case(spec, setting, [("", point)]), form, random_):
+            elements = tuple(tuple(moved.tensors[name].flat) for name in there.names)
+            found.append((moved.labels[0], elements))
+    return found
 
 
 def _extremes(there: Slots, random_: random.Random, most: int) -> Iterator[tuple[str, Point]]:

@@ -83,6 +83,20 @@ class Num:
         self.value, self.exact, self.noise, self.excess = value, exact, noise, excess
         self.sources, self.place = sources, place
 
+    def backward(
+        self, value: Any, noise: float, excess: float
+    ) -> Iterable[tuple[Num, Any, float, float]]:
+        """What its adjoint adds to the adjoints of what it was made of."""
+        size = log2(value)
+        for source, slope, slope_noise, slope_excess in self.sources:
+            steep = log2(slope)
+            yield (
+                source,
+                scaled(value, slope),
+                plus(scaled_log(size, slope_noise), scaled_log(steep, noise)),
+                plus(scaled_log(size, slope_excess), scaled_log(steep, excess)),
+            )
+
 
 # A number something was made of, the slope in it, and the slope's own noise and excess.
 Source = tuple[Num, Any, float, float]
@@ -199,21 +213,14 @@ class Tape:
         """The derivative of the seeded sum by every number: value, noise, excess, by place."""
         arriving: dict[int, Adjoint] = {}
         for number, seed in seeds:
-            if number.sources or number.place:
+            if number.place:
                 arriving.setdefault(number.place, Adjoint()).add(mp.mpf(seed), NOTHING, NOTHING)
         found: dict[int, tuple[Any, float, float]] = {}
         for place in range(max(arriving, default=0), 0, -1):
             if place not in arriving:
                 continue
-            value, noise, excess = found[place] = arriving.pop(place).total()
-            size = log2(value)
-            for source, slope, slope_noise, slope_excess in self.made[place].sources:
+            found[place] = arriving.pop(place).total()
+            for source, *share in self.made[place].backward(*found[place]):
                 if source.place:
-                    term = scaled(value, slope)
-                    steep = log2(slope)
-                    arriving.setdefault(source.place, Adjoint()).add(
-                        term,
-                        plus(scaled_log(size, slope_noise), scaled_log(steep, noise)),
-                        plus(scaled_log(size, slope_excess), scaled_log(steep, excess)),
-                    )
+                    arriving.setdefault(source.place, Adjoint()).add(*share)
         return found

@@ -1,0 +1,78 @@
+"""A measurement of accuracy on the terminal. Imports rich, so imported late."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lossgen.accuracy.results import Accuracy, Measured, Point
+
+_SHOWN = 3
+
+
+def show(accuracy: Accuracy, console: Console) -> None:
+    """Print `accuracy`: a row per style, quantity and dtype, what breaks a bar, the verdict."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("style", "of", "dtype"):
+        table.add_column(title)
+    for title in ("points", "worst", "p99", "median"):
+        table.add_column(title, justify="right")
+    table.add_column("bar")
+    table.add_column("worst at", overflow="ellipsis", no_wrap=True)
+    for m in accuracy.measured:
+        red = "" if m.holds else "red"
+        table.add_row(
+            Text(m.style, style=red),
+            m.quantity,
+            m.dtype,
+            str(m.points),
+            *(number(x) for x in (m.worst, m.p99, m.median)),
+            Text(verdict(m), style=red),
+            place(m.where) if m.where and m.worst else "",
+        )
+    console.print()
+    console.print(Text("Error in ulp against 50 digits", style="bold"))
+    console.print(table)
+    broken = [(m, p) for m in accuracy.measured for p in m.breaks[:1]]
+    for m, p in broken[:_SHOWN]:
+        console.print(Text(f"\n{m.style} {m.quantity} {m.dtype}: {p.what}", style="bold red"))
+        console.print(Text(f"gave {p.computed!r}, exact is {p.exact}\nat {place(p)}"), soft_wrap=True)
+    for text in accuracy.errors[:_SHOWN]:
+        console.print(Text(f"\n{text}", style="red"), soft_wrap=True)
+    met, style = ("meets", "bold green") if accuracy.holds else ("breaks", "bold red")
+    console.print()
+    console.print(
+        Text.assemble(
+            (f"{accuracy.name} {met} its bars of accuracy", style),
+            f": seed {accuracy.seed}, {accuracy.seconds:.1f} s",
+        )
+    )
+
+
+def number(ulp: float) -> str:
+    """An error in ulp, short."""
+    if math.isinf(ulp):
+        return "inf"
+    return f"{ulp:.2f}" if ulp < 100 else f"{ulp:.1e}".replace("e+0", "e").replace("e+", "e")
+
+
+def verdict(m: Measured) -> str:
+    """Which bars the numbers met, and how many met none."""
+    words = {
+        "breaks": "break",
+        "conditioned": "break, though no more than roundings of the inputs do",
+        "terms": "by the terms that cancel",
+        "avoidable": "by terms that need not cancel",
+    }
+    parts = [f"{m.verdicts[k]} {text}" for k, text in words.items() if k in m.verdicts]
+    return "; ".join(parts) or "holds"
+
+
+def place(point: Point) -> str:
+    """Where a point lies: how it came about, and its elements."""
+    given = ", ".join(f"{name}={text}" for name, text in point.tensors.items())
+    setting = f", {point.setting}" if point.setting else ""
+    return f"{point.how}{setting}: {given}"
