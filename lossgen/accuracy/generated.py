@@ -38,11 +38,11 @@ def styles(spec: LossSpec, module: ModuleType) -> tuple[Style, ...]:
     found = []
     for style, name, extra in (
         ("functional", spec.functional_name, {"reduction": "none"}),
-        ("function", spec.function_name, {}),
+        ("function", spec.function_name, {}),  # the scalar that its default reduction gives
     ):
         if not callable(getattr(module, name, None)):
             raise LossgenError(f"{module.__file__} has no function called '{name}'.")
-        found.append(Style(style, getattr(module, name), extra))
+        found.append(Style(style, getattr(module, name), extra, items=bool(extra)))
     return tuple(found)
 
 

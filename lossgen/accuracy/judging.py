@@ -35,7 +35,7 @@ Verdict = Literal["ulp", "terms", "avoidable", "half", "conditioned", "breaks", 
 HOLDS: frozenset[Verdict] = frozenset(("ulp", "terms", "avoidable", "half", "not judged"))
 _MOST_DOUBTS = 3
 _STEP = -90  # the inputs are moved by 2**_STEP of themselves
-_PROBES = 4
+_PROBES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +69,21 @@ class Judge:
         self._moved: list[Exact] | None = None
         self._others: list[Exact] | None = None
 
-    def value(self, style: str, computed: Sequence[float]) -> list[Error]:
-        """The items of the functional form, or the scalar of the plain one."""
+    def value(self, items: bool, computed: Sequence[float]) -> list[Error]:
+        """The items of the unreduced loss, or the scalar of the reduced one."""
         return [
-            self._judge(c, lambda e, k=k: _values(e, style)[k], self.bar.value)  # type: ignore[misc]
+            self._judge(c, lambda e, k=k: _values(e, items)[k], self.bar.value)  # type: ignore[misc]
             for k, c in enumerate(computed)
         ]
 
-    def gradient(self, style: str, name: str, computed: Sequence[float]) -> list[Error]:
+    def gradient(self, items: bool, name: str, computed: Sequence[float]) -> list[Error]:
         """The gradient by one tensor."""
         # The two shares that a weight has in a weighted mean cancel in whatever way one computes.
-        avoidable = style == "functional" or name not in _divides(self.case.spec)
+        avoidable = items or name not in _divides(self.case.spec)
         return [
             self._judge(
                 c,
-                lambda e, k=k: _slopes(e, style, name)[k],  # type: ignore[misc]
+                lambda e, k=k: _slopes(e, items, name)[k],  # type: ignore[misc]
                 self.bar.gradient,
                 avoidable,
             )
@@ -185,12 +185,17 @@ def _divides(spec: LossSpec) -> set[str]:
     return {x.name for x in nodes.walk(spec.over) if isinstance(x, nodes.Read)}
 
 
-def _values(exact: Exact, style: str) -> tuple[Bounded, ...]:
-    return exact.items if style == "functional" else (exact.reduced,)
+def _values(exact: Exact, items: bool) -> tuple[Bounded, ...]:
+    return exact.items if items else (exact.reduced,)
 
 
-def _slopes(exact: Exact, style: str, name: str) -> tuple[Bounded, ...]:
-    return (exact.slopes if style == "functional" else exact.reduced_slopes)[name]
+def _slopes(exact: Exact, items: bool, name: str) -> tuple[Bounded, ...]:
+    return (exact.slopes if items else exact.reduced_slopes)[name]
+
+
+def wanted(exact: Exact, items: bool, name: str) -> tuple[Bounded, ...]:
+    """The exact values (without a name), or the gradient by a tensor."""
+    return _slopes(exact, items, name) if name else _values(exact, items)
 
 
 def _power(log: float) -> Any:

@@ -26,6 +26,7 @@ from lossgen.accuracy.judging import (
     Error,
     Judge,
     judge_half,
+    wanted,
 )
 from lossgen.accuracy.results import Accuracy, Measured, Point
 from lossgen.accuracy.running import Computed, Loss, run
@@ -111,11 +112,19 @@ def _ordinary(case: Case) -> bool:
 
 @dataclass(frozen=True)
 class Style:
-    """One way to call a loss: what is called, with which options beyond the loss's own."""
+    """One way to call a loss.
+
+    Attributes:
+        loss: what is called; `extra` are options for it beyond the loss's own.
+        items: whether it returns the unreduced loss (else the default reduction).
+        slopes: the tensors by which the gradient is judged (None: all).
+    """
 
     name: str
     loss: Loss
     extra: Mapping[str, Any]
+    items: bool
+    slopes: frozenset[str] | None = None
 
 
 def measure(
@@ -125,23 +134,30 @@ def measure(
     effort: float = 1.0,
     dtypes: Iterable[str] = tuple(DTYPES),
     progress: Progress = lambda text: None,
+    formulas: Iterable[LossSpec] | None = None,
+    chosen: Iterable[Setting] | None = None,
+    admits: Callable[[Case], bool] = lambda case: True,
 ) -> Accuracy:
     """Measure a loss.
 
     Args:
         effort: scales the number of points.
         progress: told what is being measured.
+        formulas: the formulas, in place of the loss's own (it may have one for a floating target).
+        chosen: the settings, in place of the loss's own choice.
+        admits: which points and cases are looked at (all).
     """
     start = time.perf_counter()
     styles, dtypes = tuple(styles), tuple(dtypes)
     tallies: dict[tuple[str, str, str], _Tally] = {}
     errors: list[str] = []
-    for formula in (spec, *((spec.floating,) if spec.floating else ())):
-        for setting in settings(formula):
+    own = (spec, *((spec.floating,) if spec.floating else ()))
+    for formula in own if formulas is None else formulas:
+        for setting in settings(formula) if chosen is None else chosen:
             for dtype in dtypes:
                 progress(f"{spec.name} {dtype} {setting}".strip())
                 for case in _cases(formula, setting, dtype, seed, effort):
-                    _one(case, dtype, styles, tallies, errors)
+                    _one(case, dtype, styles, tallies, errors, admits)
     return Accuracy(
         name=spec.name,
         over_axis=not pointwise(spec),
@@ -174,19 +190,21 @@ def _one(
     styles: tuple[Style, ...],
     tallies: dict[tuple[str, str, str], _Tally],
     errors: list[str],
+    admits: Callable[[Case], bool],
 ) -> None:
     """Judge one case under every style."""
     form, torch_dtype = DTYPES[dtype]
     inner = FLOAT32 if dtype in HALF else form
     lines = [case.row(k) for k in range(case.count)]
-    solved = [solve(line, inner) for line in lines]
+    keep = [admits(line) for line in lines]
+    solved = [solve(line, inner) if kept else None for line, kept in zip(lines, keep, strict=True)]
     limits = ELEMENTWISE if case.batch else OVER_AXIS
     for style in styles:
         # A batch of points is one call of the functional form; a scalar is one call a point.
-        calls = [case] if style.name == "functional" else lines
+        calls = [case] if style.items else lines
         computed = [run(style.loss, c, torch_dtype, _options(c, style)) for c in calls]
         wide = (
-            [run(style.loss, _held(c), torch.float32, _options(c, style)) for c in calls]
+            [run(style.loss, c, torch.float32, _options(c, style)) for c in calls]
             if dtype in HALF
             else [None] * len(calls)
         )
@@ -196,18 +214,14 @@ def _one(
         split = _split(case, computed[0], lines) if len(calls) < len(lines) else computed
         wides = _split(case, wide[0], lines) if len(calls) < len(lines) else wide
         for line, exact, result, other in zip(lines, solved, split, wides, strict=True):
-            if result.error or (other is not None and other.error):
+            if exact is None or result.error or (other is not None and other.error):
                 continue
             judge = Judge(line, form, exact, Bar(*limits, line.terms))
-            _tally(judge, style.name, dtype, result, other, tallies)
+            _tally(judge, style, dtype, result, other, tallies)
 
 
 def _options(case: Case, style: Style) -> dict[str, Any]:
     return {**case.setting.options, **style.extra}
-
-
-def _held(case: Case) -> Case:
-    return case
 
 
 def _split(case: Case, computed: Computed | None, lines: list[Case]) -> list[Any]:
@@ -226,7 +240,7 @@ def _split(case: Case, computed: Computed | None, lines: list[Case]) -> list[Any
 
 def _tally(
     judge: Judge,
-    style: str,
+    style: Style,
     dtype: str,
     result: Computed,
     wide: Computed | None,
@@ -234,26 +248,23 @@ def _tally(
 ) -> None:
     exact, form = judge.exact, DTYPES[dtype][0]
     parts: list[tuple[str, str, tuple[float, ...]]] = [("value", "", result.values)]
-    parts += [("gradient", name, slopes) for name, slopes in result.slopes.items()]
+    parts += [
+        ("gradient", name, slopes)
+        for name, slopes in result.slopes.items()
+        if style.slopes is None or name in style.slopes
+    ]
     for quantity, name, computed in parts:
-        key = style, dtype, quantity
+        key = style.name, dtype, quantity
         tally = tallies.setdefault(key, _Tally(*key))
         if wide is not None:
-            wanted = _wanted(exact, style, name)
             other = wide.slopes[name] if name else wide.values
             found = [
                 judge_half(c, w, e.value, form)
-                for c, w, e in zip(computed, other, wanted, strict=True)
+                for c, w, e in zip(computed, other, wanted(exact, style.items, name), strict=True)
             ]
         elif quantity == "value":
-            found = judge.value(style, computed)
+            found = judge.value(style.items, computed)
         else:
-            found = judge.gradient(style, name, computed)
+            found = judge.gradient(style.items, name, computed)
         for place, error in enumerate(found):
             tally.add(error, judge.case, f"{name or 'item'}[{place}]")
-
-
-def _wanted(exact: Exact, style: str, name: str) -> Any:
-    if name:
-        return (exact.slopes if style == "functional" else exact.reduced_slopes)[name]
-    return exact.items if style == "functional" else (exact.reduced,)
