@@ -92,7 +92,7 @@ def _torchvision(module: str, name: str) -> Callable[[], Form]:
     def load() -> Form:
         without = ("torchvision", "torchvision.utils", "torchvision.ops")
         (function,) = part(f"torchvision.ops.{module}", name, without=without)
-        return function  # type: ignore[no-any-return]
+        return lambda input, target, **options: function(input, target, **options)
 
     return load
 

@@ -17,7 +17,7 @@ import sympy as sp
 from lossgen import nodes
 from lossgen.accuracy import kinks
 from lossgen.accuracy.cases import Case, Filled, present
-from lossgen.accuracy.formats import Format
+from lossgen.accuracy.formats import FLOAT32, Format
 from lossgen.accuracy.points import by_ordinal, extremes, inside, ordinary
 from lossgen.accuracy.settings import Setting
 from lossgen.spec import LossSpec, TensorArg
@@ -57,6 +57,14 @@ def cases(
         yield _case(spec, setting, form, random_, dict.fromkeys(_letters(spec), 1), pattern)
     if any(t.role.kind != "real" for t in present(spec, setting)):
         yield _case(spec, setting, form, random_, _small(spec, random_), "all left out")
+
+
+def empty(spec: LossSpec, setting: Setting) -> Case:
+    """A case without items: the first axis of the result has no positions."""
+    letters = result_letters(spec)
+    none = spec.axes[letters[0]].name if letters else ""
+    sizes = {name: 0 if name == none else 2 for name in _letters(spec)}
+    return _case(spec, setting, FLOAT32, random.Random(0), sizes, "ordinary")
 
 
 def _letters(spec: LossSpec) -> list[str]:
@@ -117,7 +125,7 @@ def _case(
 ) -> Case:
     tensors = {}
     for tensor in present(spec, setting):
-        shape = tuple(sizes.get(a.name) or int(a.name) for a in tensor.axes)
+        shape = tuple(int(a.name) if a.name.isdigit() else sizes[a.name] for a in tensor.axes)
         flat = _filled(spec, tensor, form, random_, sizes, shape, pattern)
         tensors[tensor.name] = Filled(tuple(flat), shape)
     if pattern == "confident":

@@ -23,6 +23,7 @@ from lossgen.subscripts import extent
 
 MOST_BITS = 5000
 SPARE = 12  # bits by which bounds to first order may be short
+DOUBT = 4  # within 2**DOUBT roundoffs of what is compared, code may decide otherwise
 HANDLERS: Mapping[type, Handler] = {**elementwise.HANDLERS, **reductions.HANDLERS}
 
 
@@ -112,7 +113,7 @@ class Evaluator:
             if mp.prec < MOST_BITS:
                 raise MorePrecision(2 * mp.prec)
             difference = mp.zero
-        if noise > NOTHING and gap <= noise - self.tape.form.digits + 1:
+        if noise > NOTHING and gap <= noise - self.tape.form.digits + DOUBT:
             number, self.doubtful = self.doubtful, self.doubtful + 1
             if number in self.forced:
                 return self.forced[number]

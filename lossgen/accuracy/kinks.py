@@ -18,7 +18,7 @@ from lossgen.accuracy.cases import Case, Filled
 from lossgen.accuracy.context import Elements, Environment
 from lossgen.accuracy.exact import Evaluator
 from lossgen.accuracy.formats import Format
-from lossgen.accuracy.points import extremes
+from lossgen.accuracy.points import beside, extremes
 from lossgen.accuracy.tape import MorePrecision, Tape
 from lossgen.nodes import free_letters
 from lossgen.spec import LossSpec
@@ -63,7 +63,8 @@ def on_kinks(case: Case, form: Format, random_: random.Random) -> Iterator[Case]
             if crossing is None:
                 continue
             for step in (0, 1, -1):
-                moved = _with(case, name, index, form.neighbour(crossing, step))
+                number = beside(crossing, case.spec.tensor(name).role, form, step)
+                moved = _with(case, name, index, number)
                 if _in_domain(moved, name):
                     label = f"kink{f' {step:+d} ulp' if step else ''}"
                     yield replace(moved, labels=(label,))

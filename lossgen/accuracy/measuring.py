@@ -6,33 +6,24 @@ with the point where the worst was found, and what breaks the bars.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from mpmath import mp
 
-from lossgen.accuracy import axes_cases, rows
+from lossgen.accuracy import axes_cases, rows, second
 from lossgen.accuracy.cases import Case, pointwise
 from lossgen.accuracy.formats import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Format
-from lossgen.accuracy.judging import (
-    ELEMENTWISE,
-    HOLDS,
-    OVER_AXIS,
-    Bar,
-    Error,
-    Judge,
-    judge_half,
-    wanted,
-)
-from lossgen.accuracy.results import Accuracy, Measured, Point
-from lossgen.accuracy.running import Computed, Loss, run
+from lossgen.accuracy.judging import ELEMENTWISE, OVER_AXIS, Bar, Judge, judge_half, wanted
+from lossgen.accuracy.results import Accuracy
+from lossgen.accuracy.running import Computed, Loss, run, run_empty, run_twice
 from lossgen.accuracy.settings import Setting, settings
 from lossgen.accuracy.solving import Exact, solve
+from lossgen.accuracy.tally import Tally
 from lossgen.spec import LossSpec
+from lossgen.subscripts import result_letters
 
 DTYPES: Mapping[str, tuple[Format, torch.dtype]] = {
     "float64": (FLOAT64, torch.float64),
@@ -41,73 +32,7 @@ DTYPES: Mapping[str, tuple[Format, torch.dtype]] = {
     "bfloat16": (BFLOAT16, torch.bfloat16),
 }
 HALF = frozenset(("float16", "bfloat16"))
-_KEPT_BREAKS = 5
 Progress = Callable[[str], None]
-
-
-@dataclass
-class _Tally:
-    """Collects the errors of one style, dtype and quantity."""
-
-    style: str
-    dtype: str
-    quantity: str
-    errors: list[float] = field(default_factory=list)
-    verdicts: dict[str, int] = field(default_factory=dict)
-    worst: Point | None = None
-    breaks: list[Point] = field(default_factory=list)
-
-    def add(self, error: Error, case: Case, what: str) -> None:
-        self.verdicts[error.verdict] = self.verdicts.get(error.verdict, 0) + 1
-        if error.verdict == "not judged":
-            return
-        self.errors.append(error.ulp)
-        if self.worst is None or error.ulp > self.worst.ulp:
-            self.worst = _point(error, case, what)
-        if error.verdict not in HOLDS:
-            # First what a user is likeliest to meet: code at fault, at elements of ordinary size.
-            self.breaks.append(_point(error, case, what))
-            self.breaks.sort(key=lambda p: (p.verdict != "breaks", not p.ordinary, -p.ulp))
-            del self.breaks[_KEPT_BREAKS:]
-
-    def measured(self) -> Measured:
-        ordered = sorted(self.errors)
-        return Measured(
-            style=self.style,
-            dtype=self.dtype,
-            quantity=self.quantity,
-            points=len(ordered),
-            worst=ordered[-1] if ordered else 0.0,
-            p99=ordered[math.ceil(0.99 * len(ordered)) - 1] if ordered else 0.0,
-            median=ordered[len(ordered) // 2] if ordered else 0.0,
-            verdicts=dict(sorted(self.verdicts.items())),
-            where=self.worst,
-            breaks=tuple(self.breaks),
-        )
-
-
-def _point(error: Error, case: Case, what: str) -> Point:
-    tensors = {
-        name: f"{list(filled.flat)}" if len(filled.flat) <= 12 else f"{list(filled.shape)} numbers"
-        for name, filled in case.tensors.items()
-    }
-    return Point(
-        ulp=error.ulp,
-        verdict=error.verdict,
-        how=case.labels[0],
-        setting=str(case.setting),
-        what=what,
-        tensors=tensors,
-        computed=error.computed,
-        exact=mp.nstr(error.exact, 17),
-        ordinary=_ordinary(case),
-    )
-
-
-def _ordinary(case: Case) -> bool:
-    return all(
-        not x or 1e-6 <= abs(x) <= 1e6 for filled in case.tensors.values() for x in filled.flat
-    )
 
 
 @dataclass(frozen=True)
@@ -149,11 +74,13 @@ def measure(
     """
     start = time.perf_counter()
     styles, dtypes = tuple(styles), tuple(dtypes)
-    tallies: dict[tuple[str, str, str], _Tally] = {}
+    tallies: dict[tuple[str, str, str], Tally] = {}
     errors: list[str] = []
     own = (spec, *((spec.floating,) if spec.floating else ()))
     for formula in own if formulas is None else formulas:
         for setting in settings(formula) if chosen is None else chosen:
+            for style in styles:
+                errors += _empty(formula, setting, style)
             for dtype in dtypes:
                 progress(f"{spec.name} {dtype} {setting}".strip())
                 for case in _cases(formula, setting, dtype, seed, effort):
@@ -166,6 +93,15 @@ def measure(
         errors=tuple(dict.fromkeys(errors)),
         seconds=round(time.perf_counter() - start, 1),
     )
+
+
+def _empty(spec: LossSpec, setting: Setting, style: Style) -> list[str]:
+    """What goes wrong with no items at all (a loss of one item always has it)."""
+    if not result_letters(spec):
+        return []
+    case = rows.case(spec, setting, []) if pointwise(spec) else axes_cases.empty(spec, setting)
+    error = run_empty(style.loss, case, {**setting.options, **style.extra}, style.items)
+    return [f"{style.name} {setting} without any item: {error}"] if error else []
 
 
 def _cases(
@@ -188,7 +124,7 @@ def _one(
     case: Case,
     dtype: str,
     styles: tuple[Style, ...],
-    tallies: dict[tuple[str, str, str], _Tally],
+    tallies: dict[tuple[str, str, str], Tally],
     errors: list[str],
     admits: Callable[[Case], bool],
 ) -> None:
@@ -200,33 +136,48 @@ def _one(
     solved = [solve(line, inner) if kept else None for line, kept in zip(lines, keep, strict=True)]
     limits = ELEMENTWISE if case.batch else OVER_AXIS
     for style in styles:
+        options = {**case.setting.options, **style.extra}
         # A batch of points is one call of the functional form; a scalar is one call a point.
         calls = [case] if style.items else lines
-        computed = [run(style.loss, c, torch_dtype, _options(c, style)) for c in calls]
+
+        def each(
+            call: Callable[[Case], Computed],
+            calls: list[Case] = calls,
+            style: Style = style,
+        ) -> list[Computed]:
+            found = [call(c) for c in calls]
+            for c, result in zip(calls, found, strict=True):
+                if result.error:
+                    errors.append(_told(style, dtype, c, result.error))
+            return found if len(calls) == len(lines) else _split(found[0], lines)
+
+        narrow = each(lambda c: run(style.loss, c, torch_dtype, options, style.slopes))  # noqa: B023
         wide = (
-            [run(style.loss, c, torch.float32, _options(c, style)) for c in calls]
+            each(lambda c: run(style.loss, c, torch.float32, options, style.slopes))  # noqa: B023
             if dtype in HALF
-            else [None] * len(calls)
+            else [None] * len(lines)
         )
-        for call, result, other in zip(calls, computed, wide, strict=True):
-            if result.error:
-                errors.append(f"{style.name} {dtype} {case.setting} {call.labels[0]}: {result.error}")
-        split = _split(case, computed[0], lines) if len(calls) < len(lines) else computed
-        wides = _split(case, wide[0], lines) if len(calls) < len(lines) else wide
-        for line, exact, result, other in zip(lines, solved, split, wides, strict=True):
+        for line, exact, result, other in zip(lines, solved, narrow, wide, strict=True):
             if exact is None or result.error or (other is not None and other.error):
                 continue
             judge = Judge(line, form, exact, Bar(*limits, line.terms))
             _tally(judge, style, dtype, result, other, tallies)
+        if dtype not in HALF and style.slopes is None:
+            key = style.name, dtype, "second"
+            tally = tallies.setdefault(key, Tally(*key))
+            twice = each(lambda c: run_twice(style.loss, c, torch_dtype, options))  # noqa: B023
+            for line, exact, result in zip(lines, solved, twice, strict=True):
+                if exact is not None and not result.error:
+                    second.judge(tally, line, form, exact, result, style.items)
 
 
-def _options(case: Case, style: Style) -> dict[str, Any]:
-    return {**case.setting.options, **style.extra}
+def _told(style: Style, dtype: str, case: Case, error: str) -> str:
+    return f"{style.name} {dtype} {case.setting} {case.labels[0]}: {error}"
 
 
-def _split(case: Case, computed: Computed | None, lines: list[Case]) -> list[Any]:
+def _split(computed: Computed, lines: list[Case]) -> list[Computed]:
     """The results of a batch, point by point."""
-    if computed is None or computed.error:
+    if computed.error:
         return [computed] * len(lines)
     found = []
     for k in range(len(lines)):
@@ -234,7 +185,7 @@ def _split(case: Case, computed: Computed | None, lines: list[Case]) -> list[Any
         for name, flat in computed.slopes.items():
             width = len(flat) // len(lines)
             slopes[name] = flat[k * width : (k + 1) * width]
-        found.append(Computed((computed.values[k],), slopes))
+        found.append(Computed(computed.values[k : k + 1], slopes))
     return found
 
 
@@ -244,7 +195,7 @@ def _tally(
     dtype: str,
     result: Computed,
     wide: Computed | None,
-    tallies: dict[tuple[str, str, str], _Tally],
+    tallies: dict[tuple[str, str, str], Tally],
 ) -> None:
     exact, form = judge.exact, DTYPES[dtype][0]
     parts: list[tuple[str, str, tuple[float, ...]]] = [("value", "", result.values)]
@@ -255,7 +206,7 @@ def _tally(
     ]
     for quantity, name, computed in parts:
         key = style.name, dtype, quantity
-        tally = tallies.setdefault(key, _Tally(*key))
+        tally = tallies.setdefault(key, Tally(*key))
         if wide is not None:
             other = wide.slopes[name] if name else wide.values
             found = [
