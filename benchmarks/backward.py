@@ -51,7 +51,7 @@ NOT_LEARNED = (
     "pos_weight",
     "alpha",
 )
-ROUNDS = 9
+ROUNDS = 15
 
 
 def sizes(spec: LossSpec) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,8 @@ from lossgen.differentiate import Backward, differentiate
 from lossgen.lower import lower
 from lossgen.program import Program
 from lossgen.schedule import with_guards
-from lossgen.spec import LossSpec
+from lossgen.sharing import share
+from lossgen.spec import TAKEN, LossSpec
 from lossgen.stabilize import Rule, Stabilizer
 from lossgen.static import ALWAYS
 
@@ -40,7 +41,7 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
         stable = Stabilizer()
         item = stable(spec.item)
         over = None if spec.over is None else stable(spec.over)
-        forward = lower(spec, item, over)
+        forward = share(lower(spec, item, over), {*TAKEN, *(p.name for p in spec.parameters)})
         forward = replace(
             forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
         )

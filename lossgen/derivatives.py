@@ -26,6 +26,7 @@ SLOPES: dict[type[nd.Unary], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     nd.Sqrt: lambda x, y: 1 / (2 * y),
     nd.Abs: lambda x, y: nd.Sign(x),
     nd.Sign: lambda x, y: ZERO,
+    nd.Step: lambda x, y: ZERO,
     nd.Floor: lambda x, y: ZERO,
     # sigmoid(x)*(1 - sigmoid(x)) is 0 from x = 37 on (17 in float32); this form never is.
     nd.Sigmoid: lambda x, y: y * nd.Sigmoid(-x),
@@ -173,6 +174,7 @@ _TAME = (
     nd.Tanh,
     nd.Max,
     nd.Clip,
+    nd.Step,
     sp.Symbol,
     nd.Size,
 )
@@ -206,13 +208,19 @@ def masked(condition: sp.Expr, seed: sp.Expr) -> sp.Expr:
 
 def power_slope(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     """``exponent * base**(exponent - 1)``, and 0 where that is infinite only because base = 0."""
-    if exponent.is_Integer or (exponent.is_Number and exponent >= 1):
+    if exponent.is_Integer or (exponent - 1).is_nonnegative:
         return exponent * base ** (exponent - 1)
     return exponent * nd.PowerSlope(base, exponent)
 
 
 def _pull_extreme(expr: nd.Max, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> None:
     a, b, share = expr.args
+    if share == nd.HALF:
+        wins = nd.Step(b - a if isinstance(expr, nd.Min) else a - b)
+        _pull(a, times(seed, wins), found)
+        loses = 1 + sp.Add(*(-term for term in sp.Add.make_args(wins)))
+        _pull(b, times(seed, loses), found)
+        return
     beats = "<" if isinstance(expr, nd.Min) else ">"
     for x, other, part in ((a, b, share), (b, a, 1 - share)):
         if part == 0:

@@ -3,7 +3,7 @@
 In: the forward program and the statements of its backward.  Out: the names to keep, and the
 statements to compute again.  Results of reductions are small and always kept.  Of elementwise
 values as large as an input, the dearest to compute again are kept, but always fewer than autograd
-of the plain function would keep.
+of the plain function would keep (where that is one, as many).
 
     m[n] = amax_c x[n, c]; e[n, c] = x[n, c] - m[n]; d_x reads e  →  keeps m, computes e again
 
@@ -19,7 +19,7 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
-from lossgen.nodes import Read, Where, free_letters, is_scalar, rebuild, walk
+from lossgen.nodes import Read, Where, free_letters, is_scalar, is_static, rebuild, walk
 from lossgen.program import REDUCTIONS, Program, Statement
 from lossgen.static import ALWAYS, resolve, switches
 
@@ -27,17 +27,28 @@ from lossgen.static import ALWAYS, resolve, switches
 _COST: dict[type[sp.Basic], int] = {
     nd.Exp: 4, nd.Log: 4, nd.Sigmoid: 4, nd.LogSigmoid: 6, nd.Softplus: 6, nd.Log1p: 5, nd.Expm1: 5,
     nd.LogCosh: 12, nd.Tanh: 5, nd.Sin: 5, nd.Cos: 5, nd.Acos: 8, nd.Atan: 6, nd.Erf: 5,
-    nd.Lgamma: 20, nd.Xlogy: 5, nd.LogAddExp: 10, nd.Sqrt: 2, sp.Pow: 3,
+    nd.Lgamma: 20, nd.Step: 3, nd.Xlogy: 5, nd.LogAddExp: 10, nd.Sqrt: 2, sp.Pow: 3,
 }  # fmt: skip
 # Functions whose backward in torch keeps their result rather than their argument.
 _KEEPS_RESULT = (nd.Exp, nd.Sigmoid, nd.Sqrt, nd.Tanh, nd.Expm1)
 
 
 def cost(expr: sp.Expr) -> int:
-    """What computing an expression again costs."""
-    return sum(
-        _COST.get(type(x), 1 if x.args else 0) for x in walk(expr) if not isinstance(x, Read)
-    )
+    """What computing an expression again costs, in passes of plain arithmetic."""
+    return sum(_passes(x) for x in walk(expr) if not isinstance(x, Read))
+
+
+def _passes(node: sp.Basic) -> int:
+    if not node.args or is_scalar(node):
+        return 0
+    if isinstance(node, Where) and is_static(node.args[0]):
+        return 0
+    if isinstance(node, (sp.Add, sp.Mul)):
+        # What is one number joins the others before it meets an array; a sign costs nothing.
+        arrays = sum(not is_scalar(a) for a in node.args)
+        numbers = any(is_scalar(a) and a != -1 for a in node.args)
+        return arrays - 1 + numbers
+    return _COST.get(type(node), 1)
 
 
 def kept_by_autograd(forward: Program) -> int:
@@ -52,8 +63,10 @@ def kept_by_autograd(forward: Program) -> int:
             varying.add(x.name)
         if x.op in ("softmax", "log_softmax"):
             kept.add(Read(Str(x.name), *x.free))
+        here = Read(Str(x.name), *x.free) if x.op == "map" else None
         for node in walk(x.body):
-            kept |= _kept_for(node, varying)
+            values = _kept_for(node, varying)
+            kept |= {here if here is not None and v == x.body else v for v in values}
         if x.op == "norm":
             kept.add(x.body)
     inputs = {a.name for a in forward.inputs}
@@ -78,6 +91,8 @@ def _kept_for(node: sp.Basic, varying: set[str]) -> set[sp.Basic]:
         return {node}
     if isinstance(node, sp.Pow):
         return {node} if node.exp == -1 else {node.base}
+    if isinstance(node, nd.Max) and is_scalar(node.args[0]) != is_scalar(node.args[1]):
+        return {node}
     if isinstance(node, (nd.Unary, nd.Clip)):
         return {node.args[0]}
     return set()
@@ -122,28 +137,47 @@ def choose(
     """The names to keep, real ones first, and the statements to compute again, in order."""
     available = {x.name: x for x in forward.statements}
     rank = _rank(forward)
-    budget = kept_by_autograd(forward) - 1
+    # Where autograd keeps one value, so does this: to keep none would be to compute all again.
+    autograd = kept_by_autograd(forward)
+    allowed = 2 if autograd == 1 else autograd
+    main = _for_required_inputs(forward, statements)
     results = set().union(*(_aliases(forward.statement(r).body, {}) for r in forward.results))
     chosen: dict[str, None] = {}
     while True:
         kept = dict(chosen)
-        again = _again(statements, available, kept, results)
+        again = _again(main, available, kept, results)
         large = [
             x for x in again.values()
             if x.kind == "real" and available[x.name].guard == ALWAYS and len(x.free) >= rank
             and x.name not in results and _dear(x) and not _detached(x)
         ]  # fmt: skip
-        taken = len(chosen)
-        if not large or taken >= budget:
+        if not large or len(chosen) + 1 >= allowed:
             break
         chosen[max(large, key=lambda x: _total(x, again)).name] = None
+    kept = dict(chosen)
+    again = _again(statements, available, kept, results)
     names = [x.name for x in forward.statements if x.name in kept]
     names.sort(key=lambda name: available[name].kind != "real")
     return tuple(names), tuple(again[x.name] for x in forward.statements if x.name in again)
 
 
+def _for_required_inputs(
+    forward: Program, statements: Sequence[Statement]
+) -> tuple[Statement, ...]:
+    """The statements but those that only the gradient of an optional input reads."""
+    made = {x.name: x for x in statements}
+    wanted: set[str] = set()
+    waiting = [f"d_{a.name}" for a in forward.inputs if not a.optional]
+    while waiting:
+        name = waiting.pop()
+        if name in made and name not in wanted:
+            wanted.add(name)
+            waiting += made[name].reads()
+    return tuple(x for x in statements if x.name in wanted)
+
+
 def _dear(x: Statement) -> bool:
-    return x.op in ("softmax", "log_softmax") or cost(x.body) >= 4
+    return x.op in ("softmax", "log_softmax") or cost(x.body) >= 3
 
 
 def _aliases(body: sp.Basic, known: dict[sp.Basic, bool]) -> set[str]:

@@ -52,6 +52,8 @@ class Role:
         """What SymPy may assume of a parameter with this role."""
         if self.kind == "boolean":
             return {}
+        if self.choices and all(isinstance(x, int) and x > 0 for x in self.choices):
+            return {"integer": True, "positive": True}
         if self.lower == 0:
             return {"positive": True} if self.open_lower else {"nonnegative": True}
         if self.extended:

@@ -127,11 +127,24 @@ def resolve(expr: sp.Basic, known: Mapping[sp.Basic, bool]) -> sp.Basic:
     return rebuild(expr, [resolve(a, known) for a in expr.args])
 
 
+def truth_of(base: sp.Basic, known: Mapping[sp.Basic, bool]) -> bool | None:
+    """What is known of an atomic condition; an option that equals one number equals no other."""
+    if base in known:
+        return known[base]
+    if isinstance(base, Compare) and base.right.is_number:
+        for other, holds in known.items():
+            fixed = holds and isinstance(other, Compare) and other.op == "=="
+            if fixed and other.left == base.left and other.right.is_number:
+                return bool(Compare(base.op, other.right, base.right))
+    return None
+
+
 def decide(condition: sp.Basic, known: Mapping[sp.Basic, bool]) -> sp.Basic:
     """A static condition under known truths: true, false or what is left."""
     base, same = atom(condition)
-    if base in known:
-        return TRUE if known[base] == same else FALSE
+    holds = truth_of(base, known)
+    if holds is not None:
+        return TRUE if holds == same else FALSE
     if isinstance(condition, (And, Or, Not)):
         return condition.func(*[decide(a, known) for a in condition.args])
     return condition
@@ -139,8 +152,9 @@ def decide(condition: sp.Basic, known: Mapping[sp.Basic, bool]) -> sp.Basic:
 
 def narrow(guard: Guard, known: Mapping[sp.Basic, bool]) -> Guard:
     """A guard under known truths."""
-    terms = (t for t in guard if all(known.get(c, v) == v for c, v in t))
-    return _simplify(frozenset(frozenset((c, v) for c, v in t if c not in known) for t in terms))
+    found = {c: truth_of(c, known) for t in guard for c, _ in t}
+    terms = (t for t in guard if all(found[c] in (None, v) for c, v in t))
+    return _simplify(frozenset(frozenset((c, v) for c, v in t if found[c] is None) for t in terms))
 
 
 def condition_of(guard: Guard) -> sp.Basic:

@@ -22,7 +22,7 @@ ROWS = (
     ("static", "stabilize"),
     ("program",),
     ("lower",),
-    ("differentiate", "keep"),
+    ("differentiate", "factoring", "keep", "sharing"),
     ("schedule", "compiled"),
     ("mathdoc", "page"),
     ("backends", "docs"),

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import sympy as sp
-from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
+from lossgen.backends.torch_in_place import atomic, makes_a_value, moves, spanned
 from lossgen.backends.torch_names import Names
 from lossgen.nodes import Letter, Read, free_letters, is_scalar
 from lossgen.program import Extent
@@ -27,10 +28,15 @@ class Arithmetic(StrPrinter):
     """Prints arithmetic in one scope of letters."""
 
     def __init__(
-        self, names: Names, scope: Sequence[Letter], extents: Mapping[Letter, Extent]
+        self,
+        names: Names,
+        scope: Sequence[Letter],
+        extents: Mapping[Letter, Extent],
+        consumed: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__()
         self.names, self.scope, self.extents = names, tuple(scope), extents
+        self.consumed = consumed  # arrays that only this line reads
 
     def code(self, expr: sp.Basic) -> str:
         """The expression as Python."""
@@ -43,7 +49,14 @@ class Arithmetic(StrPrinter):
 
     def within(self, scope: Sequence[Letter]) -> Self:
         """The same printer in another scope."""
-        return type(self)(self.names, scope, self.extents)
+        return type(self)(self.names, scope, self.extents, self.consumed)
+
+    def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
+        """The expression, in parentheses if it binds less tightly than its surroundings."""
+        text = self.code(item)
+        binds = precedence(item)
+        loose = binds < level or (not strict and binds <= level)
+        return f"({text})" if loose and not atomic(text) else text
 
     def added(self, name: str, term: sp.Expr) -> str:
         """``name + term``, or ``name - term``."""
@@ -69,14 +82,44 @@ class Arithmetic(StrPrinter):
                 -self._size(t),
             ),
         )
+        # Where something may be overwritten, it stands first.
+        if leading:
+            terms.sort(key=lambda t: (is_scalar(t), not self.owns([t]), _negative(t)))
         first, *rest = terms
         text = self.parenthesize(first, PRECEDENCE["Add"], strict=True)
-        for term in rest:
-            if _negative(term):
+        for k, term in enumerate(rest, 1):
+            if self.owns(terms[:k]):
+                text = self._added_in_place(text, term)
+            elif _negative(term):
                 text += f" - {self.parenthesize(_negate(term), PRECEDENCE['Add'])}"
             else:
                 text += f" + {self.parenthesize(term, PRECEDENCE['Add'], strict=True)}"
         return text
+
+    def _added_in_place(self, text: str, term: sp.Expr) -> str:
+        """One more term added to a value that nothing else holds."""
+        method = "add_"
+        if _negative(term):
+            method, term = "sub_", _negate(term)
+        scale = sp.Mul(*(f for f in sp.Mul.make_args(term) if is_scalar(f) and not f.is_Pow))
+        if scale != 1 and not is_scalar(term):
+            rest = sp.Mul(*(f for f in sp.Mul.make_args(term) if not is_scalar(f) or f.is_Pow))
+            return f"{enclosed(text)}.{method}({self.code(rest)}, alpha={self.code(scale)})"
+        return f"{enclosed(text)}.{method}({self.code(term)})"
+
+    def owns(self, parts: Sequence[sp.Expr]) -> bool:
+        """Whether what parts have been joined to may be overwritten (see ``torch_in_place``)."""
+        can = self.names.ownership
+        if can is None or len(self.scope) < can.rank:
+            return False
+        if not any(moves(p, can.moving) for p in parts):
+            return False
+        if {*self.scope} - frozenset().union(*(spanned(p, can.thin) for p in parts)):
+            return False
+        if len(parts) > 1:
+            return True
+        part = parts[0]
+        return makes_a_value(part) or (isinstance(part, Read) and part.name in self.consumed)
 
     def _size(self, expr: sp.Basic) -> int:
         """How many letters the value of an expression really has."""
@@ -120,9 +163,9 @@ class Arithmetic(StrPrinter):
             )
         )
         below.sort(key=lambda f: (not is_scalar(f), self._size(f)))
-        return sign + self._quotient(above, below)
+        return self._quotient(above, below, sign)
 
-    def _quotient(self, above: list[Any], below: list[Any]) -> str:
+    def _quotient(self, above: list[Any], below: list[Any], sign: str) -> str:
         parts = [(self._size(f), not is_scalar(f), 0, f) for f in above]
         parts += [(self._size(f), not is_scalar(f), 1, f) for f in below]
         small = [p for p in parts if p[:2] < max(q[:2] for q in parts)]
@@ -132,13 +175,29 @@ class Arithmetic(StrPrinter):
             sequence = [*(p for p in large if p[2] == 0), *sequence, *(p for p in large if p[2])]
         else:
             sequence += [*(p for p in large if p[2] == 0), *(p for p in large if p[2])]
-        text = "" if sequence[0][2] == 0 else "1"
+        if sequence[0][2] == 0:
+            # What may be overwritten leads among those of its size.
+            top = [p for p in sequence if p[2] == 0]
+            own = next((p for p in top if p[0] == top[0][0] and self.owns([p[3]])), None)
+            if own is not None:
+                sequence.remove(own)
+                sequence.insert(0, own)
+        text = sign if sequence[0][2] == 0 else f"{sign}1"
+        done: list[sp.Expr] = []
         for *_, inverse, factor in sequence:
             if inverse and isinstance(factor, nd.Ratio):
-                item = self._without_zeros(factor.args[1])
+                item, whole = self._without_zeros(factor.args[1]), True
             else:
                 item = self.parenthesize(factor, PRECEDENCE["Mul"], strict=not inverse)
-            text = item if not text else f"{text} / {item}" if inverse else f"{text} * {item}"
+                whole = False
+            if done and self.owns(done) and not (sign and len(done) == 1):
+                argument = item if whole else self.code(factor)
+                text = f"{enclosed(text)}.{'div_' if inverse else 'mul_'}({argument})"
+            elif not done and text in ("", "-"):
+                text += item
+            else:
+                text = f"{text} / {item}" if inverse else f"{text} * {item}"
+            done.append(factor)
         return text
 
     def _print_Ratio(self, expr: Any) -> str:
@@ -189,6 +248,11 @@ class Arithmetic(StrPrinter):
 
     def _print_Param(self, expr: Any) -> str:
         return str(expr.name)
+
+
+def enclosed(code: str) -> str:
+    """Code fit for a method call."""
+    return code if atomic(code) else f"({code})"
 
 
 def _adjoint(expr: sp.Basic) -> bool:

@@ -125,10 +125,16 @@ def _backward_body(f: Formula) -> Lines:
         ]
     if needs:
         body.append(f"{' = '.join(f'd_{g}' for g in needs)} = None")
+    if any(map(_overwrites, formula)):
+        body.append("# In place only on what this backward has made itself.")
     body += formula
     gradient = {g: f"d_{g}" for g in backward.gradients}
     body.append(f"return {tuple_text([gradient.get(x, 'None') for x in (*inputs, *options)])}")
     return tuple(body)
+
+
+def _overwrites(line: str) -> bool:
+    return re.search(r"\.(mul|add|sub|div|scatter_add|index_add)_\(", line) is not None
 
 
 def _jvp_body(f: Formula) -> Lines:

@@ -29,7 +29,9 @@ class Context:
 
     def printer(self, x: Statement, scope: Sequence[Letter]) -> Expressions:
         """The printer of a statement's bodies in a scope."""
-        return Expressions(self.names, scope, x.extents)
+        own = self.names.ownership
+        consumed = own.consumed.get(id(x), frozenset()) if own is not None else frozenset()
+        return Expressions(self.names, scope, x.extents, consumed)
 
     def shape(self, letters: Sequence[Letter]) -> str:
         """The shape of an array over letters, as an argument."""

@@ -16,7 +16,7 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 
 from lossgen import nodes as nd
-from lossgen.backends.layout import aligned
+from lossgen.backends.layout import aligned, dims
 from lossgen.backends.torch_reads import Reads
 from lossgen.nodes import Letter, is_scalar
 
@@ -91,7 +91,8 @@ class Expressions(Reads):
         return f"{expr.name} is not None"
 
     def _print_Needs(self, expr: Any) -> str:
-        return f"need_{expr.name}"
+        asked = " or ".join(f"need_{name}" for name in expr.names)
+        return f"({asked})" if len(expr.names) > 1 else asked
 
     def _print_BooleanTrue(self, expr: Any) -> str:
         return "True"
@@ -148,12 +149,38 @@ class Expressions(Reads):
             return f"torch.relu({self.code(a)})"
         if share == sp.S.Half:
             return f"torch.{both}({self.code(a)}, {self.names.like}.new_tensor({self.code(bound)}))"
+        if share == 0:
+            # The one clamp of torch's whose slope at the bound is 0.
+            if clamp == "min":
+                limit = self.code(bound)
+                return f"F.threshold({bare(self.code(a))}, {limit}, {limit})"
+            limit = self.code(-bound)
+            return f"(-F.threshold({bare(self.code(-a))}, {limit}, {limit}))"
         first, limit = self.parenthesize(a, PRECEDENCE["Add"]), self.code(bound)
         return f"torch.where({first} {beats} {limit}, {self.code(a)}, {limit})"
 
     def _print_Clip(self, expr: Any) -> str:
         x, low, high = expr.args
         return f"{self.operand(x)}.clamp({self.code(low)}, {self.code(high)})"
+
+    def _print_Step(self, expr: Any) -> str:
+        return f"_step({bare(self.code(expr.arg))})"
+
+    def _print_WhereAbove(self, expr: Any) -> str:
+        x, gate, bound = (bare(self.code(a)) for a in expr.args)
+        return f"_where_above({x}, {gate}{'' if expr.args[2] == 0 else f', {bound}'})"
+
+    def _print_TimesSigmoid(self, expr: Any) -> str:
+        factor, at = expr.args
+        sign = ""
+        if not isinstance(at, nd.Read):
+            at, sign = -at, ", -1"
+        return f"_times_sigmoid({bare(self.code(factor))}, {self.code(at)}{sign})"
+
+    def _print_SoftmaxBackward(self, expr: Any) -> str:
+        grad, prob, letter = expr.args
+        dim = dims([letter], self.scope)
+        return f"_softmax_backward({bare(self.code(grad))}, {self.code(prob)}, {dim})"
 
     def _print_Softplus(self, expr: Any) -> str:
         # F.softplus turns linear at 20, where float64 still sees the difference.

@@ -16,6 +16,8 @@ import sympy as sp
 
 from lossgen.backends.torch_checks import TorchChecks
 from lossgen.backends.torch_expressions import Expressions
+from lossgen.backends.torch_fused import fused
+from lossgen.backends.torch_in_place import ownership
 from lossgen.backends.torch_names import names_for
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_statements import TorchStatements
@@ -65,13 +67,20 @@ class Formula:
             roots: when each of its results is needed.
             full: results that must have their whole shape.
         """
+        reverse = program is self.compiled.backward.program
+        if reverse:
+            program = fused(program)
         names = names_for(program, self.spec)
-        if self.reduces:
-            names = replace(names, numbers=frozenset((f"grad_{self.item}",)))
+        names = replace(names, numbers=self._numbers())
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()
-        printer = TorchStatements(program, names, full, frozenset(unused))
-        blocks = schedule(with_guards(program, roots))
-        return printer.lines(without_copies(blocks, frozenset(roots)))
+        blocks = without_copies(schedule(with_guards(program, roots)), frozenset(roots))
+        if reverse:
+            names = replace(names, ownership=ownership(program, blocks, self._numbers()))
+        return TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
+
+    def _numbers(self) -> frozenset[str]:
+        """What comes in as one number where the Function reduces."""
+        return frozenset((f"grad_{self.item}",) if self.reduces else ())
 
     def reduced(self, reduction: str, *, done: bool = False) -> str:
         """The code of a reduction; ``done`` if the Function has summed already."""

@@ -14,7 +14,24 @@ HELPERS: dict[str, str] = {
     "_power_slope(": '''def _power_slope(base: Tensor, exponent: float) -> Tensor:
     """``base ** (exponent - 1)``, and where base is 0, rather than infinity, \
 0 (1 for exponent 1)."""
-    return torch.where(base == 0, float(exponent == 1), base ** (exponent - 1))''',
+    slope = base ** (exponent - 1)
+    return slope if exponent >= 1 else slope.masked_fill(base == 0, 0.0)''',
+    "_step(": '''def _step(x: Tensor) -> Tensor:
+    """1 where x is positive, 1/2 where it is 0, else 0."""
+    return 0.5 * torch.sign(x) + 0.5''',
+    "_where_above(": '''def _where_above(x: Tensor, gate: Tensor, bound: float = 0) -> Tensor:
+    """``x`` where ``gate > bound``, else 0, in one pass: torch's backward of a threshold."""
+    kept: Tensor = torch.ops.aten.threshold_backward(x, gate, bound)
+    return kept''',
+    "_times_sigmoid(": '''def _times_sigmoid(x: Tensor, u: Tensor, sign: int = 1) -> Tensor:
+    """``x * sigmoid(sign * u)``, in one pass: torch's backward of softplus."""
+    # Beyond 80 a sigmoid is 1, in float64 too.
+    product: Tensor = torch.ops.aten.softplus_backward(x, u, sign, 80)
+    return product''',
+    "_softmax_backward(": '''def _softmax_backward(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
+    """``prob * (grad - (grad * prob).sum(dim))``, in one pass: torch's backward of softmax."""
+    result: Tensor = torch.ops.aten._softmax_backward_data(grad, prob, dim, prob.dtype)
+    return result''',
     "_in_autocast(": '''def _in_autocast(device_type: str) -> bool:
     """Whether autocast is on; some devices (meta) have none."""
     available = torch.amp.autocast_mode.is_autocast_available(device_type)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lossgen.backends.torch_in_place import Ownership
 from lossgen.backends.torch_tensors import Tensors
 from lossgen.nodes import Letter
 from lossgen.program import Extent, Program
@@ -30,6 +31,7 @@ class Names:
         axes: the axis of each letter.
         like: a tensor whose dtype and device new values take.
         numbers: arrays that may be one number, which is cheap to scale.
+        ownership: what lines may overwrite; None where nothing may be.
     """
 
     arrays: Mapping[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]]
@@ -38,6 +40,7 @@ class Names:
     axes: Mapping[Letter, Letter]
     like: str
     numbers: frozenset[str] = frozenset()
+    ownership: Ownership | None = None
 
     def size(self, letter: Letter) -> str:
         """The size of the axis a letter runs over."""

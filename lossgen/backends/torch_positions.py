@@ -19,7 +19,7 @@ import sympy as sp
 from lossgen.axes import shifted_letter
 from lossgen.backends.torch_context import Context, operand
 from lossgen.backends.torch_expressions import bare
-from lossgen.nodes import ZERO, Letter, free_letters
+from lossgen.nodes import ZERO, Letter, Read, free_letters, walk
 from lossgen.program import Statement
 
 
@@ -49,7 +49,7 @@ class Positions(Context):
         """The base with terms added where indices say."""
         places = [shifted_letter(t) for t in x.target]
         gathers = [k for k, p in enumerate(places) if p is None]
-        base = self._base(x)
+        base, own = self._base(x)
         if x.body == 0:
             return base
         if len(x.free) == 1:
@@ -62,7 +62,7 @@ class Positions(Context):
                 source = f"{operand(source)}.expand({self.shape(scope)})"
             if len(scope) > 1:
                 index, source = f"{operand(index)}.reshape(-1)", f"{operand(source)}.reshape(-1)"
-            return f"{base}.index_add(0, {bare(index)}, {bare(source)})"
+            return f"{base}.index_add{own}(0, {bare(index)}, {bare(source)})"
         plain = [p[0] for p in places if p is not None]
         extra = list(x.bound)
         if (
@@ -76,7 +76,7 @@ class Positions(Context):
             source = self._whole(x, x.body, standing)
             if not extra:
                 index, source = (f"{operand(c)}.unsqueeze({axis})" for c in (index, source))
-            return f"{base}.scatter_add({axis}, {bare(index)}, {bare(source)})"
+            return f"{base}.scatter_add{own}({axis}, {bare(index)}, {bare(source)})"
         scope = self.program.sorted(free_letters(sp.Tuple(*x.target)) | free_letters(x.body))
         printer = self.printer(x, scope)
         indices = ", ".join(bare(printer.code(t)) for t in x.target)
@@ -90,13 +90,26 @@ class Positions(Context):
             return code
         return f"{operand(code)}.expand({self.shape(scope)})"
 
-    def _base(self, x: Statement) -> str:
+    def _base(self, x: Statement) -> tuple[str, str]:
+        """What is added to, and ``_`` where it may be overwritten."""
         if x.base == ZERO:
-            source = x.name.removeprefix("d_").rstrip("0123456789")
-            if any(a.name == source for a in self.program.inputs):
-                return f"torch.zeros_like({source})"
-            return f"{self.names.like}.new_zeros({self.shape(x.free)})"
-        code = self.printer(x, x.free).code(x.base)
+            seed = self._seed(x.body)
+            like = next((a.name for a in self.program.inputs if f"d_{a.name}" == x.name), "")
+            if seed:
+                # Made from a gradient: of batched ones, each then has zeros of its own.
+                shape = f"{like}.shape" if like else self.shape(x.free)
+                return f"{seed}.new_zeros({shape})", "_"
+            if like:
+                return f"torch.zeros_like({like})", ""
+            return f"{self.names.like}.new_zeros({self.shape(x.free)})", ""
+        printer = self.printer(x, x.free)
+        code = printer.code(x.base)
         if set(x.free) <= free_letters(x.base):
-            return operand(code)
-        return f"{operand(code)}.expand({self.shape(x.free)})"
+            return operand(code), "_" if printer.owns([x.base]) else ""
+        return f"{operand(code)}.expand({self.shape(x.free)})", ""
+
+    def _seed(self, body: sp.Expr) -> str:
+        """An array in a body that is a multiple of the gradient that comes in."""
+        can = self.names.ownership
+        reads = (r.name for r in walk(body) if isinstance(r, Read))
+        return next((r for r in reads if can is not None and r in can.moving), "")

@@ -53,7 +53,11 @@ class Collecting(Tape):
         pieces = self.pieces[name]
         dense: sp.Expr = total(p for p in pieces if not isinstance(p, (Scatter, At)))
         stacked = [p for p in pieces if isinstance(p, At)]
-        scatters = [p for p in pieces if isinstance(p, Scatter)]
+        by_target: dict[tuple[sp.Expr, ...], list[sp.Expr]] = {}
+        for p in pieces:
+            if isinstance(p, Scatter):
+                by_target.setdefault(p.target, []).append(p.body)
+        scatters = [Scatter(total(bodies), target) for target, bodies in by_target.items()]
         final = f"d_{name}"
         if stacked:
             alone = not scatters and dense == 0

@@ -98,12 +98,18 @@ class Reads(Tape):
     ) -> None:
         free = self.sorted(p[0] for p in places if p is not None)
         extents = {k: v for k, v in x.extents.items() if k in free}
-        name = self.add(f"d_{x.name}_{read.name}", free, term, extents=extents, share=True)
+        number, inner = term.as_coeff_Mul()
+        stands = isinstance(inner, Read) and inner.subscripts == free
+        if stands and self.arrays[inner.name] == (free, extents):
+            name = inner.name
+        else:
+            number = ONE
+            name = self.add(f"d_{x.name}_{read.name}", free, term, extents=extents, share=True)
         position = {
             p[0]: letter - p[1] for p, letter in zip(places, letters, strict=True) if p is not None
         }
         self.pieces.setdefault(read.name, []).append(
-            Padded(Str(name), *[position[y] for y in free])
+            number * Padded(Str(name), *[position[y] for y in free])
         )
 
     def _literal(

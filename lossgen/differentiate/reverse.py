@@ -18,9 +18,11 @@ from lossgen import nodes as nd
 from lossgen.derivatives import partials, times
 from lossgen.differentiate.collecting import Collecting, is_plain_read
 from lossgen.differentiate.reads import Reads
+from lossgen.factoring import factored
 from lossgen.keep import choose, with_forward_names
 from lossgen.nodes import TRUE, Read, Size, Where, free_letters
 from lossgen.program import Array, Program, Statement, check, without_unused
+from lossgen.sharing import shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ class _Reverse(Reads, Collecting):
         results = tuple(f"d_{g}" for g in gradients)
         statements = _without_aliases(without_unused(tuple(self.out), results))
         statements = with_forward_names(statements, self.forward)
+        statements = tuple(_factored(x) for x in statements)
+        statements = shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
         kept, in_order = choose(self.forward, statements)
         available = {x.name: x for x in self.forward.statements}
         inputs = [
@@ -145,6 +149,12 @@ class _Reverse(Reads, Collecting):
         ordered = (*in_order, *statements)
         program = Program(tuple(inputs), ordered, results, tuple(self.order), self.axes)
         return Backward(check(program), gradients, seeds, kept)
+
+
+def _factored(x: Statement) -> Statement:
+    if x.op not in ("map", "sum", "mean", "scatter"):
+        return x
+    return replace(x, body=factored(x.body), base=factored(x.base))
 
 
 def _without_aliases(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:

@@ -85,6 +85,9 @@ class Tape:
             )
             if same and (share or op in ("softmax", "count")):
                 return x.name
+        for x in self.forward.statements if op == "softmax" else ():
+            if (x.free, x.body, x.op, x.bound) == (free, body, op, bound):
+                return x.name
         stem, number = name, 2
         while name in self.arrays:
             name, number = f"{stem}{number}", number + 1

@@ -226,6 +226,10 @@ class Latex(Arithmetic):
         self.notes["ratio"] = None
         return f"\\frac{{{self._print(expr.args[0])}}}{{{self._print(expr.args[1])}}}"
 
+    def _print_Step(self, expr: nd.Step) -> str:
+        sides = Where(nd.Compare("==", expr.arg, 0), nd.HALF, 0)
+        return str(self._print(Where(nd.Compare(">", expr.arg, 0), 1, sides)))
+
     def _print_PowerSlope(self, expr: nd.PowerSlope) -> str:
         self.notes["slope"] = None
         return f"{self.text(expr.args[0], ATOM)}^{{{self._print(expr.args[1] - 1)}}}"

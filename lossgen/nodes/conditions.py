@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.symbol import Str
 
-from lossgen.nodes.leaves import FALSE, TRUE, Node, text, word
+from lossgen.nodes.leaves import FALSE, ONE, TRUE, ZERO, Node, text, word
 
 MIRROR: Mapping[str, str] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _DECIDE: Mapping[str, Callable[[sp.Expr, sp.Expr], Any]] = {
@@ -105,6 +105,11 @@ class Where(Node):
             yes = yes.args[1]
         if isinstance(no, Where) and no.args[0] == condition:
             no = no.args[2]
+        if isinstance(yes, sp.Mul) and condition not in (TRUE, FALSE):
+            # What repeats the condition around it is 1 there.
+            repeated = sp.Basic.__new__(cls, condition, ONE, ZERO)
+            if repeated in yes.args:
+                yes = sp.Mul(*(f for f in yes.args if f != repeated))
         if condition is TRUE or yes == no:
             return yes
         if condition is FALSE:

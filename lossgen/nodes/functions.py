@@ -149,6 +149,20 @@ class PowerSlope(Node):
     __slots__ = ()
 
 
+class Step(Unary):
+    """1 where the argument is positive, 1/2 where it is 0, else 0: which of two is the larger."""
+
+    __slots__ = ()
+
+    def __new__(cls, x: Any) -> Any:
+        x = sp.sympify(x)
+        opposite = sp.Add(*(-term for term in sp.Add.make_args(x)))
+        if str(opposite) < str(x):
+            # Of ``a > b`` and ``b > a`` each is the other's complement: one of them is enough.
+            return 1 - sp.Basic.__new__(cls, opposite)
+        return sp.Basic.__new__(cls, x)
+
+
 class Max(Node):
     """The larger of two; at a tie ``share`` of the gradient goes to the first."""
 

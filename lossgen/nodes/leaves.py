@@ -105,13 +105,13 @@ class Padded(Read):
 
 
 class Needs(Node):
-    """Whether the gradient of an input is asked for: a static condition of the backward."""
+    """Whether the gradient of an input, or any of several, is asked for: a static condition."""
 
     __slots__ = ()
 
     @property
-    def name(self) -> str:
-        return text(self.args[0])
+    def names(self) -> tuple[str, ...]:
+        return tuple(map(text, self.args))
 
 
 class Size(Node):

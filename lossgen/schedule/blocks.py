@@ -17,7 +17,8 @@ from sympy.core.symbol import Str
 
 from lossgen.nodes import Given, Needs
 from lossgen.program import Statement
-from lossgen.static import NEVER, narrow, ordered, resolve, switches
+from lossgen.schedule.guards import asked_for, tidy
+from lossgen.static import NEVER, Guard, narrow, ordered, resolve, switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,13 @@ def schedule(
     statements: Sequence[Statement], known: Mapping[sp.Basic, bool] | None = None
 ) -> tuple[Block, ...]:
     """The statements as blocks, under what is already known of the static conditions."""
-    known = known or {}
-    pending = [r for x in statements if (r := _resolved(x, known)) is not None]
+    return _schedule(statements, known or {}, asked_for(x.guard for x in statements))
+
+
+def _schedule(
+    statements: Sequence[Statement], known: Mapping[sp.Basic, bool], gradients: frozenset[str]
+) -> tuple[Block, ...]:
+    pending = [r for x in statements if (r := _resolved(x, known, gradients)) is not None]
     blocks: list[Block] = []
     while pending:
         first = pending[0]
@@ -49,7 +55,8 @@ def schedule(
         condition = conditions[0]
         run, rest = _gather(pending, condition)
         then, otherwise = (
-            schedule(run, _implied({**known, condition: truth})) for truth in (True, False)
+            _schedule(run, _implied({**known, condition: truth}), gradients)
+            for truth in (True, False)
         )
         blocks.append(Branch(condition, then, otherwise))
         pending = rest
@@ -60,17 +67,35 @@ def _implied(known: Mapping[sp.Basic, bool]) -> dict[sp.Basic, bool]:
     """A tensor whose gradient is asked for is there; one that is absent needs none."""
     result = dict(known)
     for condition, truth in known.items():
-        if isinstance(condition, Needs) and truth:
-            result[Given(Str(condition.name))] = True
+        if isinstance(condition, Needs) and truth and len(condition.names) == 1:
+            result[Given(condition.args[0])] = True
+        if isinstance(condition, Needs) and not truth:
+            result.update((Needs(name), False) for name in condition.args)
         if isinstance(condition, Given) and not truth:
             result[Needs(Str(condition.name))] = False
     return result
 
 
-def _resolved(x: Statement, known: Mapping[sp.Basic, bool]) -> Statement | None:
-    guard = narrow(x.guard, known)
+def _settled(guard: Guard, known: Mapping[sp.Basic, bool]) -> Mapping[sp.Basic, bool]:
+    """What is known, with what follows from it for conditions on several gradients."""
+    asked = [set(c.args) for c, v in known.items() if isinstance(c, Needs) and v]
+    spared = {name for c, v in known.items() if isinstance(c, Needs) and not v for name in c.args}
+    result = dict(known)
+    for condition in {c for term in guard for c, _ in term if isinstance(c, Needs)}:
+        if any(names <= set(condition.args) for names in asked):
+            result[condition] = True
+        elif set(condition.args) <= spared:
+            result[condition] = False
+    return result
+
+
+def _resolved(
+    x: Statement, known: Mapping[sp.Basic, bool], gradients: frozenset[str]
+) -> Statement | None:
+    guard = narrow(x.guard, _settled(x.guard, known))
     if guard == NEVER:
         return None
+    guard = tidy(guard, gradients)
     body, where, base, *target = (resolve(e, known) for e in x.expressions())
     return replace(x, body=body, where=where, base=base, target=tuple(target), guard=guard)
 

@@ -9,7 +9,7 @@ A statement that nothing needs is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import sympy as sp
@@ -17,7 +17,7 @@ from sympy.core.symbol import Str
 
 from lossgen.nodes import Given, Needs, Read, Where, is_static
 from lossgen.program import Program, Statement
-from lossgen.static import NEVER, Guard, both, either, guard_of
+from lossgen.static import NEVER, Guard, Literal, both, either, guard_of
 
 
 def with_guards(program: Program, roots: Mapping[str, Guard]) -> tuple[Statement, ...]:
@@ -28,35 +28,47 @@ def with_guards(program: Program, roots: Mapping[str, Guard]) -> tuple[Statement
         roots: when each of its results is needed.
     """
     needed: dict[str, Guard] = dict(roots)
+    gradients = asked_for(roots.values())
     guarded: list[Statement] = []
     for x in reversed(program.statements):
         guard = needed.get(x.name, NEVER)
         if guard == NEVER:
             continue
-        guard = _tidy(guard)
+        guard = tidy(guard, gradients)
         guarded.append(replace(x, guard=guard))
         for expr in x.expressions():
             _note_uses(expr, guard, needed)
     return tuple(reversed(guarded))
 
 
-def _tidy(guard: Guard) -> Guard:
+def asked_for(guards: Iterable[Guard]) -> frozenset[str]:
+    """The inputs whose gradients guards ask for."""
+    literals = (literal for guard in guards for term in guard for literal in term)
+    return frozenset(n for c, v in literals if isinstance(c, Needs) and v for n in c.names)
+
+
+def tidy(guard: Guard, gradients: frozenset[str]) -> Guard:
     """A guard fit for an ``if``.
 
-    What several gradients need is computed whenever any of them may be asked for; and a tensor
-    whose gradient is asked for is there.
+    Questions after gradients that differ in nothing else become one, and none where all are asked
+    for: a backward that nobody asks for is never run. A tensor whose gradient is asked for is there.
+
+    Args:
+        guard: when a statement is needed.
+        gradients: all inputs whose gradient may be asked for.
     """
-    needs = [frozenset(c for c, _ in term if isinstance(c, Needs)) for term in guard]
-    shared = frozenset.intersection(*needs) if needs else frozenset()
-    terms = []
+    by_rest: dict[frozenset[Literal], set[str] | None] = {}
     for term in guard:
-        given = {Given(Str(c.name)) for c in shared}
-        kept = frozenset(
-            (c, v)
-            for c, v in term
-            if (c in shared or not isinstance(c, Needs)) and not (c in given and v)
-        )
-        terms.append(kept)
+        needs = [c for c, v in term if isinstance(c, Needs) and v]
+        given = {Given(c.args[0]) for c in needs if len(c.names) == 1}
+        rest = frozenset((c, v) for c, v in term if c not in needs and not (c in given and v))
+        names = {n for c in needs for n in c.names}
+        have = by_rest.get(rest, set())
+        by_rest[rest] = have | names if needs and have is not None else None
+    terms = []
+    for rest, asked in by_rest.items():
+        ask = asked is not None and asked != gradients
+        terms.append(rest | {(Needs(*map(Str, sorted(asked or ()))), True)} if ask else rest)
     return either(frozenset(terms), NEVER)
 
 

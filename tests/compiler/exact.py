@@ -115,6 +115,8 @@ def evaluate(
         return mp.log(mp.exp(at(args[0])) + mp.exp(at(args[1])))
     if isinstance(expr, nd.Ratio):
         return mp.mpf(0) if at(args[1]) == 0 else at(args[0]) / at(args[1])
+    if isinstance(expr, nd.Step):
+        return (mp.sign(at(args[0])) + 1) / mp.mpf(2)
     if isinstance(expr, nd.PowerSlope):
         base, exponent = map(at, args)
         return mp.mpf(exponent == 1) if base == 0 else base ** (exponent - 1)

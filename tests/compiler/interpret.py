@@ -202,7 +202,7 @@ class Run:
         if isinstance(expr, nd.Given):
             return expr.name in self.given
         if isinstance(expr, nd.Needs):
-            return expr.name in self.needs
+            return any(name in self.needs for name in expr.names)
         if isinstance(expr, nd.Param):
             value = self.options[expr.name]
             return REAL(value) if type(value) is float else value
@@ -268,6 +268,8 @@ def _operation(
         if isinstance(expr, nd.Ratio):
             a, b = map(inner, args)
             return np.where(b == 0, 0, a / np.where(b == 0, 1, b))
+        if isinstance(expr, nd.Step):
+            return (np.sign(inner(args[0])) + REAL(1)) / REAL(2)
         if isinstance(expr, nd.PowerSlope):
             base, exponent = map(inner, args)
             at_zero = REAL(exponent == 1)

@@ -270,7 +270,6 @@ REDUCTIONS = {
         "d_x[n, d] = where(x[n, d] == loss[n], grad_loss[n]/ties_loss[n], 0)",
     ],
     "softmax(x[n, d], d)": [
-        "loss[n, d] = softmax_{d} x[n, d]",
         "sum_grad_loss[n] = sum_{d} (grad_loss[n, d]*loss[n, d])",
         "d_x[n, d] = (-sum_grad_loss[n] + grad_loss[n, d])*loss[n, d]",
     ],

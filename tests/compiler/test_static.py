@@ -149,7 +149,10 @@ def test_what_is_known_leaves_a_guard(guard: Guard, known: Truth) -> None:
 def test_a_condition_is_decided_as_far_as_is_known(condition: sp.Basic, known: Truth) -> None:
     rest = decide(condition, known)
     for truth in TABLES:
-        assert true(rest, {**truth, **known}) == true(condition, {**truth, **known})
+        table = {**truth, **known}
+        # An option that is 2 is not below 1.
+        if not (table[ATOMS[0]] and table[ATOMS[1]]):
+            assert true(rest, table) == true(condition, table)
     if known.keys() >= set(ATOMS):
         assert rest in (TRUE, FALSE)
 

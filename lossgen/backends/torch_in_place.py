@@ -1,0 +1,129 @@
+"""Arithmetic on values that nobody else has, in place.
+
+In: what a line has computed so far, and the next operand.  Out: the line with one more step.
+
+    (d_overlap[..., None] * target) and d_mass[..., None]
+    →  (d_overlap[..., None] * target).add_(d_mass[..., None])
+
+A value may be overwritten where it is all of this:
+
+- made by this line, or by one above whose value nothing below this line reads;
+- as large as the result, and as the largest input: a small one is not worth the reading;
+- a multiple of the gradient that comes in. Of batched gradients each has its own, and what they
+  share (what the forward kept) must not be written to by any.
+
+In anything else, and in every forward, the step makes a new value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.nodes import Letter, Read, free_letters, is_scalar, walk
+from lossgen.program import Program, Statement
+from lossgen.schedule import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What the lines of a backward may overwrite.
+
+    Attributes:
+        rank: of the largest input.
+        moving: the arrays that are multiples of the gradient that comes in.
+        thin: the arrays that may be one number instead.
+        consumed: by the identity of a statement, the arrays that it is the last to read.
+    """
+
+    rank: int
+    moving: frozenset[str]
+    thin: frozenset[str]
+    consumed: Mapping[int, frozenset[str]]
+
+
+def ownership(
+    program: Program, blocks: Sequence[Block], numbers: frozenset[str] = frozenset()
+) -> Ownership:
+    """What the lines of a backward program may overwrite.
+
+    Args:
+        program: the backward.
+        blocks: its statements as they will run.
+        numbers: inputs that may be one number.
+    """
+    rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
+    moving = {a.name for a in program.inputs if a.name.startswith("grad_")}
+    thin = set(numbers)
+    makers: dict[str, list[Statement]] = {}
+    last: dict[str, Statement] = {}
+    for x in in_order(blocks):
+        if x.op == "map" and not spanned(x.body, thin) >= {*x.free}:
+            thin.add(x.name)
+        if x.kind == "real" and x.reads() & moving:
+            moving.add(x.name)
+        makers.setdefault(x.name, []).append(x)
+        last.update(dict.fromkeys(x.reads(), x))
+    consumed: dict[int, set[str]] = {}
+    for name, x in last.items():
+        made = makers.get(name, [])
+        fresh = bool(made) and all(y.op != "map" or makes_a_value(y.body) for y in made)
+        large = all(len(y.free) >= rank for y in made)
+        wanted = name in moving and name not in thin and name not in program.results
+        if fresh and large and wanted and _reads_once(x, name):
+            consumed.setdefault(id(x), set()).add(name)
+    return Ownership(
+        rank, frozenset(moving), frozenset(thin), {k: frozenset(v) for k, v in consumed.items()}
+    )
+
+
+def in_order(blocks: Sequence[Block]) -> Iterator[Statement]:
+    """The statements of blocks in the order in which they run, one branch after the other."""
+    for block in blocks:
+        if isinstance(block, Statement):
+            yield block
+        else:
+            yield from in_order(block.then)
+            yield from in_order(block.otherwise)
+
+
+def _reads_once(x: Statement, name: str) -> bool:
+    return sum(_occurrences(expr, name) for expr in x.expressions()) == 1
+
+
+def _occurrences(expr: sp.Basic, name: str) -> int:
+    """How often an expression reads an array."""
+    own = int(isinstance(expr, Read) and expr.name == name)
+    return own + sum(_occurrences(a, name) for a in expr.args)
+
+
+def spanned(expr: sp.Basic, thin: Container[str]) -> frozenset[Letter]:
+    """The letters along which the value of an expression is laid out for certain."""
+    if isinstance(expr, Read):
+        return frozenset() if expr.name in thin else free_letters(expr)
+    return frozenset().union(*(spanned(a, thin) for a in expr.args))
+
+
+def makes_a_value(expr: sp.Basic) -> bool:
+    """Whether computing an expression makes a tensor that nothing else holds."""
+    if isinstance(expr, nd.Padded):
+        return True
+    return not (isinstance(expr, (Read, Letter, nd.StopGradient)) or is_scalar(expr))
+
+
+def moves(expr: sp.Basic, moving: Container[str]) -> bool:
+    """Whether an expression is a multiple of the gradient that comes in."""
+    return any(isinstance(x, Read) and x.name in moving for x in walk(expr))
+
+
+def atomic(code: str) -> bool:
+    """Whether code binds as tightly as a name: nothing outside brackets but names, dots, calls."""
+    depth = 0
+    for char in code:
+        depth += (char in "([{") - (char in ")]}")
+        if depth == 0 and char in " -~":
+            return False
+    return True

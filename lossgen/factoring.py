@@ -1,0 +1,69 @@
+"""Common factors of sums, taken out: each saves a pass over the elements.
+
+In: an elementwise body.  Out: an equal one with fewer products.
+
+    d_p[e]*p[e]*q[e] - d_q[e]*p[e]*q[e]  →  (d_p[e] - d_q[e])*p[e]*q[e]
+
+A factor leaves a branch that elements choose only if it was outside before: what is not taken may
+be infinite, and must not meet a 0.  It passes branches on options.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+import sympy as sp
+
+from lossgen.keep import cost
+from lossgen.nodes import Read, Where, free_letters, is_static, rebuild
+
+
+@cache
+def factored(expr: sp.Expr) -> sp.Expr:
+    """The expression, common factors taken out of each of its sums."""
+    if isinstance(expr, Read) or not expr.args:
+        return expr
+    expr = rebuild(expr, [factored(a) for a in expr.args])
+    if isinstance(expr, Where) and all(_is_negative(a) for a in expr.args[1:]):
+        # The sign outside, so that what differs by it is the same expression.
+        condition, yes, no = expr.args
+        return -Where(condition, -yes, -no)
+    return _sum(expr) if isinstance(expr, sp.Add) else expr
+
+
+def _is_negative(expr: sp.Expr) -> bool:
+    return bool(isinstance(expr, sp.Mul) and expr.args[0].is_negative)
+
+
+def _sum(expr: sp.Add) -> sp.Expr:
+    counts: Counter[sp.Expr] = Counter()
+    for term in expr.args:
+        counts.update(_factors(term))
+    repeated = [f for f, count in counts.items() if count > 1]
+    if not repeated:
+        return expr
+    best = max(repeated, key=lambda f: (counts[f], len(free_letters(f)), cost(f), str(f)))
+    inside = [t for t in expr.args if best in _factors(t)]
+    rest = [t for t in expr.args if t not in inside]
+    product = best * factored(sp.Add(*(_without(t, best) for t in inside)))
+    return factored(sp.Add(product, *rest)) if rest else product
+
+
+def _factors(term: sp.Expr) -> frozenset[sp.Expr]:
+    """The factors of a term, numbers apart."""
+    if isinstance(term, Where) and is_static(term.args[0]):
+        branches = [_factors(a) for a in term.args[1:] if a != 0]
+        return frozenset.intersection(*branches) if branches else frozenset()
+    parts = term.args if isinstance(term, sp.Mul) else (term,)
+    return frozenset(f for f in parts if not f.is_number)
+
+
+def _without(term: sp.Expr, factor: sp.Expr) -> sp.Expr:
+    if isinstance(term, Where) and is_static(term.args[0]):
+        condition, yes, no = term.args
+        branches = (a if a == 0 else _without(a, factor) for a in (yes, no))
+        return Where(condition, *branches)
+    if isinstance(term, sp.Mul):
+        return sp.Mul(*(f for f in term.args if f != factor))
+    return sp.S.One
