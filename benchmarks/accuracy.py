@@ -9,7 +9,6 @@ are not installed are left out and named.
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 import sys
 from collections.abc import Iterable
@@ -168,7 +167,8 @@ def _short(tensors: dict[str, str]) -> str:
 
 def catalogue_table(found: Iterable[Accuracy]) -> list[str]:
     """A row per loss and dtype: worst / p99 of value and gradient in both styles."""
-    columns = [(s, q) for s in ("functional", "function") for q in ("value", "gradient")]
+    quantities = ("value", "gradient", "second")
+    columns = [(s, q) for s in ("functional", "function") for q in quantities]
     lines = [
         "| loss | dtype | " + " | ".join(f"{s} {q}" for s, q in columns) + " |",
         "| --- | --- |" + " ---: |" * len(columns),
@@ -186,6 +186,8 @@ def _judged(m: Measured | None) -> str:
         return ""
     marks = {"terms": "t", "avoidable": "a", "conditioned": "c", "breaks": "b"}
     told = " ".join(f"{m.verdicts[k]}{mark}" for k, mark in marks.items() if k in m.verdicts)
+    if m.quantity == "second":
+        return told
     return f"{cell(m)}{' · ' + told if told else ''}"
 
 
@@ -233,18 +235,20 @@ def medians(found: list[Accuracy]) -> list[str]:
 
 
 HOW_TO_READ = """\
-Cells are worst / 99th percentile of the error, in units in the last place of the exact result, over
-ordinal-uniform points, extremes (0, the smallest and largest numbers, 17, 20, 88, 104, 1e4, …), exact
-ties, kinks ± 1 ulp, confident predictions, and for losses over an axis rows of many sizes. `inf`: NaN or
-infinity where the exact result is representable. 2^24 = 1.7e7 (float32) or 2^53 = 9e15 (float64) ulp
-means that no digit is right. "Exact" is the formula of the spec, node by node, in 50 digits or more."""
+Cells are worst / 99th percentile of the error, in units in the last place of the exact result,
+over ordinal-uniform points, extremes (0, the smallest and largest numbers, 17, 88, 104, 1e4, …),
+exact ties, kinks ± 1 ulp, confident predictions, and for losses over an axis rows of many sizes.
+`inf`: NaN or infinity where the exact result is representable. 2^24 = 1.7e7 (float32) or 2^53 =
+9e15 (float64) ulp means that no digit is right. "Exact" is the formula of the spec, node by node, in 50
+digits or more."""
 
 MARKS = """\
 After the dot: how many numbers are within the bar only by the terms of a formula that cancels (t; a
 where another way of computing would not cancel), how many break it though by no more than roundings
 of the inputs do to the exact result (c), how many break it (b). Bars: 8 ulp for values and 16 for
-gradients of elementwise losses, 16 and 32 over an axis; half and bfloat16: within 1 ulp of the float32
-result, rounded."""
+gradients of elementwise losses, 16 and 32 over an axis; half and bfloat16: within 1 ulp of the
+float32 result, rounded. "second" counts second derivatives that are NaN or infinite and should not
+be."""
 
 
 def main() -> None:
@@ -294,15 +298,15 @@ def page(
     there = {a.peer.package for a in against}
     versions = ", ".join(f"{DISTRIBUTIONS[p]} {version(p)}" for p in DISTRIBUTIONS if p in there)
     left = "".join(f" Left out: {p} ({why})." for p, why in missing.items())
-    compared = [m for m in (row for row in peers_table(against)[2:])]
+    compared = peers_table(against)[2:]
     within = sum(row.endswith("| yes |") for row in compared)
     parts = [
         "# Accuracy",
         f"{versions}; CPU; seed {seed}, effort {effort:g}.{left}",
         HOW_TO_READ,
         "## Against other packages",
-        f"The bar: our worst error is at most the other's worst, or {LIMIT:g} ulp. Within it: {within} of "
-        f"{len(compared)} rows.",
+        f"The bar: our worst error is at most the other's worst, or {LIMIT:g} ulp. Within it: "
+        f"{within} of {len(compared)} rows.",
         "\n".join(peers_table(against)),
         "### Where ours is worse",
         "\n".join(worse_list(against)),

@@ -1,8 +1,8 @@
 """The same loss as others have it: torch, torchvision, MONAI, SMP, kornia.
 
-Each ``Peer`` computes the unreduced loss of one of ours from the same tensors. Packages are imported
-without their top level, which asks for what a loss does not need; one that is missing is left out
-and named.
+Each ``Peer`` computes the unreduced loss of one of ours from the same tensors. Packages are
+imported without their top level, which asks for what a loss does not need; one that is missing is
+left out and named.
 """
 
 from __future__ import annotations
@@ -135,13 +135,13 @@ def _kornia_variation() -> Form:
 
 def _smp(name: str) -> Form:
     without = ("segmentation_models_pytorch", "segmentation_models_pytorch.losses")
-    (function,) = part(
-        "segmentation_models_pytorch.losses._functional", name, without=without
-    )
+    (function,) = part("segmentation_models_pytorch.losses._functional", name, without=without)
     return function  # type: ignore[no-any-return]
 
 
-def _smp_overlap(name: str, dims: tuple[int, ...], activate: Form, **told: str) -> Callable[[], Form]:
+def _smp_overlap(
+    name: str, dims: tuple[int, ...], activate: Form, **told: str
+) -> Callable[[], Form]:
     """An overlap of SMP's; `told` gives its arguments in ours, half of what is listed as halved."""
 
     def load() -> Form:

@@ -39,6 +39,7 @@ class Context(Protocol):
     elements: Mapping[str, Elements]
     options: Mapping[str, Any]
     known: dict[tuple[Any, ...], Any]
+    singular: bool  # whether a point without a second derivative was met
 
     def size(self, letter: Letter) -> int:
         """How many positions the axis of a letter has."""

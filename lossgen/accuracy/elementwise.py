@@ -128,9 +128,7 @@ def _abs(ev: Context, expr: nodes.Abs, here: Environment) -> Any:
     if sign == 1:
         return x
     slope = mp.mpf(sign if sign != 2 else 0)
-    return ev.tape.result(
-        abs(x.value), x.exact, x.noise, x.excess, ((x, slope, NOTHING, NOTHING),)
-    )
+    return ev.tape.result(abs(x.value), x.exact, x.noise, x.excess, ((x, slope, NOTHING, NOTHING),))
 
 
 def _sign(ev: Context, expr: nodes.Sign, here: Environment) -> Any:
@@ -189,13 +187,16 @@ def _xlogy(ev: Context, expr: nodes.Xlogy, here: Environment) -> Any:
         return found
     if x.value == 0 and y.value <= 0:
         return ev.tape.apply(x, mp.zero, mp.zero, mp.zero)
-    log, slope, bend = FUNCTIONS[nodes.Log](y.value)
+    log, slope, _ = FUNCTIONS[nodes.Log](y.value)
     ratio = x.value * slope if y.value else mp.zero
     own = scaled_log(log2(slope), y.noise), scaled_log(log2(slope), y.excess)
     other = scaled_log(log2(slope), x.noise), scaled_log(log2(slope), x.excess)
     return ev.tape.combine(
         mp.zero if x.value == 0 else x.value * log,
-        ((x, log, plus(log2(log), own[0]), own[1]), (y, ratio, plus(log2(ratio), other[0]), other[1])),
+        (
+            (x, log, plus(log2(log), own[0]), own[1]),
+            (y, ratio, plus(log2(ratio), other[0]), other[1]),
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """A loss in many digits: the spec's expression, node by node, over given elements.
 
-In: a ``LossSpec``, elements, options. Out: items, divisors and gradients with their bounds. It reads
+In: a ``LossSpec``, elements, options. Out: values of expressions, as numbers of a tape. It reads
 the formula as mathematics does, and nothing that the compiler made of it: a softmax is a quotient,
 a sum a loop. What a node means at a tie or a singular point is what docs/architecture.md says.
 """
@@ -44,12 +44,13 @@ class Evaluator:
         forced: Mapping[int, int] | None = None,
     ) -> None:
         self.spec, self.tape, self.elements, self.sizes = spec, tape, elements, sizes
-        self.options = {
+        self.options: Mapping[str, Any] = {
             name: value if isinstance(value, (bool, int)) else tape.constant(value)
             for name, value in options.items()
         }
         self.forced = forced or {}
         self.doubtful = 0
+        self.singular = False
         self.known: dict[tuple[Any, ...], Any] = {}
         self.letters: dict[sp.Basic, tuple[Letter, ...]] = {}
 
@@ -102,7 +103,9 @@ class Evaluator:
         """The sign of a - b; what the digits here cannot tell is asked for with more of them."""
         if mp.isnan(a.value) or mp.isnan(b.value):
             return 2  # no comparison holds
-        difference = mp.fsub(a.value, b.value, exact=True) if a.exact and b.exact else a.value - b.value
+        difference = (
+            mp.fsub(a.value, b.value, exact=True) if a.exact and b.exact else a.value - b.value
+        )
         if mp.isnan(difference):
             return 0  # two infinities
         if mp.isinf(difference):

@@ -19,8 +19,9 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from mpmath import mp
@@ -33,6 +34,7 @@ from lossgen.spec import LossSpec
 
 Verdict = Literal["ulp", "terms", "avoidable", "half", "conditioned", "breaks", "not judged"]
 HOLDS: frozenset[Verdict] = frozenset(("ulp", "terms", "avoidable", "half", "not judged"))
+Pick = Callable[[Exact], Bounded]
 _MOST_DOUBTS = 3
 _STEP = -90  # the inputs are moved by 2**_STEP of themselves
 _PROBES = 3
@@ -72,7 +74,7 @@ class Judge:
     def value(self, items: bool, computed: Sequence[float]) -> list[Error]:
         """The items of the unreduced loss, or the scalar of the reduced one."""
         return [
-            self._judge(c, lambda e, k=k: _values(e, items)[k], self.bar.value)  # type: ignore[misc]
+            self._judge(c, partial(_pick, items, "", k), self.bar.value, True)
             for k, c in enumerate(computed)
         ]
 
@@ -81,16 +83,11 @@ class Judge:
         # The two shares that a weight has in a weighted mean cancel in whatever way one computes.
         avoidable = items or name not in _divides(self.case.spec)
         return [
-            self._judge(
-                c,
-                lambda e, k=k: _slopes(e, items, name)[k],  # type: ignore[misc]
-                self.bar.gradient,
-                avoidable,
-            )
+            self._judge(c, partial(_pick, items, name, k), self.bar.gradient, avoidable)
             for k, c in enumerate(computed)
         ]
 
-    def _judge(self, computed: float, pick: Any, factor: float, avoidable: bool = True) -> Error:
+    def _judge(self, computed: float, pick: Pick, factor: float, avoidable: bool) -> Error:
         exact: Bounded = pick(self.exact)
         error = self._one(computed, exact, factor, pick, avoidable)
         if error.verdict in HOLDS or not self.exact.doubtful:
@@ -102,7 +99,7 @@ class Judge:
         return error
 
     def _one(
-        self, computed: float, exact: Bounded, factor: float, pick: Any, avoidable: bool
+        self, computed: float, exact: Bounded, factor: float, pick: Pick, avoidable: bool
     ) -> Error:
         if not mp.isfinite(exact.value):
             return Error(0.0, "not judged", computed, exact.value)
@@ -130,7 +127,7 @@ class Judge:
         roundoff = mp.ldexp(total, -self.form.digits)
         return max(factor * self.form.ulp(total), self.bar.terms * roundoff)
 
-    def _movement(self, pick: Any) -> Any:
+    def _movement(self, pick: Pick) -> Any:
         """How far a result moves, per relative step, when the inputs are moved a little."""
         here = pick(self.exact).value
         with precision(400):
@@ -166,6 +163,10 @@ class Judge:
         return self._others
 
 
+def _pick(items: bool, name: str, place: int, exact: Exact) -> Bounded:
+    return wanted(exact, items, name)[place]
+
+
 def _outcomes(count: int) -> Iterator[dict[int, int]]:
     if count <= _MOST_DOUBTS:
         for signs in itertools.product((-1, 0, 1), repeat=count):
@@ -185,17 +186,11 @@ def _divides(spec: LossSpec) -> set[str]:
     return {x.name for x in nodes.walk(spec.over) if isinstance(x, nodes.Read)}
 
 
-def _values(exact: Exact, items: bool) -> tuple[Bounded, ...]:
-    return exact.items if items else (exact.reduced,)
-
-
-def _slopes(exact: Exact, items: bool, name: str) -> tuple[Bounded, ...]:
-    return (exact.slopes if items else exact.reduced_slopes)[name]
-
-
 def wanted(exact: Exact, items: bool, name: str) -> tuple[Bounded, ...]:
     """The exact values (without a name), or the gradient by a tensor."""
-    return _slopes(exact, items, name) if name else _values(exact, items)
+    if name:
+        return (exact.slopes if items else exact.reduced_slopes)[name]
+    return exact.items if items else (exact.reduced,)
 
 
 def _power(log: float) -> Any:
@@ -205,7 +200,7 @@ def _power(log: float) -> Any:
 
 
 def judge_half(computed: float, wide: float, exact: Any, form: Format) -> Error:
-    """A number of a half format against the float32 result, rounded; its error is the exact one's."""
+    """A number of a half format against the float32 result, rounded."""
     ulp = error_in_ulp(computed, exact, form) if mp.isfinite(exact) else 0.0
     if not math.isfinite(wide) or abs(wide) > form.largest:
         return Error(0.0, "not judged", computed, exact)

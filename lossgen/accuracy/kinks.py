@@ -88,9 +88,7 @@ def _in_domain(case: Case, name: str) -> bool:
     if case.spec.tensor(name).role.name != "Boxes":
         return True
     flat = case.tensors[name].flat
-    return all(
-        flat[k] < flat[k + 2] and flat[k + 1] < flat[k + 3] for k in range(0, len(flat), 4)
-    )
+    return all(flat[k] < flat[k + 2] and flat[k + 1] < flat[k + 3] for k in range(0, len(flat), 4))
 
 
 def _crossing(

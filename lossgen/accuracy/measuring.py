@@ -20,7 +20,7 @@ from lossgen.accuracy.judging import ELEMENTWISE, OVER_AXIS, Bar, Judge, judge_h
 from lossgen.accuracy.results import Accuracy
 from lossgen.accuracy.running import Computed, Loss, run, run_empty, run_twice
 from lossgen.accuracy.settings import Setting, settings
-from lossgen.accuracy.solving import Exact, solve
+from lossgen.accuracy.solving import solve
 from lossgen.accuracy.tally import Tally
 from lossgen.spec import LossSpec
 from lossgen.subscripts import result_letters
@@ -115,7 +115,8 @@ def _cases(
         yield rows.case(spec, setting, points)
     else:
         # Where an axis is long the arithmetic of many digits takes seconds a case.
-        longest = 10 if setting.words else 100 if dtype in HALF or effort < 0.5 else 1000
+        longest = 10 if setting.words else 100 if dtype != "float32" and effort < 1 else 1000
+        longest = min(longest, 100) if effort < 0.2 else longest
         rounds = max(1, round(4 * share))
         yield from axes_cases.cases(spec, setting, form, seed, rounds, longest)
 

@@ -98,6 +98,7 @@ def norm(ev: Context, terms: Sequence[Num]) -> Num:
     """The Euclidean length; its slope at the zero vector is 0."""
     length = mp.sqrt(mp.fsum([t.value**2 for t in terms]))
     if length == 0:
+        ev.singular = True
         zero = Num(mp.zero, all(t.exact for t in terms))
         zero.sources = tuple((t, mp.zero, NOTHING, NOTHING) for t in terms)
         return ev.tape.keep(zero)

@@ -42,7 +42,9 @@ def show(accuracy: Accuracy, console: Console) -> None:
     broken = [(m, p) for m in accuracy.measured for p in m.breaks[:1]]
     for m, p in broken[:_SHOWN]:
         console.print(Text(f"\n{m.style} {m.quantity} {m.dtype}: {p.what}", style="bold red"))
-        console.print(Text(f"gave {p.computed!r}, exact is {p.exact}\nat {place(p)}"), soft_wrap=True)
+        console.print(
+            Text(f"gave {p.computed!r}, exact is {p.exact}\nat {place(p)}"), soft_wrap=True
+        )
     if any("terms" in m.verdicts or "avoidable" in m.verdicts for m in accuracy.measured):
         console.print(Text("\nby terms: against the sum of the terms, where the formula cancels"))
     for text in accuracy.errors[:_SHOWN]:

@@ -12,8 +12,9 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from lossgen.accuracy import kinks
+from lossgen.accuracy import boxes, kinks
 from lossgen.accuracy.cases import Case, Filled, pointwise, present
 from lossgen.accuracy.formats import Format
 from lossgen.accuracy.points import beside, by_ordinal, extremes, inside, ordinary
@@ -57,15 +58,15 @@ def sampled(
     random_ = random.Random(f"{seed} {spec.name} {setting} {form.name}")
     there = slots(spec, setting, form)
     if any(role.name == "Boxes" for role in there.roles):
-        return list(_boxes(there, random_, budget))
+        return [(how, (a, b)) for how, a, b in boxes.pairs(form, random_, budget)]
     found = [
         *_extremes(there, random_, budget // 2),
         *_ties(there, random_, budget // 8),
         *_confident(there, random_, budget // 8),
     ]
     for label, draw in (("ordinal", by_ordinal), ("ordinary", ordinary)):
-        points = (there.point(lambda r: draw(r, form, random_)) for _ in range(budget // 4))
-        found += [(label, p) for p in points]
+        drawn = partial(draw, form=form, random_=random_)
+        found += [(label, there.point(drawn)) for _ in range(budget // 4)]
     return found
 
 
@@ -94,7 +95,8 @@ def on_kinks(
     found = []
     for _ in range(rounds):
         if any(role.name == "Boxes" for role in there.roles):
-            ((_, point),) = _boxes(there, random_, 1)
+            ((_, *corners),) = boxes.pairs(form, random_, 1)
+            point: Point = tuple(corners)
         else:
             point = there.point(lambda r: ordinary(r, form, random_))
         for moved in kinks.on_kinks(case(spec, setting, [("", point)]), form, random_):
@@ -143,43 +145,3 @@ def _confident(there: Slots, random_: random.Random, most: int) -> Iterator[tupl
         if len(there.roles) > 1 and there.roles[1].name == "Real":
             point = (point[0], (inside(target, there.roles[1], there.form),), *point[2:])
         yield "confident", point
-
-
-def _boxes(there: Slots, random_: random.Random, budget: int) -> Iterator[tuple[str, Point]]:
-    """Pairs of boxes: ordinary, equal, apart, inside one another, touching, of extreme sizes."""
-    form = there.form
-    scales = [1.0, 1.0, 1.0, 100.0, 1e4, 1e-4, form.tiny * 1e3, math.sqrt(form.largest) / 8]
-    kinds = ("ordinary", "tie", "tie ± 1 ulp", "inside", "touching", "apart", "ordinal")
-    for index in range(budget):
-        kind, scale = kinds[index % len(kinds)], scales[index // len(kinds) % len(scales)]
-
-        def box(x: float, y: float, w: float, h: float, scale: float = scale) -> tuple[float, ...]:
-            left, top = form.rounded(x * scale), form.rounded(y * scale)
-            right, bottom = form.rounded((x + w) * scale), form.rounded((y + h) * scale)
-            return left, top, max(right, form.neighbour(left, 1)), max(bottom, form.neighbour(top, 1))
-
-        x, y = random_.uniform(-1, 1), random_.uniform(-1, 1)
-        w, h = random_.uniform(0.05, 2), random_.uniform(0.05, 2)
-        first = box(x, y, w, h)
-        if kind == "ordinal":
-            sides = [abs(by_ordinal(there.roles[0], form, random_)) ** 0.5 for _ in range(8)]
-            sides = [form.rounded(s) for s in sides]
-            first = (sides[0], sides[1], form.neighbour(sides[0] + sides[2], 1), 0.0)
-            first = (*first[:3], form.neighbour(sides[1] + sides[3], 1))
-            second = (sides[4], sides[5], form.neighbour(sides[4] + sides[6], 1), 0.0)
-            second = (*second[:3], form.neighbour(sides[5] + sides[7], 1))
-        elif kind == "tie":
-            second = first
-        elif kind == "tie ± 1 ulp":
-            second = (first[0], form.neighbour(first[1], 1), form.neighbour(first[2], -1), first[3])
-            second = second if second[0] < second[2] and second[1] < second[3] else first
-        elif kind == "inside":
-            second = box(x + w / 4, y + h / 4, w / 2, h / 2)
-        elif kind == "touching":
-            second = (first[2], first[1], box(x + w, y, w, h)[2], first[3])
-            second = (second[0], second[1], max(second[2], form.neighbour(second[0], 1)), second[3])
-        elif kind == "apart":
-            second = box(x + w + 1, y - h - 1, h, w)
-        else:
-            second = box(random_.uniform(-1, 1), random_.uniform(-1, 1), h, w)
-        yield kind, (first, second)

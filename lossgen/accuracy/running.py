@@ -62,9 +62,7 @@ def run(
     return Computed(_floats(result.detach()), {k: _floats(x.detach()) for k, x in found.items()})
 
 
-def run_twice(
-    loss: Loss, case: Case, dtype: torch.dtype, options: Mapping[str, Any]
-) -> Computed:
+def run_twice(loss: Loss, case: Case, dtype: torch.dtype, options: Mapping[str, Any]) -> Computed:
     """The derivative of the sum of the gradient, in place of the gradient."""
     given = tensors(case, dtype)
     leaves = {name: x for name, x in given.items() if x.requires_grad}

@@ -90,10 +90,7 @@ def _bounds(spec: LossSpec, parameter: Parameter) -> list[float]:
 def _sides(spec: LossSpec, parameter: Parameter, value: Any) -> tuple[Any, ...]:
     """How the static conditions on an option come out."""
     exact = sp.oo if value == math.inf else -sp.oo if value == -math.inf else sp.Rational(value)
-    return tuple(
-        _holds(node, parameter, exact)
-        for node in _conditions(spec, parameter)
-    )
+    return tuple(_holds(node, parameter, exact) for node in _conditions(spec, parameter))
 
 
 def _holds(node: nodes.Compare, parameter: Parameter, value: Any) -> bool:

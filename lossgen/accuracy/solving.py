@@ -1,7 +1,7 @@
 """A case in many digits: items, the default reduction, and both their gradients, with bounds.
 
-In: a ``Case`` (one point, or a whole call). Out: ``Exact``. It starts with few digits and takes more
-until every result is known far better than its format can say.
+In: a ``Case`` (one point, or a whole call). Out: ``Exact``. It starts with few digits and takes
+more until every result is known far better than its format can say.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Exact:
         items: the unreduced loss; `slopes` its gradient under an upstream gradient of ones.
         reduced: the default reduction; `reduced_slopes` its gradient.
         doubtful: how many decisions rounding could turn round.
+        singular: whether a slope is one by policy, such as that of a norm of zero.
     """
 
     items: tuple[Bounded, ...]
@@ -49,6 +50,7 @@ class Exact:
     reduced: Bounded
     reduced_slopes: Mapping[str, tuple[Bounded, ...]]
     doubtful: int
+    singular: bool
 
 
 @contextmanager
@@ -110,7 +112,7 @@ def _solve(
     else:
         reduced_slopes = _slopes(tape, leaves, [(reduced, 1)], form)
     values = tuple(_bounded(x, form) for x in items)
-    return Exact(values, slopes, _bounded(reduced, form), reduced_slopes, ev.doubtful)
+    return Exact(values, slopes, _bounded(reduced, form), reduced_slopes, ev.doubtful, ev.singular)
 
 
 def _shared(
@@ -131,7 +133,11 @@ def _reduced(ev: Evaluator, items: list[Num], count: int) -> Num:
     if spec.default_reduction == "sum":
         return total
     if spec.over is None:
-        return total if count == 1 else tape.multiply(total, Num(1 / mp.mpf(count) if count else mp.nan))
+        return (
+            total
+            if count == 1
+            else tape.multiply(total, Num(1 / mp.mpf(count) if count else mp.nan))
+        )
     letters = tuple(x for x in result_letters(spec) if x in free_letters(spec.over))
     parts = [ev.number(spec.over, here) for here in ev.positions(spec.item, letters)]
     over = tape.add(parts) if parts else Num(mp.zero)

@@ -26,6 +26,10 @@ class Tally:
     worst: Point | None = None
     breaks: list[Point] = field(default_factory=list)
 
+    def count(self, verdict: str) -> int:
+        """How many numbers came out so."""
+        return self.verdicts.get(verdict, 0)
+
     def add(self, error: Error, case: Case, what: str) -> None:
         self.verdicts[error.verdict] = self.verdicts.get(error.verdict, 0) + 1
         if error.verdict == "not judged":

@@ -179,7 +179,9 @@ class Tape:
                 excess = plus(excess, log2(size - abs(value)))
             if len(terms) > 2:
                 noise = plus(noise, log2(size))
-        return self.result(value, exact, noise, excess, [(t, mp.one, NOTHING, NOTHING) for t in terms])
+        return self.result(
+            value, exact, noise, excess, [(t, mp.one, NOTHING, NOTHING) for t in terms]
+        )
 
     def multiply(self, a: Num, b: Num) -> Num:
         exact = a.exact and b.exact
