@@ -113,7 +113,7 @@ def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
     axes = tuple(axis.name for axis in tensor.axes)
     classes, marked = 0, ""
     if tensor.role.kind == "integer":
-        axis = _indexed(spec, tensor)
+        axis = indexed_axis(spec, tensor)
         # Labels that are only compared with one another: two kinds, so that some are shared.
         classes, marked = size[axis][0] if axis else 2, _marker(spec, tensor)
         if kind == "index" and not axis and len(shape) == 1 and not marked:
@@ -133,7 +133,7 @@ def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
     )
 
 
-def _indexed(spec: LossSpec, tensor: TensorArg) -> str:
+def indexed_axis(spec: LossSpec, tensor: TensorArg) -> str:
     """The axis whose positions an index tensor holds: it is read there, or compared with it."""
     exprs = sp.Tuple(spec.item, *((spec.over,) if spec.over is not None else ()))
     axes = {t.name: t.axes for t in spec.tensors}

@@ -2,6 +2,7 @@
 
 import click
 
+from lossgen.cli.accuracy import Request, accuracy_options, measured, show_accuracy
 from lossgen.cli.options import complete_name, directory_option, project_at
 from lossgen.errors import LossgenError
 
@@ -9,10 +10,22 @@ from lossgen.errors import LossgenError
 @click.command("verify")
 @click.argument("name", shell_complete=complete_name)
 @click.option("--json", "as_json", is_flag=True, help="For a program to read.")
+@accuracy_options
 @directory_option
 @click.pass_context
-def command(ctx: click.Context, name: str, as_json: bool, directory: str) -> None:
+def command(
+    ctx: click.Context,
+    name: str,
+    as_json: bool,
+    accuracy: bool,
+    only_accuracy: bool,
+    seed: int,
+    effort: float,
+    directory: str,
+) -> None:
     """Generate the loss NAME afresh, run its generated test, and say whether it holds.
+
+    Then measure how accurate it is: value and gradient, in every style and dtype.
 
     NAME is one of the project's own losses or of the catalogue. Nothing is written to the project.
     Exits 0 where it holds, 1 where it does not.
@@ -35,16 +48,26 @@ def command(ctx: click.Context, name: str, as_json: bool, directory: str) -> Non
         (product,) = produce(elsewhere, [name], project.library())
         write(product)
         module, test = elsewhere.module(name), elsewhere.test(name)
-        if as_json:
-            import json
-
+        request = Request(accuracy or only_accuracy, only_accuracy, seed, effort)
+        told: dict[str, object] = {"name": name}
+        holds = True
+        if as_json and not request.alone:
             from lossgen.verify.runner import prove
 
             proof = prove(name, test)
-            click.echo(json.dumps(proof.as_dict(), indent=2))
-            holds = proof.holds
-        else:
+            told, holds = proof.as_dict(), proof.holds
+        elif not request.alone:
             from lossgen.cli.report import prove_and_show
 
             holds = prove_and_show(name, module, test)
+        if request.wanted:
+            found = measured(project.library().load(name), module, request, quiet=as_json)
+            told["accuracy"] = found.as_dict()
+            holds = found.holds if request.alone else holds
+            if not as_json:
+                show_accuracy(found)
+        if as_json:
+            import json
+
+            click.echo(json.dumps(told, indent=2))
     ctx.exit(0 if holds else 1)

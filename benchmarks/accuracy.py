@@ -1,0 +1,325 @@
+"""Accuracy of every loss of the catalogue, and of the same losses of other packages.
+
+Run: ``python benchmarks/accuracy.py [NAME …] [--effort E] [--seed S] [--part peers|catalogue]``.
+Writes ``benchmarks/results/accuracy.md`` when no names are given. Same points and the same exact
+results for all: errors in ulp against 50 digits, as ``lossgen verify`` measures them. Packages that
+are not installed are left out and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.accuracy_peers import DISTRIBUTIONS, PEERS, Peer, version  # noqa: E402
+from lossgen.accuracy.cases import Case  # noqa: E402
+from lossgen.accuracy.generated import load, measure_module  # noqa: E402
+from lossgen.accuracy.measuring import Style, measure  # noqa: E402
+from lossgen.accuracy.report import number  # noqa: E402
+from lossgen.accuracy.results import Accuracy, Measured  # noqa: E402
+from lossgen.accuracy.settings import Setting, settings  # noqa: E402
+from lossgen.spec import LossSpec, load_spec  # noqa: E402
+
+LIMIT = 2.0
+DTYPES = ("float64", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Against:
+    """One loss of ours beside the same one of a package."""
+
+    peer: Peer
+    setting: Setting
+    accuracy: Accuracy
+
+    def of(self, style: str, dtype: str, quantity: str) -> Measured | None:
+        """The errors of one side."""
+        for m in self.accuracy.measured:
+            if (m.style, m.dtype, m.quantity) == (style, dtype, quantity):
+                return m
+        return None
+
+
+@cache
+def spec_of(name: str) -> LossSpec:
+    """A spec of the catalogue."""
+    return load_spec(ROOT / "specs" / f"{name}.py")
+
+
+def module_of(name: str) -> Path:
+    """Its generated module."""
+    return ROOT / "generated" / f"{name}.py"
+
+
+def compare(peer: Peer, seed: int, effort: float) -> Against:
+    """Measure ours and the peer's on the same points.
+
+    Raises:
+        ImportError: where the package is missing.
+    """
+    spec = spec_of(peer.ours)
+    theirs = peer.load()
+    ours = getattr(load(module_of(peer.ours)), spec.functional_name)
+    default = settings(spec)[0]
+    words = ", ".join(f"{k}={v!r}" for k, v in peer.options.items())
+    setting = Setting({**default.options, **peer.options}, frozenset(), words)
+    told = setting.options if peer.package != "torch" else {}
+    slopes = frozenset(peer.slopes)
+    styles = (
+        Style("ours", ours, {"reduction": "none"}, items=True, slopes=slopes),
+        # Only what is told apart from the loss's own options reaches torch: its defaults are ours.
+        Style("theirs", lambda **given: theirs(**_kept(given, spec, told)), {}, True, slopes),
+    )
+    return Against(
+        peer,
+        setting,
+        measure(
+            spec,
+            styles,
+            seed,
+            effort,
+            DTYPES,
+            chosen=(setting,),
+            admits=lambda case: _admits(case, peer),
+            formulas=(spec,),
+        ),
+    )
+
+
+def _kept(given: dict[str, Any], spec: LossSpec, told: Any) -> dict[str, Any]:
+    names = {p.name for p in spec.parameters} - set(told)
+    return {key: value for key, value in given.items() if key not in names}
+
+
+def _admits(case: Case, peer: Peer) -> bool:
+    if case.sizes.get("c", peer.classes) < peer.classes:
+        return False
+    if not peer.hard:
+        return True
+    return all(x in (0.0, 1.0) for x in case.tensors["target"].flat)
+
+
+def cell(m: Measured | None) -> str:
+    """Worst and 99th percentile."""
+    return "" if m is None else f"{number(m.worst)} / {number(m.p99)}"
+
+
+def peers_table(found: Iterable[Against]) -> list[str]:
+    """A row per loss and dtype: worst / p99 of value and gradient, and who is worse."""
+    lines = [
+        "| loss | package | dtype | points | value: ours | value: theirs | gradient: ours "
+        "| gradient: theirs | ours within the bar |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for against in found:
+        for dtype in DTYPES:
+            ours = [against.of("ours", dtype, q) for q in ("value", "gradient")]
+            theirs = [against.of("theirs", dtype, q) for q in ("value", "gradient")]
+            if ours[0] is None or theirs[0] is None:
+                continue
+            worse = [
+                q
+                for q, a, b in zip(("value", "gradient"), ours, theirs, strict=True)
+                if a is not None and b is not None and a.worst > max(b.worst, LIMIT)
+            ]
+            name = against.peer.ours + (f" ({against.setting})" if against.setting.words else "")
+            lines.append(
+                f"| {name} | {against.peer.package} | {dtype} | {ours[0].points} "
+                f"| {cell(ours[0])} | {cell(theirs[0])} | {cell(ours[1])} | {cell(theirs[1])} "
+                f"| {'no: ' + ', '.join(worse) if worse else 'yes'} |"
+            )
+    return lines
+
+
+def worse_list(found: Iterable[Against]) -> list[str]:
+    """Where ours is worse than max(theirs, 2 ulp): the point, what was computed, what is exact."""
+    lines = []
+    for against in found:
+        for dtype in DTYPES:
+            for quantity in ("value", "gradient"):
+                a, b = against.of("ours", dtype, quantity), against.of("theirs", dtype, quantity)
+                if a is None or b is None or a.worst <= max(b.worst, LIMIT) or a.where is None:
+                    continue
+                p = a.where
+                lines.append(
+                    f"- {against.peer.ours} against {against.peer.package}, {dtype} {quantity}: "
+                    f"{number(a.worst)} against {number(b.worst)} ulp. Gave {p.computed!r}, exact "
+                    f"{p.exact}, at {p.how}, {p.what}: {_short(dict(p.tensors))}"
+                )
+    return lines or ["Nowhere."]
+
+
+def _short(tensors: dict[str, str]) -> str:
+    text = ", ".join(f"{name} = {x}" for name, x in tensors.items())
+    return text if len(text) < 400 else text[:400] + " …"
+
+
+def catalogue_table(found: Iterable[Accuracy]) -> list[str]:
+    """A row per loss and dtype: worst / p99 of value and gradient in both styles."""
+    quantities = ("value", "gradient", "second")
+    columns = [(s, q) for s in ("functional", "function") for q in quantities]
+    lines = [
+        "| loss | dtype | " + " | ".join(f"{s} {q}" for s, q in columns) + " |",
+        "| --- | --- |" + " ---: |" * len(columns),
+    ]
+    for accuracy in found:
+        by = {(m.style, m.dtype, m.quantity): m for m in accuracy.measured}
+        for dtype in ("float64", "float32", "float16", "bfloat16"):
+            cells = [_judged(by.get((s, dtype, q))) for s, q in columns]
+            lines.append(f"| {accuracy.name} | {dtype} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _judged(m: Measured | None) -> str:
+    if m is None:
+        return ""
+    marks = {"terms": "t", "avoidable": "a", "conditioned": "c", "breaks": "b"}
+    told = " ".join(f"{m.verdicts[k]}{mark}" for k, mark in marks.items() if k in m.verdicts)
+    if m.quantity == "second":
+        return told
+    return f"{cell(m)}{' · ' + told if told else ''}"
+
+
+def breaks_list(found: Iterable[Accuracy]) -> list[str]:
+    """The first break of each loss, style and quantity in float32 and float64."""
+    lines = []
+    for accuracy in found:
+        for m in accuracy.measured:
+            if m.breaks and m.dtype in ("float32", "float64"):
+                p = m.breaks[0]
+                size = "" if p.ordinary else ", elements of extreme size"
+                lines.append(
+                    f"- {accuracy.name}, {m.style} {m.quantity} {m.dtype} ({p.verdict}, "
+                    f"{number(p.ulp)} ulp{size}): gave {p.computed!r}, exact {p.exact[:40]}, at "
+                    f"{p.how}{', ' + p.setting if p.setting else ''}, {p.what}: "
+                    f"{_short(dict(p.tensors))}"
+                )
+    return lines or ["None."]
+
+
+def medians(found: list[Accuracy]) -> list[str]:
+    """The median over the losses of the worst errors, elementwise losses and those over an axis."""
+    lines = ["| losses | dtype | quantity | style | median of the worst | all within a bar |"]
+    lines.append("| --- | --- | --- | --- | ---: | ---: |")
+    for over_axis in (False, True):
+        group = [a for a in found if a.over_axis == over_axis]
+        for dtype in ("float64", "float32"):
+            for quantity in ("value", "gradient"):
+                for style in ("functional", "function"):
+                    these = [
+                        m
+                        for a in group
+                        for m in a.measured
+                        if (m.dtype, m.quantity, m.style) == (dtype, quantity, style)
+                    ]
+                    if these:
+                        kind = "over an axis" if over_axis else "elementwise"
+                        held = sum(m.holds for m in these)
+                        middle = statistics.median(m.worst for m in these)
+                        lines.append(
+                            f"| {kind} | {dtype} | {quantity} | {style} | {number(middle)} "
+                            f"| {held} of {len(these)} |"
+                        )
+    return lines
+
+
+HOW_TO_READ = """\
+Cells are worst / 99th percentile of the error, in units in the last place of the exact result,
+over ordinal-uniform points, extremes (0, the smallest and largest numbers, 17, 88, 104, 1e4, …),
+exact ties, kinks ± 1 ulp, confident predictions, and for losses over an axis rows of many sizes.
+`inf`: NaN or infinity where the exact result is representable. 2^24 = 1.7e7 (float32) or 2^53 =
+9e15 (float64) ulp means that no digit is right. "Exact" is the formula of the spec, node by node, in 50
+digits or more."""
+
+MARKS = """\
+After the dot: how many numbers are within the bar only by the terms of a formula that cancels (t; a
+where another way of computing would not cancel), how many break it though by no more than roundings
+of the inputs do to the exact result (c), how many break it (b). Bars: 8 ulp for values and 16 for
+gradients of elementwise losses, 16 and 32 over an axis; half and bfloat16: within 1 ulp of the
+float32 result, rounded. "second" counts second derivatives that are NaN or infinite and should not
+be."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--effort", type=float, default=0.3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--part", choices=("peers", "catalogue"))
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/accuracy.md")
+    told = parser.parse_args()
+    torch.set_num_threads(1)
+    names = told.names or sorted(p.stem for p in (ROOT / "specs").glob("*.py"))
+    against, missing = [], {}
+    for peer in PEERS if told.part != "catalogue" else ():
+        if peer.ours not in names:
+            continue
+        try:
+            against.append(compare(peer, told.seed, told.effort))
+        except ImportError as fault:
+            missing[peer.package] = str(fault)
+            continue
+        print("\n".join(peers_table(against[-1:])[2:]), flush=True)
+        for error in against[-1].accuracy.errors[:2]:
+            print("   raised:", error[:200], flush=True)
+    found = []
+    for name in names if told.part != "peers" else ():
+        found.append(
+            measure_module(spec_of(name), module_of(name), seed=told.seed, effort=told.effort)
+        )
+        held = "meets its bars" if found[-1].holds else "breaks a bar"
+        print(f"{name:34s} {held}, {found[-1].seconds:.0f} s", flush=True)
+    if not told.names and told.part is None:
+        told.out.write_text(page(against, missing, found, told.seed, told.effort), "utf-8")
+        print(f"wrote {told.out}")
+    for package, why in missing.items():
+        print(f"left out: {package} ({why})")
+
+
+def page(
+    against: list[Against],
+    missing: dict[str, str],
+    found: list[Accuracy],
+    seed: int,
+    effort: float,
+) -> str:
+    """The whole page."""
+    there = {a.peer.package for a in against}
+    versions = ", ".join(f"{DISTRIBUTIONS[p]} {version(p)}" for p in DISTRIBUTIONS if p in there)
+    left = "".join(f" Left out: {p} ({why})." for p, why in missing.items())
+    compared = peers_table(against)[2:]
+    within = sum(row.endswith("| yes |") for row in compared)
+    parts = [
+        "# Accuracy",
+        f"{versions}; CPU; seed {seed}, effort {effort:g}.{left}",
+        HOW_TO_READ,
+        "## Against other packages",
+        f"The bar: our worst error is at most the other's worst, or {LIMIT:g} ulp. Within it: "
+        f"{within} of {len(compared)} rows.",
+        "\n".join(peers_table(against)),
+        "### Where ours is worse",
+        "\n".join(worse_list(against)),
+        "## The catalogue",
+        MARKS,
+        "\n".join(medians(found)),
+        "\n".join(catalogue_table(found)),
+        "### What breaks a bar in float32 or float64",
+        "The first of each kind, elements of ordinary size before extreme ones.",
+        "\n".join(breaks_list(found)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    main()

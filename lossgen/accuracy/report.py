@@ -1,0 +1,82 @@
+"""A measurement of accuracy on the terminal. Imports rich, so imported late."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lossgen.accuracy.results import Accuracy, Measured, Point
+
+_SHOWN = 3
+_OTHERS = 78  # what the columns before the last take
+
+
+def show(accuracy: Accuracy, console: Console) -> None:
+    """Print `accuracy`: a row per style, quantity and dtype, what breaks a bar, the verdict."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("style", "of", "dtype"):
+        table.add_column(title, no_wrap=True)
+    for title in ("points", "worst", "p99", "median"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("bar", no_wrap=True)
+    table.add_column("worst at", no_wrap=True)
+    room = max(10, console.width - _OTHERS)
+    for m in accuracy.measured:
+        red = "" if m.holds else "red"
+        where = place(m.where) if m.where and m.worst else ""
+        table.add_row(
+            Text(m.style, style=red),
+            m.quantity,
+            m.dtype,
+            str(m.points),
+            *(number(x) for x in (m.worst, m.p99, m.median)),
+            Text(verdict(m), style=red),
+            where if len(where) <= room else where[: room - 1] + "…",
+        )
+    console.print()
+    console.print(Text("Error in ulp against 50 digits", style="bold"))
+    console.print(table)
+    broken = [(m, p) for m in accuracy.measured for p in m.breaks[:1]]
+    for m, p in broken[:_SHOWN]:
+        console.print(Text(f"\n{m.style} {m.quantity} {m.dtype}: {p.what}", style="bold red"))
+        console.print(
+            Text(f"gave {p.computed!r}, exact is {p.exact}\nat {place(p)}"), soft_wrap=True
+        )
+    if any("terms" in m.verdicts or "avoidable" in m.verdicts for m in accuracy.measured):
+        console.print(Text("\nby terms: against the sum of the terms, where the formula cancels"))
+    for text in accuracy.errors[:_SHOWN]:
+        console.print(Text(f"\n{text}", style="red"), soft_wrap=True)
+    met, style = ("meets", "bold green") if accuracy.holds else ("breaks", "bold red")
+    console.print()
+    console.print(
+        Text.assemble(
+            (f"{accuracy.name} {met} its bars of accuracy", style),
+            f": seed {accuracy.seed}, {accuracy.seconds:.1f} s",
+        )
+    )
+
+
+def number(ulp: float) -> str:
+    """An error in ulp, short."""
+    if math.isinf(ulp):
+        return "inf"
+    return f"{ulp:.2f}" if ulp < 100 else f"{ulp:.1e}".replace("e+0", "e").replace("e+", "e")
+
+
+def verdict(m: Measured) -> str:
+    """Whether the numbers met the bar, and by which one where not in plain ulp."""
+    broken = sum(m.verdicts.get(word, 0) for word in ("breaks", "conditioned"))
+    if broken:
+        return f"{broken} break"
+    cancel = sum(m.verdicts.get(word, 0) for word in ("terms", "avoidable"))
+    return f"{cancel} by terms" if cancel else "holds"
+
+
+def place(point: Point) -> str:
+    """Where a point lies: how it came about, and its elements."""
+    given = ", ".join(f"{name}={text}" for name, text in point.tensors.items())
+    setting = f", {point.setting}" if point.setting else ""
+    return f"{point.how}{setting}: {given}"
