@@ -167,6 +167,11 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
     elif isinstance(expr, nd.Hypot):
         for side in expr.args:
             _pull(side, times(seed, nd.Ratio(side, expr)), found)
+    elif isinstance(expr, nd.Ratio):
+        a, b = expr.args
+        # The quotient again, rather than a/b**2: the square is out of range where b is not.
+        _pull(a, times(seed, nd.Ratio(ONE, b)), found)
+        _pull(b, times(seed, -expr * nd.Ratio(ONE, b)), found)
     elif isinstance(expr, nd.Pow1pM1):
         x, power = expr.args
         _pull(x, times(seed, power_slope(1 + x, power)), found)

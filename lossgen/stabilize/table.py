@@ -336,6 +336,13 @@ RULES: tuple[Rule, ...] = (
         roots.root_of_two_squares,
     ),
     # --- others
+    Rule(
+        "where(b > 0, a/b, 0), where(b != 0, a/b, 0)",
+        "ratio(a, b)",
+        "b >= 0; every b",
+        nd.Where,
+        masks.quotient_without_zeros,
+    ),
     Rule("sigmoid(log(p/(1 - p)))", "p", "0 <= p <= 1", Sigmoid, sigmoids.sigmoid_of_logit),
     Rule(
         "softmax(x - m), log_softmax(x - m)",

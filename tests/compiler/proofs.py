@@ -731,6 +731,17 @@ PROOFS = (
     ),
     # --- others
     Proof(
+        "where(b > 0, a/b, 0), where(b != 0, a/b, 0)",
+        "where(y[e] > 0, x[e] / y[e], 0)",
+        "x: Real[e], y: Positive[e]",
+        refused=PAIR,
+    ),
+    Proof(
+        "where(b > 0, a/b, 0), where(b != 0, a/b, 0)",
+        "where(x[e] == 0, 0, 2 * y[e] / x[e])",
+        PAIR,
+    ),
+    Proof(
         "sigmoid(log(p/(1 - p)))",
         "sigmoid(log(x[e] / (1 - x[e])))",
         "x: Probabilities[e]",
