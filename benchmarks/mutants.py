@@ -1,10 +1,11 @@
 """Mutates generated modules and counts how many mutants their generated tests catch.
 
-    python benchmarks/mutants.py [NAME…] [--each 12] [--seed 0]
+    python benchmarks/mutants.py [NAME…] [--each 8] [--seed 0]
 
 Every mutant runs in a process forked after the test has been imported and its exact numbers are
-known, and stops at the first claim that fails.  Survivors are written out with their change;
-those judged equivalent in ``equivalent_mutants.toml`` carry the reason.  Exit code 1: one was not.
+known, and stops at the first claim that fails.  Survivors are written out with their change, and
+with the rule of ``equivalent_mutants.toml`` that shows them to be equivalent.  Exit code 1: one has
+none, or a module fails its test as it is.  ``--report`` judges the last run's outcomes again.
 """
 
 from __future__ import annotations
@@ -15,18 +16,15 @@ import contextlib
 import difflib
 import importlib.util
 import itertools
-import json
 import os
 import random
 import signal
 import sys
 import time
-import tomllib
 import types
 import warnings
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +32,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from mutate import Mutation, mutated, mutations
+from mutants_report import Outcome, Run, reported
+from mutate import Mutation, mutated, mutations, site
 
 HERE = Path(__file__).resolve().parent
 GENERATED = HERE.parent / "generated"
 RESULT = HERE / "results" / "mutants.md"
-LIMIT_S = 120
+Check = tuple[str, Callable[..., None], dict[str, Any]]
 # Claims in the order of their cost; a mutant stops at the first that fails.
 _LAST = ("test_compiled", "test_vmap_over_one_operand", "test_forward_mode")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one mutant; ``caught_by`` is empty for a survivor."""
-
-    module: str
-    kind: str
-    line: int
-    change: str
-    lines: str
-    caught_by: str
 
 
 def load_test(name: str, folder: Path) -> types.ModuleType:
@@ -86,14 +73,20 @@ def claims(test: types.ModuleType) -> list[tuple[str, Callable[..., None]]]:
     return sorted(found, key=lambda pair: _LAST.index(pair[0]) if pair[0] in _LAST else -1)
 
 
-def first_failure(test: types.ModuleType) -> str:
-    """The first claim that does not hold, empty when all do."""
-    for name, function in claims(test):
-        for arguments in calls(function):
-            try:
-                function(**arguments)
-            except BaseException:
-                return name
+def checks(test: types.ModuleType) -> list[Check]:
+    """Every run of every claim, in order."""
+    return [(name, function, x) for name, function in claims(test) for x in calls(function)]
+
+
+def first_failure(test: types.ModuleType, order: Iterable[int]) -> str:
+    """The place of the first check that fails, empty when none does."""
+    every = checks(test)
+    for place in order:
+        _, function, arguments = every[place]
+        try:
+            function(**arguments)
+        except BaseException:
+            return str(place)
     return ""
 
 
@@ -106,24 +99,29 @@ def warm(test: types.ModuleType) -> None:
             exact.gradient(reduction)
 
 
-def run(test: types.ModuleType, tree: ast.Module, name: str) -> str:
-    """Run the test of a loss on a mutant, in a process of its own."""
+def run(test: types.ModuleType, tree: ast.Module, order: list[int], limit_s: float = 600) -> str:
+    """Run the checks of a loss on a mutant, in a process of its own: what caught it.
+
+    That is the place of a check, or a word, or empty. The limit counts the process's own seconds,
+    so that a busy machine catches no mutant.
+    """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read)
         caught = "import"
         with contextlib.suppress(BaseException):
-            signal.alarm(LIMIT_S)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # torch reports what fails to compile
+            signal.setitimer(signal.ITIMER_PROF, limit_s)
             module = types.ModuleType(test.LOSS.__name__)
             sys.modules[module.__name__] = module
             module.__file__ = test.LOSS.__file__
-            exec(compile(tree, f"{name}.py", "exec"), module.__dict__)
+            exec(compile(tree, "mutant.py", "exec"), module.__dict__)
             for variable in ("plain_function", "functional", "Class"):
                 original = getattr(test, variable).__name__
                 setattr(test, variable, getattr(module, original))
             test.LOSS = module
-            caught = first_failure(test)
+            caught = first_failure(test, order)
         with contextlib.suppress(OSError):
             os.write(write, caught.encode() or b"-")
         os._exit(0)
@@ -148,126 +146,67 @@ def chosen(found: list[Mutation], count: int, draw: random.Random) -> list[Mutat
 
 
 def difference(before: ast.Module, after: ast.Module) -> str:
-    """The changed lines, with the name of the function they stand in."""
+    """The changed lines."""
     texts = [ast.unparse(tree).splitlines() for tree in (before, after)]
     lines = difflib.unified_diff(*texts, lineterm="", n=0)
     return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 def study(name: str, folder: Path, count: int, seed: int) -> list[Outcome]:
-    """Make and run the mutants of one module."""
+    """Make and run the mutants of one module; one outcome of kind ``unchanged`` if it is wrong."""
     tree = ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))
     test = load_test(name, folder)
     warm(test)
-    broken = run(test, tree, name)
+    every = checks(test)
+    order, catches = list(range(len(every))), Counter[int]()
+    before = os.times().children_user
+    broken = run(test, tree, order)
     if broken:
-        raise SystemExit(f"{name}: {broken} fails on the module as it is")
+        caught = every[int(broken)][0] if broken.isdigit() else broken
+        return [Outcome(name, "unchanged", 0, "", caught)]
+    limit_s = 30 + 5 * (os.times().children_user - before)
     outcomes = []
     for mutation in chosen(mutations(tree), count, random.Random(f"{seed} {name}")):
-        mutant, change = mutated(tree, mutation)
+        mutant, _ = mutated(tree, mutation)
         lines = difference(tree, mutant)
-        if lines:
-            caught = run(test, mutant, name)
-            outcomes.append(Outcome(name, mutation.kind, mutation.line, change, lines, caught))
+        if not lines:
+            continue
+        # What caught others is tried first.
+        caught = run(test, mutant, sorted(order, key=lambda k: -catches[k]), limit_s)
+        if caught.isdigit():
+            catches[int(caught)] += 1
+            caught = every[int(caught)][0]
+        place = site(tree, mutation, name)
+        outcomes.append(Outcome(name, mutation.kind, mutation.line, lines, caught, place))
     return outcomes
-
-
-@dataclass(frozen=True, slots=True)
-class Judgements:
-    """Why survivors are equivalent, by module (``*``: any) and change."""
-
-    rows: tuple[tuple[str, str, str], ...]
-
-    def reason(self, outcome: Outcome) -> str:
-        """The reason, empty where a survivor has not been judged."""
-        for module, change, reason in self.rows:
-            if module in ("*", outcome.module) and change == outcome.change:
-                return reason
-        return ""
-
-
-def judgements() -> Judgements:
-    path = HERE / "equivalent_mutants.toml"
-    rows = tomllib.loads(path.read_text(encoding="utf-8"))["mutant"] if path.is_file() else []
-    return Judgements(tuple((r["module"], r["change"], r["reason"]) for r in rows))
-
-
-def report(outcomes: list[Outcome], seconds: float, seed: int) -> tuple[str, int]:
-    """The result as text, and how many survivors are not known to be equivalent."""
-    known = judgements()
-    survivors = [x for x in outcomes if not x.caught_by]
-    open_ones = [x for x in survivors if not known.reason(x)]
-    lines = ["# Mutants of the generated modules", ""]
-    lines += [
-        f"{len(outcomes)} mutants of {len({x.module for x in outcomes})} modules (seed {seed}): "
-    ]
-    lines[-1] += f"{len(outcomes) - len(survivors)} caught by the generated tests, "
-    lines[-1] += (
-        f"{len(survivors) - len(open_ones)} equivalent, {len(open_ones)} missed. {seconds:.0f} s."
-    )
-    lines += ["", "| kind | mutants | caught | equivalent |", "| --- | --- | --- | --- |"]
-    for kind in sorted({x.kind for x in outcomes}):
-        rows = [x for x in outcomes if x.kind == kind]
-        left = [x for x in rows if not x.caught_by]
-        equivalent = sum(bool(known.reason(x)) for x in left)
-        lines.append(f"| {kind} | {len(rows)} | {len(rows) - len(left)} | {equivalent} |")
-    lines += ["", "| first caught by | mutants |", "| --- | --- |"]
-    catchers = sorted({x.caught_by for x in outcomes if x.caught_by})
-    lines += [f"| {c} | {sum(x.caught_by == c for x in outcomes)} |" for c in catchers]
-    if survivors:
-        lines += ["", "## Survivors"]
-    for x in survivors:
-        reason = known.reason(x) or "**not judged**"
-        lines += [
-            "",
-            f"`{x.module}`, {x.kind}, line {x.line}:",
-            "",
-            "```diff",
-            x.lines,
-            "```",
-            "",
-            f"`{x.change}`: {reason}",
-        ]
-    return "\n".join(lines) + "\n", len(open_ones)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--each", type=int, default=12, help="mutants of each module")
+    parser.add_argument("--each", type=int, default=8, help="mutants of each module")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=GENERATED)
     parser.add_argument("--output", type=Path, default=RESULT)
     parser.add_argument("--report", action="store_true", help="judge the last outcomes again")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
     record = options.output.with_suffix(".json")
     if options.report:
-        kept = json.loads(record.read_text(encoding="utf-8"))
-        outcomes = [Outcome(**row) for row in kept["outcomes"]]
-        return written(options.output, outcomes, kept["seconds"], kept["seed"])
+        return reported(Run.read(record), options.output)
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
     names = options.names or sorted(p.stem for p in options.folder.glob("*.py"))
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     start, outcomes = time.perf_counter(), []
     for name in names:
         found = study(name, options.folder, options.each, options.seed)
         outcomes += found
         missed = sum(not x.caught_by for x in found)
         print(f"{name}: {len(found)} mutants, {missed} survive", flush=True)
-    seconds = round(time.perf_counter() - start)
-    rows = [asdict(x) for x in outcomes]
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    kept = {"seed": options.seed, "seconds": seconds, "outcomes": rows}
-    record.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8", newline="\n")
-    return written(options.output, outcomes, seconds, options.seed)
-
-
-def written(path: Path, outcomes: list[Outcome], seconds: float, seed: int) -> int:
-    """Write the report; 1 where a survivor is not known to be equivalent."""
-    text, missed = report(outcomes, seconds, seed)
-    path.write_text(text, encoding="utf-8", newline="\n")
-    print(text.splitlines()[2])
-    return 1 if missed else 0
+        # Written after every module: a run that is cut short can still be reported.
+        done = Run(options.seed, round(time.perf_counter() - start), tuple(outcomes))
+        done.write(record)
+    return reported(done, options.output)
 
 
 if __name__ == "__main__":

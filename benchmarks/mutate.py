@@ -12,6 +12,8 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from judge import Site, steps
+
 Change = Callable[[ast.expr], ast.expr]
 
 _DIMENSIONED = frozenset(
@@ -61,9 +63,12 @@ class Mutation:
 def mutations(tree: ast.Module) -> list[Mutation]:
     """Every mutation of the module's code, in the order of the walk."""
     places = {id(node): place for place, node in enumerate(ast.walk(tree))}
+    compared = {id(x) for c in ast.walk(tree) if isinstance(c, ast.Compare) for x in ast.walk(c)}
     found = []
     for node in _code(tree):
         for kind, change in _changes(node):
+            if kind == "detached term" and id(node) in compared:
+                continue  # a comparison has no gradient
             found.append(Mutation(kind, places[id(node)], node.lineno, change))
     return found
 
@@ -77,6 +82,23 @@ def mutated(tree: ast.Module, mutation: Mutation) -> tuple[ast.Module, str]:
     replaced = _Replace(target, changed).visit(tree)
     assert isinstance(replaced, ast.Module)
     return ast.fix_missing_locations(replaced), f"{before} -> {ast.unparse(changed)}"
+
+
+def site(tree: ast.Module, mutation: Mutation, module: str) -> Site:
+    """Where a mutation lies: the function, the whole expression, and the way down to the node."""
+    target = next(n for place, n in enumerate(ast.walk(tree)) if place == mutation.place)
+    assert isinstance(target, ast.expr)
+    way = steps(tree, target)
+    assert way is not None
+    names = [node.name for node, _, _ in way if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    inner = [step for step in way if isinstance(step[0], ast.expr)]
+    whole = inner[0][0] if inner else target
+    # A keyword is no expression, but on the way to one.
+    first = next((k for k, step in enumerate(way) if step[0] is whole), len(way))
+    path = tuple((name, place) for _, name, place in way[first:])
+    after = ast.unparse(mutation.change(copy.deepcopy(target)))
+    before = ast.unparse(target)
+    return Site(module, ".".join(names), ast.unparse(whole), path, before, after)
 
 
 class _Replace(ast.NodeTransformer):
@@ -123,7 +145,8 @@ def _changes(node: ast.expr) -> Iterator[tuple[str, Change]]:
     if isinstance(node, ast.BinOp):
         yield from _arithmetic(node)
     elif isinstance(node, ast.UnaryOp) and _is_dimension(node):
-        yield "wrong axis", lambda n: ast.Constant(-1 - n.operand.value)  # type: ignore[attr-defined]
+        kind = "wrong axis" if ast.literal_eval(node) > -9 else "changed constant"
+        yield kind, lambda n: ast.Constant(-1 - n.operand.value)  # type: ignore[attr-defined]
     elif isinstance(node, ast.UnaryOp):
         kind = "flipped sign" if isinstance(node.op, ast.USub) else "negated condition"
         yield kind, lambda n: n.operand  # type: ignore[attr-defined]
@@ -165,15 +188,28 @@ def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, Change]]:
             yield "detached term", lambda n, side=side: _detached(n, side)  # type: ignore[misc]
 
 
+_STEPS = frozenset(("to", "sign", "new_tensor", "eye", "arange", "detach"))
+
+
 def _looks_like_tensor(node: ast.expr) -> bool:
     """Whether a gradient flows through a term: not through sizes, nor through what is a step."""
-    if not isinstance(node, (ast.Call, ast.BinOp)):
+    if isinstance(node, ast.BinOp):
+        flat = _is_flat(node.left) and _is_flat(node.right)
+    elif isinstance(node, ast.Call) and _name(node) == "where":
+        flat = all(map(_is_flat, node.args[1:]))
+    elif isinstance(node, ast.Call):
+        flat = _name(node) in _STEPS
+    else:
         return False
-    flat = isinstance(node, ast.Call) and _name(node) in ("to", "sign", "new_tensor", "eye")
-    if isinstance(node, ast.Call) and _name(node) == "where":
-        choices = (ast.Constant, ast.Call)
-        flat = all(isinstance(x, choices) and not _looks_like_tensor(x) for x in node.args[1:])
     return not flat and "shape" not in ast.unparse(node)
+
+
+def _is_flat(node: ast.expr) -> bool:
+    """Whether a term is a number, or made of steps."""
+    if isinstance(node, ast.UnaryOp):
+        return _is_flat(node.operand)
+    number = isinstance(node, ast.Constant)
+    return number or (isinstance(node, (ast.Call, ast.BinOp)) and not _looks_like_tensor(node))
 
 
 def _detached(node: ast.expr, side: str) -> ast.expr:

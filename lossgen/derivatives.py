@@ -41,6 +41,12 @@ SLOPES: dict[type[nd.Unary], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     nd.Acos: lambda x, y: -1 / nd.Sqrt((1 - x) * (1 + x)),
     nd.Atan: lambda x, y: 1 / (1 + x**2),
     nd.Erf: lambda x, y: 2 * nd.Exp(-(x**2)) / nd.Sqrt(sp.pi),
+    nd.Asinh: lambda x, y: 1 / nd.Hypot(x, ONE),
+    nd.Erfc: lambda x, y: -2 * nd.Exp(-(x**2)) / nd.Sqrt(sp.pi),
+    nd.LogErfc: lambda x, y: -2 / (nd.Sqrt(sp.pi) * nd.Erfcx(x)),
+    nd.Erfcx: lambda x, y: 2 * x * y - 2 / nd.Sqrt(sp.pi),
+    nd.Log1mExp: lambda x, y: -1 / nd.Expm1(-x),
+    nd.HypotM1: lambda x, y: x / nd.Hypot(x, ONE),
     nd.Lgamma: lambda x, y: nd.Digamma(x),
     nd.StopGradient: lambda x, y: ZERO,
 }
@@ -105,7 +111,7 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         x, low, high = expr.args
         inside = nd.And(Compare(">=", x, low), Compare("<=", x, high))
         _pull(x, masked(inside, seed), found)
-    elif isinstance(expr, nd.StraightThrough):
+    elif isinstance(expr, (nd.StraightThrough, nd.Rewritten)):
         _pull(expr.args[1], seed, found)
     elif isinstance(expr, nd.Xlogy):
         x, y = expr.args
@@ -123,6 +129,23 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         a, b = expr.args
         _pull(a, times(seed, nd.Sigmoid(a - b)), found)
         _pull(b, times(seed, nd.Sigmoid(b - a)), found)
+    elif isinstance(expr, nd.Hypot):
+        for side in expr.args:
+            _pull(side, times(seed, nd.Ratio(side, expr)), found)
+    elif isinstance(expr, nd.Pow1pM1):
+        x, power = expr.args
+        _pull(x, times(seed, power_slope(1 + x, power)), found)
+        _pull(power, times(seed, (1 + x) ** power * nd.Log1p(x)), found)
+    elif isinstance(expr, nd.LogRatio):
+        p, q = expr.args
+        _pull(p, times(seed, 1 / p), found)
+        _pull(q, times(seed, -1 / q), found)
+    elif isinstance(expr, nd.RelEntropy):
+        p, q = expr.args
+        empty = Compare("<=", p, 0)
+        slope = Where(empty, 0, nd.LogRatio(Where(empty, 1, p), q) + 1)
+        _pull(p, times(seed, slope), found)
+        _pull(q, times(seed, -p / q), found)
     elif not isinstance(expr, (Compare, nd.And, nd.Or, nd.Not)):
         raise NoDerivative(type(expr).__name__)
 

@@ -15,6 +15,7 @@ from lossgen.mathdoc import Equation, Mathematics, mathematics
 from lossgen.mathdoc.equations import layout
 from lossgen.mathdoc.kinks import singular_points
 from lossgen.nodes import Given
+from lossgen.notation import plain
 from lossgen.program import show
 from lossgen.schedule import with_guards
 from lossgen.spec import LossSpec, Parameter, TensorArg
@@ -87,6 +88,19 @@ def as_json(spec: LossSpec) -> dict[str, Any]:
         "rules": [
             {"pattern": r.pattern, "becomes": r.becomes, "valid": r.valid} for r in compiled.rules
         ],
+        "chosen_forms": [
+            {
+                "name": c.name,
+                "written": plain(c.written),
+                "chosen": plain(c.chosen),
+                "bits_lost": [round(c.before, 2), round(c.after, 2)],
+            }
+            for c in compiled.choices
+        ],
+        "refused_rules": [
+            {"pattern": r.rule.pattern, "becomes": r.rule.becomes, "reason": r.reason}
+            for r in compiled.refused
+        ],
     }
     if compiled.floating is not None:
         other = mathematics(compiled.floating)
@@ -116,7 +130,7 @@ def _parameter(p: Parameter) -> dict[str, Any]:
 
 
 def program_text(spec: LossSpec) -> str:
-    """The forward and backward programs, and the stability rules that made them."""
+    """The forward and backward programs, and the stability rules that fired or were refused."""
     parts: list[str] = []
     for compiled in _formulas(compile_loss(spec)):
         if compiled.spec is not spec:
@@ -129,6 +143,16 @@ def program_text(spec: LossSpec) -> str:
             parts.append(_section("Kept for the backward", ", ".join(compiled.backward.saved)))
         rules = [f"{r.pattern}  →  {r.becomes}  ({r.valid})" for r in compiled.rules]
         parts.append(_section("Made stable", "\n".join(rules) or "nothing to do"))
+        refused = [f"{r.rule.pattern}  →  {r.rule.becomes}: {r.reason}" for r in compiled.refused]
+        choices = [
+            f"{c.name}: {plain(c.written)}  →  {plain(c.chosen)}  "
+            f"({c.before:.1f} → {c.after:.1f} bits lost, on average)"
+            for c in compiled.choices
+        ]
+        if choices:
+            parts.append(_section("Chosen by measurement", "\n".join(choices)))
+        if refused:
+            parts.append(_section("Left as written", "\n".join(refused)))
     return "\n\n".join(parts)
 
 

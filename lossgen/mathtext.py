@@ -26,13 +26,24 @@ FUNCTIONS: dict[str, tuple[str, int, int]] = {
     **{
         word: (word, 1, 1)
         for word in (
-            *("exp", "log", "sqrt", "sigmoid", "log_sigmoid", "softplus", "log1p", "expm1"),
-            *("tanh", "cosh", "log_cosh", "sin", "cos", "acos", "atan", "erf", "lgamma"),
+            *(
+                "exp",
+                "log",
+                "sqrt",
+                "sigmoid",
+                "log_sigmoid",
+                "softplus",
+                "log1p",
+                "expm1",
+                "log1mexp",
+            ),
+            *("tanh", "cosh", "log_cosh", "sin", "cos", "acos", "atan", "erf", "erfc", "lgamma"),
             *("sign", "Abs", "stop_gradient"),
         )
     },
     "abs": ("Abs", 1, 1),
     "xlogy": ("xlogy", 2, 2),
+    "hypot": ("hypot", 2, 2),
     "Max": ("Max", 2, 9),
     "max": ("Max", 2, 9),
     "Min": ("Min", 2, 9),

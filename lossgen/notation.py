@@ -16,6 +16,11 @@ _WORDS: Mapping[str, str] = {
     "Min": "Min",
     "LogSigmoid": "log_sigmoid",
     "LogCosh": "log_cosh",
+    "LogErfc": "log_erfc",
+    "LogRatio": "log_ratio",
+    "HypotM1": "hypot_minus_one",
+    "Pow1pM1": "pow1p_minus_one",
+    "RelEntropy": "rel_entropy",
     "StopGradient": "stop_gradient",
     "StraightThrough": "straight_through",
     "PowerSlope": "power_slope",
@@ -33,6 +38,9 @@ class _Plain(StrPrinter):
         return f"{type(expr).__name__}({self._print(first)}, {self._print(second)}{tie})"
 
     _print_Min = _print_Max
+
+    def _print_Rewritten(self, expr: Any) -> str:
+        return f"({self._print(expr.form)})"
 
     def _print_Abs(self, expr: Any) -> str:
         return f"Abs({self._print(expr.args[0])})"

@@ -36,6 +36,9 @@ _RENAMED = {
     "Acos": "acos",
     "Atan": "atan",
     "Erf": "erf",
+    "Erfc": "erfc",
+    "Log1mExp": "log1mexp",
+    "Hypot": "hypot",
     "Lgamma": "loggamma",
     "Digamma": "digamma",
     "Floor": "floor",
@@ -144,7 +147,7 @@ class ScalarPrinter(StrPrinter):
     def _print_Unary(self, expr: nodes.Unary) -> str:
         return self.word(_RENAMED[type(expr).__name__], *map(self._print, expr.args))
 
-    _print_Xlogy = _print_LogAddExp = _print_Ratio = _print_Clip = _print_Unary
+    _print_Xlogy = _print_Hypot = _print_LogAddExp = _print_Ratio = _print_Clip = _print_Unary
     _print_StraightThrough = _print_Unary
 
     def _print_Max(self, expr: nodes.Max) -> str:

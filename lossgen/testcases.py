@@ -17,7 +17,7 @@ from lossgen import nodes
 from lossgen.nodes import walk
 from lossgen.spec import LossSpec, Parameter
 from lossgen.testrefusals import takes_number
-from lossgen.testsamples import samples
+from lossgen.testsamples import kinked, samples
 
 _BELOW_ONE = (0.375, 0.625, 0.25, 0.875, 0.75, 0.5)
 _ABOVE = (1.5, 2.5, 1.25, 0.75, 3.5, 0.625)
@@ -110,7 +110,7 @@ def cases(spec: LossSpec, prefix: str = "") -> tuple[CaseRow, ...]:
     rows += _flag_grid(spec, everything, others)
     rows += _shapes(spec, everything)
     calm = list({_key(row): row for row in reversed(rows)}.values())[::-1]
-    rows = [*calm, *_strained(spec, calm)]
+    rows = [*calm, *_strained(spec, calm, everything)]
     return tuple(replace(row, name=f"{prefix}{row.name}") for row in rows)
 
 
@@ -168,7 +168,7 @@ def _shapes(spec: LossSpec, everything: CaseRow) -> Iterator[CaseRow]:
                 )
 
 
-def _strained(spec: LossSpec, calm: list[CaseRow]) -> Iterator[CaseRow]:
+def _strained(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Iterator[CaseRow]:
     """Extreme values, and ties where the formula has kinks."""
     switches = {p.name for p in spec.parameters if p.role.kind == "boolean" or p.role.choices}
     switches |= {p.name for p in spec.parameters if _compared(spec, p)}
@@ -177,20 +177,13 @@ def _strained(spec: LossSpec, calm: list[CaseRow]) -> Iterator[CaseRow]:
         for row in calm
         if not row.options
         or row.name.startswith(("all options,", "with "))
-        or row.name == "all options"
+        or (row.options == everything.options and not row.shapes)
         or row.options.keys() <= switches
     ]
-    kinks = (nodes.Max, nodes.Min, nodes.Abs, nodes.Clip)
-    kinked = any(
-        isinstance(x, kinks)
-        or (isinstance(x, nodes.Reduce) and x.op in ("amax", "amin"))
-        or (isinstance(x, nodes.Compare) and not nodes.is_static(x))
-        for x in walk(spec.item)
-    )
     extreme = any(row.extremes for row in samples(spec))
     for row in chosen:
         if extreme:
             yield replace(row, name=f"{row.name}, extreme", manner="extreme")
-        for start in (0, 1000, 2000) if kinked else ():
+        for start in (0, 1000, 2000) if kinked(spec) else ():
             name = f"{row.name}, ties {start // 1000 + 1}"
             yield replace(row, name=name, manner="ties", start=start)

@@ -31,7 +31,20 @@ from lossgen.testrefusals import (
 from lossgen.testsamples import SampleRow, samples
 
 DIGITS, WORKING_DIGITS = 50, 150
-_SYMPY = ("acos", "atan", "cos", "digamma", "erf", "exp", "log", "loggamma", "sin", "sqrt", "tanh")
+_SYMPY = (
+    "acos",
+    "atan",
+    "cos",
+    "digamma",
+    "erf",
+    "erfc",
+    "exp",
+    "log",
+    "loggamma",
+    "sin",
+    "sqrt",
+    "tanh",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _POOL = (3, 5, 4, 7, 8, 9, 11)
 _FILLED: dict[str, tuple[str, float, float, tuple[float, ...]]] = {
     "Real": ("real", -3, 3, (-32.0, 32.0, 2.0**-10)),
     "Logits": ("real", -3, 3, (-90.0, -40.0, -20.0, 20.0, 40.0, 90.0)),
-    "Probabilities": ("real", 0, 1, (0.0, 1.0, 2.0**-20, 1 - 2.0**-20)),
+    "Probabilities": ("real", 0, 1, (0.0, 1.0, 2.0**-20, 1 - 2.0**-20, 2.0**-145)),
     "LogProbabilities": ("real", -3, 0, (0.0, -20.0, -40.0, -(2.0**-20))),
     "Positive": ("real", 0.25, 2.5, (2.0**-10, 64.0)),
     "NonNegative": ("real", 0, 4, (0.0, 64.0)),
@@ -66,11 +66,29 @@ def sizes(spec: LossSpec) -> dict[str, tuple[int, ...]]:
         if axis.name in ("e", "s"):
             found[axis.name] = (3, 4) if axis.name == "e" else (6,)
         elif place == 0:
-            boxes = any(t.role.name == "Boxes" for t in spec.tensors)
-            found[axis.name] = (8 if boxes else 4 if _paired(spec, axis) else 2,)
+            found[axis.name] = (_batch(spec, axis),)
         else:
             found[axis.name] = (next(s for s in pool if (s,) not in found.values()),)
     return found
+
+
+def _batch(spec: LossSpec, axis: Letter) -> int:
+    """How many samples: several of small ones that take sides, so that each side is taken."""
+    small = all(len(t.axes) <= 2 and t.ragged is None for t in spec.tensors)
+    if _paired(spec, axis):
+        return 4
+    return 8 if small and kinked(spec) else 2
+
+
+def kinked(spec: LossSpec) -> bool:
+    """Whether the loss takes sides by the values that it gets."""
+    kinks = (nodes.Max, nodes.Min, nodes.Abs, nodes.Clip)
+    return any(
+        isinstance(x, kinks)
+        or (isinstance(x, nodes.Reduce) and x.op in ("amax", "amin"))
+        or (isinstance(x, nodes.Compare) and not nodes.is_static(x))
+        for x in walk(spec.item)
+    )
 
 
 def _paired(spec: LossSpec, axis: Letter) -> bool:
@@ -98,6 +116,8 @@ def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
         axis = indexed_axis(spec, tensor)
         # Labels that are only compared with one another: two kinds, so that some are shared.
         classes, marked = size[axis][0] if axis else 2, _marker(spec, tensor)
+        if kind == "index" and not axis and len(shape) == 1 and not marked:
+            kind = "groups"
     return SampleRow(
         tensor.name,
         kind,

@@ -37,11 +37,37 @@ FUNCTIONS: dict[type[sp.Basic], tuple[str, str]] = {
     nd.Acos: ("torch.acos", "math.acos"),
     nd.Atan: ("torch.atan", "math.atan"),
     nd.Erf: ("torch.erf", "math.erf"),
+    nd.Asinh: ("torch.asinh", "math.asinh"),
+    nd.Erfc: ("torch.erfc", "math.erfc"),
+    nd.Erfcx: ("torch.special.erfcx", ""),
+    nd.LogErfc: ("_log_erfc", ""),
+    nd.Log1mExp: ("_log1mexp", ""),
+    nd.HypotM1: ("_hypot_minus_one", ""),
+    nd.Pow1pM1: ("_pow1p_minus_one", ""),
+    nd.LogRatio: ("_log_ratio", ""),
+    nd.RelEntropy: ("_rel_entropy", ""),
     nd.Lgamma: ("torch.lgamma", "math.lgamma"),
     nd.Digamma: ("torch.digamma", ""),
     nd.Floor: ("torch.floor", "math.floor"),
-    nd.Xlogy: ("torch.xlogy", ""),
     nd.LogAddExp: ("torch.logaddexp", ""),
+}
+
+
+# Over Python numbers, functions that ``math`` lacks.
+OVER_NUMBERS: dict[type[sp.Basic], str] = {
+    nd.Sign: "math.copysign(1.0, {0}) * ({0} != 0)",
+    nd.Sigmoid: "0.5 * (1.0 + math.tanh(0.5 * {0}))",
+    nd.LogSigmoid: "min({0}, 0.0) - math.log1p(math.exp(-abs({0})))",
+    nd.Softplus: "max({0}, 0.0) + math.log1p(math.exp(-abs({0})))",
+    nd.LogCosh: "abs({0}) + math.log1p(math.exp(-2.0 * abs({0}))) - math.log(2.0)",
+    nd.LogAddExp: "max({0}, {1}) + math.log1p(math.exp(-abs({0} - {1})))",
+    nd.Xlogy: "{0} * math.log({1}) if {0} else 0.0",
+    nd.Log1mExp: "math.log(-math.expm1({0}))",
+    nd.LogErfc: "math.log(math.erfc({0}))",
+    nd.HypotM1: "math.hypot(1.0, {0}) - 1.0",
+    nd.Pow1pM1: "math.expm1({1} * math.log1p({0}))",
+    nd.LogRatio: "math.log({0} / {1})",
+    nd.RelEntropy: "{0} * math.log({0} / {1}) if {0} else 0.0",
 }
 
 
@@ -182,12 +208,47 @@ class Expressions(Reads):
         dim = dims([letter], self.scope)
         return f"_softmax_backward({bare(self.code(grad))}, {self.code(prob)}, {dim})"
 
+    def _print_LogAddExp(self, expr: Any) -> str:
+        numbers = [is_scalar(x) for x in expr.args]
+        if all(numbers):
+            return self._print_Node(expr)
+        a, b = (
+            f"{self.names.like}.new_tensor({self.code(x)})" if number else bare(self.code(x))
+            for x, number in zip(expr.args, numbers, strict=True)
+        )
+        return f"torch.logaddexp({a}, {b})"
+
     def _print_Softplus(self, expr: Any) -> str:
+        if is_scalar(expr):
+            return self._print_Node(expr)
         # F.softplus turns linear at 20, where float64 still sees the difference.
         return f"(-F.logsigmoid({self.code(-expr.arg)}))"
 
+    def _print_Xlogy(self, expr: Any) -> str:
+        x, y = expr.args
+        texts = [bare(self.code(a)) for a in expr.args]
+        if x == y:
+            return f"_xlogx({texts[0]})"
+        name = "torch.xlogy" if is_scalar(x) or is_scalar(y) else "_xlogy"
+        return f"{name}({', '.join(texts)})"
+
     def _print_LogCosh(self, expr: Any) -> str:
+        if is_scalar(expr):
+            return self._print_Node(expr)
         return f"_log_cosh({self.code(expr.arg)})"
+
+    def _print_Hypot(self, expr: Any) -> str:
+        a, b = (bare(self.code(x)) for x in expr.args)
+        numbers = [is_scalar(x) for x in expr.args]
+        if all(numbers):
+            return f"math.hypot({a}, {b})"
+        if not any(numbers):
+            return f"_hypot({a}, {b})"
+        tensor, number = (b, a) if numbers[0] else (a, b)
+        return f"torch.hypot({tensor}, {self.names.like}.new_tensor({number}))"
+
+    def _print_Rewritten(self, expr: Any) -> str:
+        return f"({bare(self.code(expr.form))})"
 
     def _print_StopGradient(self, expr: Any) -> str:
         return f"{self.operand(expr.arg)}.detach()"
@@ -208,6 +269,8 @@ class Expressions(Reads):
         return f"_power_slope({bare(self.code(base))}, {self.code(exponent)})"
 
     def _print_Node(self, expr: Any) -> str:
+        if type(expr) in OVER_NUMBERS and is_scalar(expr):
+            return f"({OVER_NUMBERS[type(expr)].format(*map(self.operand, expr.args))})"
         if type(expr) in FUNCTIONS:
             over_tensors, over_numbers = FUNCTIONS[type(expr)]
             name = over_numbers if is_scalar(expr) else over_tensors

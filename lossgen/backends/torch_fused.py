@@ -19,24 +19,24 @@ from dataclasses import replace
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.backends.torch_in_place import moves
-from lossgen.nodes import Letter, Node, Read, Where, free_letters, is_scalar, rebuild
+from lossgen.backends.torch_in_place import FusedStep, moves
+from lossgen.nodes import Letter, Read, Where, free_letters, is_scalar, rebuild
 from lossgen.program import Program, Statement, without_unused
 
 
-class WhereAbove(Node):
+class WhereAbove(FusedStep):
     """The first argument where the second is above the third, a number; else 0."""
 
     __slots__ = ()
 
 
-class TimesSigmoid(Node):
+class TimesSigmoid(FusedStep):
     """The first argument times the sigmoid of the second."""
 
     __slots__ = ()
 
 
-class SoftmaxBackward(Node):
+class SoftmaxBackward(FusedStep):
     """The adjoint of scores, from that of their softmax, the softmax and its letter."""
 
     __slots__ = ()
@@ -55,7 +55,11 @@ def fused(program: Program) -> Program:
     for x in program.statements:
         if x.kind == "real" and x.reads() & moving:
             moving.add(x.name)
-        if x.op in ("map", "sum", "scatter") and len({*x.free, *x.bound}) >= rank and not x.extents:
+        if (
+            x.op in ("map", "sum", "scatter", "place")
+            and len({*x.free, *x.bound}) >= rank
+            and not x.extents
+        ):
             fuse = _Fuse(frozenset(moving), frozenset((*x.free, *x.bound)), made)
             x = replace(x, body=fuse(x.body), base=fuse(x.base))
         out.append(x)

@@ -49,6 +49,54 @@ HELPERS: dict[str, str] = {
     near = torch.log1p(2.0 * torch.sinh(0.5 * size.clamp(max=1.0)).square())
     far = size + torch.log1p(torch.exp(-2.0 * size)) - math.log(2.0)
     return torch.where(size < 1.0, near, far)''',
+    "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
+    """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
+    at = label.unsqueeze(dim)
+    prob = scores.softmax(dim)
+    others = prob.scatter(dim, at, 0.0).sum(dim)  # 1 - prob[label], without cancellation
+    near = -torch.log1p(-others.clamp(max=0.5))
+    below = scores.amax(dim) - scores.gather(dim, at).squeeze(dim)
+    return torch.where(others < 0.5, near, below - torch.log(prob.amax(dim)))''',
+    "_xlogx(": '''def _xlogx(x: Tensor) -> Tensor:
+    """``x * log(x)``, and 0 at 0, where its slope is 0 as well: torch's is NaN."""
+    return torch.xlogy(x, x.masked_fill(x == 0, 1))''',
+    "_xlogy(": '''def _xlogy(x: Tensor, y: Tensor) -> Tensor:
+    """``x * log(y)``, and 0 where x = 0; where both are 0 its slope is 0: torch's is NaN."""
+    return torch.xlogy(x, torch.where((x == 0) & (y == 0), 1, y))''',
+    "_log1mexp(": '''def _log1mexp(x: Tensor) -> Tensor:
+    """``log(1 - exp(x))`` for x below 0: each form where it loses no digits."""
+    small = x > -math.log(2.0)
+    near = torch.log(-torch.expm1(torch.where(small, x, -1.0)))
+    far = torch.log1p(-torch.exp(torch.where(small, -1.0, x)))
+    return torch.where(small, near, far)''',
+    "_log_erfc(": '''def _log_erfc(x: Tensor) -> Tensor:
+    """``log(1 - erf(x))``, also where the complement is below the smallest number."""
+    far = x.clamp(min=0.5)
+    tail = torch.log(torch.special.erfcx(far)) - far.square()
+    return torch.where(x < 0.5, torch.log1p(-torch.erf(x.clamp(max=0.5))), tail)''',
+    "_hypot(": '''def _hypot(a: Tensor, b: Tensor) -> Tensor:
+    """``sqrt(a**2 + b**2)`` without overflow; where both are 0 its slope is 0."""
+    zero = (a == 0) & (b == 0)
+    return torch.hypot(a, torch.where(zero, 1.0, b)).masked_fill(zero, 0.0)''',
+    "_hypot_minus_one(": '''def _hypot_minus_one(x: Tensor) -> Tensor:
+    """``sqrt(1 + x**2) - 1``, which cancels near 0, without the difference."""
+    return x * (x / (torch.hypot(x, x.new_ones(())) + 1.0))''',
+    "_pow1p_minus_one(": '''def _pow1p_minus_one(x: Tensor, power: Tensor | float) -> Tensor:
+    """``(1 + x) ** power - 1``, exact to rounding where the difference cancels."""
+    exponent = power * torch.log1p(x)
+    near = torch.expm1(exponent.clamp(-1.0, 1.0))
+    return torch.where(exponent.abs() < 1.0, near, (1.0 + x) ** power - 1.0)''',
+    "_rel_entropy(": '''def _rel_entropy(p: Tensor, q: Tensor) -> Tensor:
+    """``p * log(p / q)``, exact to rounding where p is near q; 0 where p is 0."""
+    return p * _log_ratio(torch.where(p == 0, q, p), q)''',
+    "_log_ratio(": '''def _log_ratio(p: Tensor, q: Tensor) -> Tensor:
+    """``log(p / q)``, exact to rounding where p is near q or the quotient overflows."""
+    near = (p > 0.5 * q) & (p < 2.0 * q)
+    ratio = torch.where(near, 1.0, p / q)
+    usual = (ratio > torch.finfo(ratio.dtype).tiny) & (ratio < math.inf)
+    close = torch.log1p(torch.where(near, (p - q) / q, 0.0))
+    far = torch.where(usual, torch.log(torch.where(usual, ratio, 1.0)), torch.log(p) - torch.log(q))
+    return torch.where(near, close, far)''',
     "_masked_amax(": '''def _masked_amax(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:
@@ -101,5 +149,7 @@ FORWARD_MODE = '''def _tangents(
 
 
 def needed(text: str) -> list[str]:
-    """The helpers that a module's text calls."""
-    return [body for mark, body in HELPERS.items() if mark in text]
+    """The helpers that a module's text calls, and those that these call."""
+    found = {mark: body for mark, body in HELPERS.items() if mark in text}
+    inside = "\n".join(found.values())
+    return [body for mark, body in HELPERS.items() if mark in found or mark in inside]

@@ -23,9 +23,15 @@ from dataclasses import dataclass
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import Letter, Read, free_letters, is_scalar, walk
+from lossgen.nodes import TRUE, Letter, Read, free_letters, is_scalar, walk
 from lossgen.program import Program, Statement
 from lossgen.schedule import Block
+
+
+class FusedStep(nd.Node):
+    """Base of the steps of ``torch_fused``: each makes a value and keeps only what it is given."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ def ownership(
     thin = set(numbers)
     makers: dict[str, list[Statement]] = {}
     last: dict[str, Statement] = {}
+    readers: dict[str, list[Statement]] = {}
     for x in in_order(blocks):
         if x.op == "map" and not spanned(x.body, thin) >= {*x.free}:
             thin.add(x.name)
@@ -67,13 +74,17 @@ def ownership(
             moving.add(x.name)
         makers.setdefault(x.name, []).append(x)
         last.update(dict.fromkeys(x.reads(), x))
+        for name in x.reads():
+            readers.setdefault(name, []).append(x)
     consumed: dict[int, set[str]] = {}
     for name, x in last.items():
         made = makers.get(name, [])
         fresh = bool(made) and all(y.op != "map" or makes_a_value(y.body) for y in made)
         large = all(len(y.free) >= rank for y in made)
         wanted = name in moving and name not in thin and name not in program.results
-        if fresh and large and wanted and _reads_once(x, name):
+        # A product keeps what it reads for a second derivative; a plain sum does not.
+        unseen = all(y is x or _only_sums(y, name) for y in readers[name])
+        if fresh and large and wanted and unseen and _reads_once(x, name):
             consumed.setdefault(id(x), set()).add(name)
     return Ownership(
         rank, frozenset(moving), frozenset(thin), {k: frozenset(v) for k, v in consumed.items()}
@@ -88,6 +99,11 @@ def in_order(blocks: Sequence[Block]) -> Iterator[Statement]:
         else:
             yield from in_order(block.then)
             yield from in_order(block.otherwise)
+
+
+def _only_sums(x: Statement, name: str) -> bool:
+    plain = x.op in ("sum", "mean") and x.where is TRUE and isinstance(x.body, Read)
+    return plain and x.body.name == name
 
 
 def _reads_once(x: Statement, name: str) -> bool:
@@ -108,10 +124,10 @@ def spanned(expr: sp.Basic, thin: Container[str]) -> frozenset[Letter]:
 
 
 def makes_a_value(expr: sp.Basic) -> bool:
-    """Whether computing an expression makes a tensor that nothing else holds."""
-    if isinstance(expr, nd.Padded):
-        return True
-    return not (isinstance(expr, (Read, Letter, nd.StopGradient)) or is_scalar(expr))
+    """Whether computing an expression makes a tensor that nothing else holds, nor will need."""
+    # A function may keep its result for a second derivative; these keep what they are made of.
+    made = isinstance(expr, (sp.Add, sp.Mul, nd.Where, nd.Padded, FusedStep))
+    return made and not is_scalar(expr)
 
 
 def moves(expr: sp.Basic, moving: Container[str]) -> bool:

@@ -84,6 +84,16 @@ class Positions(Context):
             f"{base}.index_put(({indices}), {bare(self._whole(x, x.body, scope))}, accumulate=True)"
         )
 
+    def place(self, x: Statement) -> str:
+        """The base with other values where the labels say."""
+        # Not in place: torch has no batching rule for that.
+        base, _ = self._base(x)
+        axis = next(k for k, (t, y) in enumerate(zip(x.target, x.free, strict=True)) if t != y)
+        rest = [y for y in x.free if y != x.free[axis]]
+        index = operand(self._whole(x, x.target[axis], rest))
+        value = operand(bare(self._whole(x, x.body, rest)))
+        return f"{base}.scatter({axis}, {index}.unsqueeze({axis}), {value}.unsqueeze({axis}))"
+
     def _whole(self, x: Statement, expr: sp.Expr, scope: Sequence[Letter]) -> str:
         code = self.printer(x, scope).code(expr)
         if set(scope) <= free_letters(expr):

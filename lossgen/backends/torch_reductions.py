@@ -45,6 +45,10 @@ class Reductions(Context):
         idle = [y for y in x.bound if y not in inside]
         if not bound:
             return self._over_nothing(x, printer, idle)
+        if x.op == "nll":
+            label = self.printer(x, x.free).code(x.target[0])
+            scores = bare(printer.code(x.body))
+            return f"_nll({scores}, {bare(label)}, {scope.index(x.bound[0])})"
         if split := self._split(x, scope, bound, idle):
             return split
         masked = x.where is not TRUE

@@ -108,6 +108,8 @@ class TorchStatements(Products, Positions, Reductions):
             return self.stack(x)
         if x.op == "scatter":
             return self.scatter(x)
+        if x.op == "place":
+            return self.place(x)
         if x.op == "map":
             return self._map(x)
         contraction = self.contraction(x)

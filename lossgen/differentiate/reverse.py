@@ -9,6 +9,7 @@ A node without a derivative raises ``NoDerivative``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -42,13 +43,16 @@ class Backward:
     saved: tuple[str, ...]
 
 
-def differentiate(forward: Program) -> Backward:
-    """The closed-form backward of a program."""
-    return _Reverse(forward).run()
+Rewrite = Callable[[Iterable[Statement]], tuple[Statement, ...]]
+
+
+def differentiate(forward: Program, rewrite: Rewrite = tuple) -> Backward:
+    """The closed-form backward of a program, its statements rewritten once they are complete."""
+    return _Reverse(forward).run(rewrite)
 
 
 class _Reverse(Reads, Collecting):
-    def run(self) -> Backward:
+    def run(self, rewrite: Rewrite) -> Backward:
         varying = self._varying()
         seeds = tuple(r for r in self.forward.results if r in varying)
         for name in seeds:
@@ -63,7 +67,7 @@ class _Reverse(Reads, Collecting):
         ]
         for name in gradients:
             self.gradient(name)
-        return self._finish(tuple(gradients), seeds)
+        return self._finish(tuple(gradients), seeds, rewrite)
 
     def _varying(self) -> set[str]:
         """The names through which a gradient flows."""
@@ -76,6 +80,9 @@ class _Reverse(Reads, Collecting):
     def _statement(self, x: Statement, g: sp.Expr, varying: set[str]) -> None:
         if x.op in ("softmax", "log_softmax"):
             self._along(x, self.named(x, g), varying)
+            return
+        if x.op == "nll":
+            self._likelihood(x, g, varying)
             return
         weight = self._weight(x, g)
         for read, slope in partials(x.body).items():
@@ -130,10 +137,34 @@ class _Reverse(Reads, Collecting):
             if read.name in varying:
                 self.contribute(x, read, times(weight, slope))
 
-    def _finish(self, gradients: tuple[str, ...], seeds: tuple[str, ...]) -> Backward:
+    def _likelihood(self, x: Statement, g: sp.Expr, varying: set[str]) -> None:
+        """``softmax - 1`` at the label, without cancellation, and ``softmax`` elsewhere.
+
+        The probability p of a label that is all but certain rounds to 1; p - 1 is
+        ``expm1(-nll)``, to full precision.
+        """
+        letters = self.sorted({*x.free, *x.bound})
+        soft = self.add(f"softmax_{_stem(x)}", letters, x.body, "softmax", x.bound)
+        name = self.add(
+            f"d_{_stem(x)}_{x.name}",
+            letters,
+            g * nd.Expm1(-Read(Str(x.name), *x.free)),
+            "place",
+            target=tuple(x.target[0] if y == x.bound[0] else y for y in letters),
+            base=g * Read(Str(soft), *letters),
+        )
+        weight = Read(Str(name), *letters)
+        for read, slope in partials(x.body).items():
+            if read.name in varying:
+                whole = replace(x, free=letters, bound=())
+                self.contribute(whole, read, times(weight, slope))
+
+    def _finish(
+        self, gradients: tuple[str, ...], seeds: tuple[str, ...], rewrite: Rewrite
+    ) -> Backward:
         results = tuple(f"d_{g}" for g in gradients)
         statements = _without_aliases(without_unused(tuple(self.out), results))
-        statements = with_forward_names(statements, self.forward)
+        statements = with_forward_names(rewrite(statements), self.forward)
         statements = tuple(_factored(x) for x in statements)
         statements = shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
         kept, in_order = choose(self.forward, statements)
@@ -152,7 +183,7 @@ class _Reverse(Reads, Collecting):
 
 
 def _factored(x: Statement) -> Statement:
-    if x.op not in ("map", "sum", "mean", "scatter"):
+    if x.op not in ("map", "sum", "mean", "scatter", "place"):
         return x
     return replace(x, body=factored(x.body), base=factored(x.base))
 
@@ -181,6 +212,7 @@ def _stem(x: Statement) -> str:
         .removeprefix("log_softmax_")
         .removeprefix("max_")
         .removeprefix("min_")
+        .removeprefix("nll_")
     )
 
 

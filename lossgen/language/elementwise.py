@@ -77,6 +77,21 @@ def erf(x: Expr) -> Expr:
     return nodes.Erf(x)
 
 
+def erfc(x: Expr) -> Expr:
+    """``1 - erf(x)``."""
+    return nodes.Erfc(x)
+
+
+def log1mexp(x: Expr) -> Expr:
+    """``log(1 - exp(x))`` for x below 0."""
+    return nodes.Log1mExp(x)
+
+
+def hypot(x: Expr, y: Expr) -> Expr:
+    """``sqrt(x**2 + y**2)`` without overflow; its slope where both are 0 is 0."""
+    return nodes.Hypot(x, y)
+
+
 def lgamma(x: Expr) -> Expr:
     return nodes.Lgamma(x)
 

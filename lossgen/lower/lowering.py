@@ -156,9 +156,10 @@ class _Lowering:
         bound: tuple[Letter, ...] = (),
         where: sp.Expr = TRUE,
         *,
+        target: tuple[sp.Expr, ...] = (),
         named: bool = False,
     ) -> str:
-        key = (free, body, op, bound, where)
+        key = (free, body, op, bound, where, target)
         if key in self.shared and not (named and name in (ITEM, DIVISOR)):
             return self.shared[key]
         if name not in (ITEM, DIVISOR):
@@ -168,7 +169,9 @@ class _Lowering:
         if op in ("sum", "mean") and kind != "real":
             kind = "real"
         extents = extents_of((body, where), self.arrays)
-        self.statements.append(Statement(name, free, body, op, bound, where, kind, extents=extents))
+        self.statements.append(
+            Statement(name, free, body, op, bound, where, kind, target, extents=extents)
+        )
         self.shared[key] = name
         self.kinds[name] = kind
         self.arrays[name] = (free, {k: v for k, v in extents.items() if k in free})
@@ -275,8 +278,19 @@ class _Lowering:
         return word
 
     def _along(self, expr: Along) -> sp.Expr:
-        """Softmax at a gathered position needs one log-sum-exp, not every probability."""
+        """Softmax at a label, which needs one number for each row and not every probability."""
         place = shifted_letter(expr.position)
+        body = self(expr.body)
+        rest = free_letters(body) - {expr.letter}
+        whole_rows = free_letters(expr.position) and free_letters(expr.position) <= rest
+        if whole_rows and place != (expr.letter, 0) and (place is None or not place[1]):
+            label = expr.position if place else self._position("label", expr.position)
+            name = self._add(
+                f"nll_{_stem(body)}", self._sorted(rest), body, "nll", (expr.letter,),
+                target=(label,),
+            )  # fmt: skip
+            log_prob = -Read(Str(name), *self.arrays[name][0])
+            return nd.Exp(log_prob) if expr.op == "softmax" else log_prob
         if place is None and not expr.position.is_Integer:
             lse = Reduce("logsumexp", expr.body, TRUE, sp.nan, (expr.letter,))
             log_prob = self(substitute(expr.body, {expr.letter: expr.position})) - self(lse)
@@ -284,3 +298,8 @@ class _Lowering:
         whole = Along(expr.args[0], expr.body, expr.letter, expr.letter)
         name = self._define(self._automatic(whole), whole, free_letters(whole))
         return self._read(name, {expr.letter: expr.position})
+
+
+def _stem(expr: sp.Expr) -> str:
+    """What an expression is of."""
+    return next((str(x.name) for x in walk(expr) if isinstance(x, Read)), "scores")

@@ -48,6 +48,12 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool) -> sp.Expr:
         return expr.func(safe(children[0], ONE))
     if isinstance(expr, nd.Xlogy):
         return nd.Xlogy(*(safe(a, ONE) for a in children))
+    if isinstance(expr, (nd.RelEntropy, nd.LogRatio)):
+        return expr.func(*(safe(a, ONE) for a in children))
+    if isinstance(expr, nd.Log1mExp):
+        return nd.Log1mExp(safe(children[0], -ONE))
+    if isinstance(expr, nd.Pow1pM1):
+        return nd.Pow1pM1(safe(children[0], ZERO), children[1])
     if isinstance(expr, (nd.Log1p, nd.Acos)):
         return expr.func(safe(children[0], ZERO))
     if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and expr.exp > 0):

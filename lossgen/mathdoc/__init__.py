@@ -24,6 +24,7 @@ from lossgen.mathdoc.printer import NOTES, Latex
 from lossgen.mathdoc.symbols import Part, Symbols, part_of, parts_of, symbols_of
 from lossgen.nodes import (
     TRUE,
+    Along,
     And,
     Compare,
     Given,
@@ -235,6 +236,12 @@ class _Gradient:
             )
         if x.op == "scatter":
             return self._scatter(x)
+        if x.op == "place":
+            there = zip(x.target, x.free, strict=True)
+            label = And(*(Compare("==", y, t) for t, y in there if t != y))
+            return self.printer.terms(Where(label, x.body, x.base))
+        if x.op == "nll":
+            return self.printer.terms(-Along("log_softmax", x.body, x.bound[0], x.target[0]))
         if x.op == "mean" and x.where is TRUE and x.body.is_number:
             return self.printer.terms(x.body)
         return [self._reduction(x)]

@@ -75,20 +75,29 @@ class Arithmetic(LatexPrinter):
 
     def strength(self, expr: sp.Basic) -> int:
         """How tightly an expression holds together."""
+        if isinstance(expr, nd.Rewritten):
+            return self.strength(expr.formula)
         if isinstance(expr, (nd.Compare, nd.And, nd.Not, Where, nd.Given)) and not is_bracket(expr):
             if isinstance(expr, Where):
                 return ATOM if counts_as(expr) else PRODUCT
             return TEST
-        if isinstance(expr, (sp.Add, nd.Expm1)) or negative(expr):
+        if isinstance(expr, (sp.Add, nd.Expm1, nd.HypotM1, nd.Pow1pM1)) or negative(expr):
             return SUM
         if expr.is_Float or expr.is_Integer:
             return PRODUCT if "\\" in self._print(expr) else ATOM
-        if isinstance(expr, (sp.Mul, nd.Reduce, nd.Along, nd.Xlogy)):
+        if isinstance(expr, (sp.Mul, nd.Reduce, nd.Along, nd.Xlogy, nd.RelEntropy)):
             closed = isinstance(expr, nd.Reduce) and expr.op == "norm" and expr.where is TRUE
             return ATOM if closed else PRODUCT
-        if isinstance(
-            expr, (sp.Pow, nd.PowerSlope, nd.Log, nd.LogSigmoid, nd.Log1p, nd.LogAddExp, nd.Ratio)
-        ):
+        calls = (
+            nd.Log,
+            nd.LogSigmoid,
+            nd.LogErfc,
+            nd.LogRatio,
+            nd.Log1p,
+            nd.Log1mExp,
+            nd.LogAddExp,
+        )
+        if isinstance(expr, (sp.Pow, nd.PowerSlope, nd.Ratio, *calls)):
             quotient = isinstance(expr, nd.Ratio) or (expr.is_Pow and expr.exp.is_negative)
             return PRODUCT if quotient else POWER
         if isinstance(expr, sp.Rational) and not expr.is_Integer:

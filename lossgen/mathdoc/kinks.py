@@ -48,7 +48,9 @@ def _differentiated(expr: sp.Basic) -> Iterator[sp.Basic]:
     if isinstance(expr, (nd.StopGradient, nd.Compare, nd.And, nd.Not)):
         return
     yield expr
-    args = expr.args[1:] if isinstance(expr, (Where, nd.StraightThrough)) else expr.args
+    args = (
+        expr.args[1:] if isinstance(expr, (Where, nd.StraightThrough, nd.Rewritten)) else expr.args
+    )
     for arg in args:
         yield from _differentiated(arg)
 

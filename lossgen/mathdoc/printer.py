@@ -40,6 +40,10 @@ CALLS: Mapping[type[nd.Node], str] = {
     nd.Acos: "\\arccos",
     nd.Atan: "\\arctan",
     nd.Erf: "\\operatorname{erf}",
+    nd.Asinh: "\\operatorname{arsinh}",
+    nd.Erfc: "\\operatorname{erfc}",
+    nd.Erfcx: "\\operatorname{erfcx}",
+    nd.LogErfc: "\\log\\operatorname{erfc}",
     nd.Lgamma: "\\log\\Gamma",
     nd.Digamma: "\\psi",
     nd.Max: "\\max",
@@ -57,6 +61,7 @@ NOTES: Mapping[str, str] = {
     "sg": ":math:`\\operatorname{sg}` has slope 0: its argument is held constant in the gradient.",
     "st": ":math:`\\operatorname{st}(a; b)` has the value of a and the gradient of b.",
     "ratio": "A quotient by a norm that is 0 counts as 0.",
+    "entropy": "0 times the logarithm of 0 counts as 0.",
     "slope": "A power whose base is 0 counts as 0, and as 1 where its exponent is 0.",
     "xlogy": ":math:`0 \\log 0` counts as 0.",
     "padded": "What is read outside its range counts as 0.",
@@ -213,6 +218,31 @@ class Latex(Arithmetic):
 
     def _print_Expm1(self, expr: nd.Expm1) -> str:
         return f"\\exp{grouped(str(self._print(expr.arg)))} - 1"
+
+    def _print_Log1mExp(self, expr: nd.Log1mExp) -> str:
+        return f"\\log{grouped(f'1 - {self._print(nd.Exp(expr.arg))}')}"
+
+    def _print_Hypot(self, expr: nd.Hypot) -> str:
+        a, b = (self.text(x, ATOM) for x in expr.args)
+        return f"\\sqrt{{{a}^{{2}} + {b}^{{2}}}}"
+
+    def _print_HypotM1(self, expr: nd.HypotM1) -> str:
+        return f"\\sqrt{{1 + {self.text(expr.arg, ATOM)}^{{2}}}} - 1"
+
+    def _print_Pow1pM1(self, expr: nd.Pow1pM1) -> str:
+        base = grouped(str(self._print(sp.Add(1, expr.args[0]))))
+        return f"{base}^{{{self._print(expr.args[1])}}} - 1"
+
+    def _print_LogRatio(self, expr: nd.LogRatio) -> str:
+        return f"\\log{grouped(str(self._print(expr.args[0] / expr.args[1])))}"
+
+    def _print_RelEntropy(self, expr: nd.RelEntropy) -> str:
+        p, q = expr.args
+        self.notes["entropy"] = None
+        return f"{self.text(p, PRODUCT)} \\log{grouped(str(self._print(p / q)))}"
+
+    def _print_Rewritten(self, expr: nd.Rewritten) -> str:
+        return str(self._print(expr.formula))
 
     def _print_Xlogy(self, expr: nd.Xlogy) -> str:
         self.notes["xlogy"] = None

@@ -106,8 +106,52 @@ class Atan(Unary):
     __slots__ = ()
 
 
+class Asinh(Unary):
+    """``log(x + sqrt(1 + x**2))``."""
+
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO}
+
+
 class Erf(Unary):
     __slots__ = ()
+
+
+class Erfc(Unary):
+    """``1 - erf(x)``."""
+
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ONE}
+    is_positive = True
+
+
+class LogErfc(Unary):
+    """``log(1 - erf(x))``."""
+
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO}
+
+
+class Erfcx(Unary):
+    """``exp(x**2) * (1 - erf(x))``: what the slope of ``LogErfc`` divides by."""
+
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ONE}
+    is_positive = True
+
+
+class Log1mExp(Unary):
+    """``log(1 - exp(x))`` for x below 0."""
+
+    __slots__ = ()
+
+
+class HypotM1(Unary):
+    """``sqrt(1 + x**2) - 1``."""
+
+    __slots__ = ()
+    exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO}
+    is_nonnegative = True
 
 
 class Lgamma(Unary):
@@ -132,6 +176,48 @@ class LogAddExp(Node):
     """``log(exp(a) + exp(b))``."""
 
     __slots__ = ()
+
+
+class Hypot(Node):
+    """``sqrt(a**2 + b**2)``, of slope 0 where both are 0."""
+
+    __slots__ = ()
+    is_nonnegative = True
+
+
+class Pow1pM1(Node):
+    """``(1 + x)**p - 1``."""
+
+    __slots__ = ()
+
+
+class LogRatio(Node):
+    """``log(p / q)`` for p and q of at least 0."""
+
+    __slots__ = ()
+
+
+class RelEntropy(Node):
+    """``p * log(p / q)``, and 0 where p = 0, with slope 0 there."""
+
+    __slots__ = ()
+
+
+class Rewritten(Node):
+    """A formula, computed as another form of it: the first's value, with the slopes of the second.
+
+    Where one form has the better value and another the better slopes, each is used for its own.
+    """
+
+    __slots__ = ()
+
+    @property
+    def form(self) -> sp.Expr:
+        return self.args[0]
+
+    @property
+    def formula(self) -> sp.Expr:
+        return self.args[1]
 
 
 class Ratio(Node):

@@ -51,7 +51,8 @@ def tidy(guard: Guard, gradients: frozenset[str]) -> Guard:
     """A guard fit for an ``if``.
 
     Questions after gradients that differ in nothing else become one, and none where all are asked
-    for: a backward that nobody asks for is never run. A tensor whose gradient is asked for is there.
+    for: a backward that nobody asks for is never run. A tensor whose gradient is asked for is
+    there.
 
     Args:
         guard: when a statement is needed.

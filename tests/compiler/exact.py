@@ -46,6 +46,12 @@ UNARY: dict[type[nd.Unary], Callable[[Any], Any]] = {
     nd.Acos: mp.acos,
     nd.Atan: mp.atan,
     nd.Erf: mp.erf,
+    nd.Asinh: mp.asinh,
+    nd.Erfc: mp.erfc,
+    nd.LogErfc: lambda x: mp.log(mp.erfc(x)),
+    nd.Erfcx: lambda x: mp.exp(x**2) * mp.erfc(x),
+    nd.Log1mExp: lambda x: mp.log(1 - mp.exp(x)),
+    nd.HypotM1: lambda x: mp.sqrt(1 + x**2) - 1,
     nd.Lgamma: mp.loggamma,
     nd.Digamma: mp.digamma,
     nd.StopGradient: lambda x: x,
@@ -111,6 +117,15 @@ def evaluate(
         return min(max(at(args[0]), at(args[1])), at(args[2]))
     if isinstance(expr, nd.Xlogy):
         return mp.mpf(0) if at(args[0]) == 0 else at(args[0]) * mp.log(at(args[1]))
+    if isinstance(expr, nd.Hypot):
+        return mp.sqrt(at(args[0]) ** 2 + at(args[1]) ** 2)
+    if isinstance(expr, nd.Pow1pM1):
+        return (1 + at(args[0])) ** at(args[1]) - 1
+    if isinstance(expr, nd.LogRatio):
+        return mp.log(at(args[0]) / at(args[1]))
+    if isinstance(expr, nd.RelEntropy):
+        p, q = map(at, args)
+        return mp.mpf(0) if p == 0 else p * mp.log(p / q)
     if isinstance(expr, nd.LogAddExp):
         return mp.log(mp.exp(at(args[0])) + mp.exp(at(args[1])))
     if isinstance(expr, nd.Ratio):
@@ -120,7 +135,7 @@ def evaluate(
     if isinstance(expr, nd.PowerSlope):
         base, exponent = map(at, args)
         return mp.mpf(exponent == 1) if base == 0 else base ** (exponent - 1)
-    if isinstance(expr, nd.StraightThrough):
+    if isinstance(expr, (nd.StraightThrough, nd.Rewritten)):
         return at(args[0])
     if type(expr) in UNARY:
         return UNARY[type(expr)](at(args[0]))

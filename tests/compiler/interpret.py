@@ -57,6 +57,12 @@ UNARY: dict[type[nd.Unary], Callable[..., Any]] = {
     nd.Acos: np.arccos,
     nd.Atan: np.arctan,
     nd.Erf: lambda x: _wide(mpmath.erf)(x),
+    nd.Asinh: np.arcsinh,
+    nd.Erfc: lambda x: _wide(mpmath.erfc)(x),
+    nd.LogErfc: lambda x: _wide(lambda v: mpmath.log(mpmath.erfc(v)))(x),
+    nd.Erfcx: lambda x: _wide(lambda v: mpmath.exp(v**2) * mpmath.erfc(v))(x),
+    nd.Log1mExp: lambda x: np.log(-np.expm1(x)),
+    nd.HypotM1: lambda x: x * x / (np.hypot(x, 1) + 1),
     nd.Lgamma: lambda x: _wide(mpmath.loggamma)(x),
     nd.Digamma: lambda x: _wide(mpmath.digamma)(x),
 }
@@ -120,8 +126,16 @@ class Run:
     # --- statements -------------------------------------------------------------------------
 
     def _statement(self, x: Statement) -> Array:
-        if x.op == "scatter":
+        if x.op in ("scatter", "place"):
             return self._scatter(x)
+        if x.op == "nll":
+            scope = self.program.sorted({*x.free, *x.bound})
+            scores, axis_number = self._over(x.body, scope, x.extents), scope.index(x.bound[0])
+            label = self._over(x.target[0], x.free, x.extents).astype(int)
+            scores = scores - scores.max(axis_number, keepdims=True)
+            chosen = np.take_along_axis(scores, np.expand_dims(label, axis_number), axis_number)
+            others = np.exp(scores).sum(axis_number) - 1
+            return np.log1p(others) - chosen.squeeze(axis_number)
         if x.op == "stack":
             axis = x.bound[0]
             rest = tuple(y for y in x.free if y != axis)
@@ -170,9 +184,11 @@ class Run:
         scope = self.program.sorted(frozenset(inside))
         shape = [len(self.span(y, x.extents)) for y in scope]
         places = [self._over(t, scope, x.extents) for t in x.target]
-        np.add.at(
-            result, tuple(places), np.broadcast_to(self._over(x.body, scope, x.extents), shape)
-        )
+        values = np.broadcast_to(self._over(x.body, scope, x.extents), shape)
+        if x.op == "place":
+            result[tuple(places)] = values
+            return result
+        np.add.at(result, tuple(places), values)
         return result
 
     def _over(
@@ -252,6 +268,8 @@ def _operation(
             return np.logical_not(inner(args[0]))
         if isinstance(expr, nd.StopGradient):
             return unmoved(args[0])
+        if isinstance(expr, nd.Rewritten):
+            return inner(args[0])
         if isinstance(expr, nd.StraightThrough):
             return unmoved(args[0]) + (inner(args[1]) - unmoved(args[1]))
         if isinstance(expr, nd.Min):
@@ -265,6 +283,15 @@ def _operation(
             return np.where(x == 0, 0, x * np.log(np.where(x == 0, 1, y)))
         if isinstance(expr, nd.LogAddExp):
             return np.logaddexp(*map(inner, args))
+        if isinstance(expr, nd.Hypot):
+            return np.hypot(*map(inner, args))
+        if isinstance(expr, nd.Pow1pM1):
+            return np.expm1(inner(args[1]) * np.log1p(inner(args[0])))
+        if isinstance(expr, nd.LogRatio):
+            return np.log(inner(args[0]) / inner(args[1]))
+        if isinstance(expr, nd.RelEntropy):
+            p, q = map(inner, args)
+            return np.where(p == 0, 0, p * np.log(np.where(p == 0, 1, p / q)))
         if isinstance(expr, nd.Ratio):
             a, b = map(inner, args)
             return np.where(b == 0, 0, a / np.where(b == 0, 1, b))

@@ -7,6 +7,7 @@ and a template. Nothing of the compiler is touched for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sympy.printing.str import StrPrinter
@@ -132,6 +133,13 @@ class NumPyBackend:
         return out
 
     def _value(self, x: Statement) -> str:
+        if x.op == "nll":
+            whole = replace(x, free=self.program.sorted({*x.free, *x.bound}), op="log_softmax")
+            axis = whole.free.index(x.bound[0])
+            label = NumPyPrinter(self, x.free, x).doprint(x.target[0])
+            index = f"np.expand_dims({label}, {axis})"
+            found = f"np.take_along_axis({self._value(whole)}, {index}, {axis})"
+            return f"-np.squeeze({found}, {axis})"
         along = x.op in ("softmax", "log_softmax")
         scope = x.free if along else (*x.free, *x.bound)
         shape = [f"{self.size(y)} - {sum(x.extents.get(y, (0, 0)))}" for y in scope]

@@ -54,13 +54,13 @@ def test_a_loss_is_one_file(tmp_path: Path) -> None:
     assert "def test_" in done.test
 
 
-ROW = """    Rule("tan(x)", "sin(x)/cos(x)", "every x", nd.Sqrt, _root_of_one_square),
+ROW = """    Rule("cos(-x)", "cos(x)", "every x", nd.Cos, _even),
 """
 REWRITE = """
 
-def _root_of_one_square(root: sp.Expr) -> sp.Expr | None:
-    inner = peel(root.arg)
-    return nd.Abs(inner.base) if isinstance(inner, sp.Pow) and inner.exp == 2 else None
+def _even(cos: sp.Expr, known: Known) -> sp.Expr | None:
+    number, rest = cos.arg.as_coeff_Mul()
+    return nd.Cos(-number * rest) if number < 0 else None
 
 
 RULES: tuple[Rule, ...] = ("""
@@ -74,7 +74,7 @@ text = '''from lossgen.language import *
 @loss()
 def flat(input: Real[e]):
     \"\"\"A loss.\"\"\"
-    return sqrt(input[e] ** 2)
+    return cos(-input[e])
 '''
 print(show(compile_loss(read_spec(text, "flat", "specs/flat.py")).forward))
 """
@@ -92,10 +92,10 @@ def test_a_stability_rule_is_one_row(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
-    assert shown() == "loss[e] = sqrt(input[e]**2)"
+    assert shown() == "loss[e] = cos(-input[e])"
     text = table.read_text(encoding="utf-8")
     table.write_text(text.replace(opening, f"{REWRITE}\n{ROW}", 1), encoding="utf-8")
-    assert shown() == "loss[e] = Abs(input[e])"
+    assert shown() == "loss[e] = cos(input[e])"
 
 
 BACKED = [

@@ -223,3 +223,9 @@ def test_without_conditions_there_are_no_branches() -> None:
 def test_the_branch_of_an_option_within_an_option_is_nested() -> None:
     body = "where(full, where(p == 2, x[n, d] ** 2, Abs(x[n, d]) ** p), x[n, d])"
     assert laid_out(body, FLAG + ", p: Positive = 2.0") == [([(["loss"], ["loss"])], ["loss"])]
+
+
+@pytest.mark.parametrize("inner", ["p == 2", "p > 1", "p != 1", "p <= 0"])
+def test_an_option_that_equals_one_number_is_compared_no_further(inner: str) -> None:
+    body = f"where(p == 1, where({inner}, x[n, d] ** 2, Abs(x[n, d])), x[n, d])"
+    assert laid_out(body, "x: Real[n, d], *, p: Positive = 2.0") == [(["loss"], ["loss"])]

@@ -85,6 +85,9 @@ def test_oracle_is_torch(name: str, tmp_path: Path) -> None:
             result, gradients = torch_gradients(test, case, exact.tensors, reduction)
             test.agree(result, exact.value(reduction), "loss")
             assert "input" in gradients or len(gradients) >= 2
+            if name == "binary_cross_entropy" and case.manner == "ties":
+                # torch holds log(input) at -100 in the value, but not in the target's gradient.
+                del gradients["target"]
             for key, gradient in gradients.items():
                 expected = exact.gradient(reduction)[key]
                 test.agree(gradient, expected, f"gradient of {key}", normwise=True)

@@ -59,3 +59,31 @@ def test_every_mutant_is_another_program() -> None:
 def test_words_are_left_alone(kept: str) -> None:
     tree = ast.parse(CODE)
     assert all(kept in ast.unparse(mutated(tree, m)[0]) for m in mutations(tree))
+
+
+@pytest.mark.parametrize(
+    ("term", "made"),
+    [
+        ("x.exp()", True),
+        ("x * 2.0", True),
+        ("torch.where(x > 0, x.exp(), 0)", True),
+        ("(x > 0).to(x.dtype)", False),
+        ("(x > 0).to(x.dtype) / 2", False),
+        ("torch.where(x > 0, -1, torch.where(x == 0, x.new_tensor(0.5), 0))", False),
+        ("x.exp().detach()", False),
+        ("x.shape[0] / 2", False),
+    ],
+)
+def test_only_what_has_a_gradient_is_detached(term: str, made: bool) -> None:
+    tree = ast.parse(f"def loss(x, y):\n    return y * ({term})\n")
+    changed = [
+        ast.unparse(mutated(tree, m)[0]) for m in mutations(tree) if m.kind == "detached term"
+    ]
+    after = ast.unparse(ast.parse(f"def loss(x, y):\n    return y * ({term}).detach()\n"))
+    assert (after in changed) is made
+
+
+def test_nothing_is_detached_in_a_comparison() -> None:
+    tree = ast.parse("def loss(x, y):\n    return torch.where(x.exp() + y.exp() > 0, x * 2.0, y)\n")
+    changed = [mutated(tree, m)[1] for m in mutations(tree) if m.kind == "detached term"]
+    assert changed == []

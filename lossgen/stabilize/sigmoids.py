@@ -1,0 +1,266 @@
+"""Sigmoids, softplus and tanh: their spellings, and their complements without a difference."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.axes import shifted_letter
+from lossgen.nodes import ONE, Along, Exp, Log, Rewritten, Sigmoid, Where
+from lossgen.stabilize.known import Known
+from lossgen.stabilize.matching import (
+    inverse,
+    is_constant,
+    is_number,
+    minus,
+    negated,
+    opposite,
+    peel,
+    same,
+    strip,
+    terms,
+    without,
+)
+
+
+def logistic(power: sp.Expr, known: Known) -> sp.Expr | None:
+    """``1/(1 + exp(x))``, and what is left of a higher power."""
+    found = terms(power.base)
+    if not (power.exp.is_Integer and power.exp < 0 and len(found) == 2 and ONE in found):
+        return None
+    other = next((t for t in found if t is not ONE), None)
+    return Sigmoid(-other.arg) ** -power.exp if isinstance(other, Exp) else None
+
+
+def complement_of_sigmoid(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``a - a*sigmoid(x)``, whatever a is; ``sigmoid(x) - sigmoid(x)**2`` is one of them."""
+    if len(add.args) != 2:
+        return None
+    for whole, part in (add.args, add.args[::-1]):
+        factors = part.args if isinstance(part, sp.Mul) else (part,)
+        for factor in factors:
+            inner = peel(factor)
+            rest = sp.Mul(*without(factors, factor))
+            if isinstance(inner, sp.Pow) and inner.exp == 2:
+                rest, inner = rest * inner.base, peel(inner.base)
+            if isinstance(inner, Sigmoid) and same(rest, minus(whole)):
+                return whole * Sigmoid(-inner.arg)
+    return None
+
+
+def difference_of_sigmoids(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``2*sigmoid(x) - 1``, times anything, and ``sigmoid(x) - sigmoid(-x)``: tanh of x/2."""
+    if len(add.args) != 2:
+        return None
+    for first, second in (add.args, add.args[::-1]):
+        factors = first.args if isinstance(first, sp.Mul) else (first,)
+        for factor in factors:
+            inner = peel(factor)
+            if not isinstance(inner, Sigmoid):
+                continue
+            scale = sp.Mul(*without(factors, factor))
+            if same(scale, -2 * second) or (
+                scale.is_number and is_number(second, float(-scale / 2))
+            ):
+                return scale / 2 * nd.Tanh(inner.arg / 2)
+            under = negated(second)
+            other = None if under is None or scale != 1 else peel(under)
+            if isinstance(other, Sigmoid) and opposite(other.arg, inner.arg):
+                return nd.Tanh(inner.arg / 2)
+    return None
+
+
+def log_of_difference_of_sigmoids(log: sp.Expr, known: Known) -> sp.Expr | None:
+    """``log(sigmoid(a) - sigmoid(b))``: the probability of a bin."""
+    found = terms(log.arg)
+    under = next((u for t in found if (u := negated(t)) is not None), None)
+    first = next((t for t in found if isinstance(t, Sigmoid)), None)
+    second = None if under is None else peel(under)
+    if len(found) != 2 or first is None or not isinstance(second, Sigmoid):
+        return None
+    a, b = first.arg, second.arg
+    gap = sp.Add(*terms(strip(b)), *map(minus, terms(strip(a))))
+    return nd.LogSigmoid(a) + nd.LogSigmoid(minus(b)) + nd.Log1mExp(gap)
+
+
+def one_minus_power(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``1 - sigmoid(x)**p``."""
+    if len(add.args) != 2:
+        return None
+    for one, sign in ((ONE, 1), (-ONE, -1)):
+        for other in without(add.args, one) if one in add.args else ():
+            power = negated(other) if sign == 1 else other
+            power = None if power is None else peel(power)
+            if isinstance(power, sp.Pow) and isinstance(peel(power.base), Sigmoid):
+                inside = power.exp * nd.LogSigmoid(peel(power.base).arg)
+                return -sign * nd.Expm1(inside)
+    return None
+
+
+def one_minus_tanh(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``1 - tanh(x)``, ``1 + tanh(x)`` and ``1 - tanh(x)**2``."""
+    if len(add.args) != 2 or ONE not in add.args:
+        return None
+    (other,) = without(add.args, ONE)
+    number, rest = other.as_coeff_Mul()
+    inner = peel(rest)
+    if isinstance(inner, nd.Tanh) and abs(number) == 1:
+        return 2 * Sigmoid(2 * number * inner.arg)
+    if isinstance(inner, sp.Pow) and inner.exp == 2 and number == -1:
+        base = peel(inner.base)
+        if isinstance(base, nd.Tanh):
+            # The slope of the product cancels near 0; that of the square does not.
+            return Rewritten(4 * Sigmoid(2 * base.arg) * Sigmoid(-2 * base.arg), add)
+    return None
+
+
+def sigmoid_of_logit(sigmoid: sp.Expr, known: Known) -> sp.Expr | None:
+    odds = _logit_of(peel(sigmoid.arg))
+    if odds is None or is_constant(odds):
+        return None
+    known.within(0, 1, odds)
+    return odds
+
+
+def _logit_of(expr: sp.Expr) -> sp.Expr | None:
+    """``p`` for ``log(p/(1 - p))`` and ``log(p) - log(1 - p)``."""
+    if isinstance(expr, nd.LogRatio):
+        top, below = expr.args
+        return top if same(below, 1 - top) else None
+    if isinstance(expr, Log):
+        inner = peel(expr.arg)
+        if isinstance(inner, sp.Mul) and len(inner.args) == 2:
+            for top, other in (inner.args, inner.args[::-1]):
+                below = inverse(other)
+                if below is not None and same(below, 1 - top):
+                    return top
+        return None
+    found = terms(expr)
+    logs = [t.arg for t in found if isinstance(t, Log)]
+    if len(found) != 2 or len(logs) != 1:
+        return None
+    under = next((peel(u) for t in found if (u := negated(t)) is not None), None)
+    rest = minus(under.arg) if isinstance(under, nd.Log1p) else None
+    return logs[0] if rest is not None and same(rest, logs[0]) else None
+
+
+def sigmoid_over_complement(mul: sp.Expr, known: Known) -> sp.Expr | None:
+    for factor in mul.args:
+        top = peel(factor)
+        if not isinstance(top, Sigmoid):
+            continue
+        for other in mul.args:
+            below = inverse(other)
+            bottom = None if below is None else peel(below)
+            if isinstance(bottom, Sigmoid) and opposite(bottom.arg, top.arg):
+                return sp.Mul(*without(mul.args, factor, other), Exp(top.arg))
+    return None
+
+
+def _softplus(term: sp.Expr) -> tuple[int, sp.Expr] | None:
+    """The sign and the argument of a term that is plus or minus a softplus."""
+    number, rest = term.as_coeff_Mul()
+    inner = peel(rest)
+    if abs(number) != 1:
+        return None
+    if isinstance(inner, nd.Softplus):
+        return int(number), inner.arg
+    return (-int(number), minus(inner.arg)) if isinstance(inner, nd.LogSigmoid) else None
+
+
+def softplus_and_its_argument(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``x + softplus(-x)``, ``softplus(x) - x`` and ``max(x, 0) + softplus(-abs(x))``."""
+    for term in add.args:
+        found = _softplus(term)
+        if found is None:
+            continue
+        sign, argument = found
+        for other in without(add.args, term):
+            rest = without(add.args, term, other)
+            shift = peel(other) if sign == 1 else peel(minus(other))
+            if opposite(shift, argument) and not is_constant(shift):
+                return sp.Add(*rest, sign * nd.Softplus(minus(argument)))
+            size = negated(argument)
+            if isinstance(shift, nd.Max) and not isinstance(shift, nd.Min) and size is not None:
+                inner = peel(size)
+                positive = next((a for a in shift.args[:2] if a != 0), None)
+                if isinstance(inner, nd.Abs) and positive is not None and 0 in shift.args[:2]:
+                    inside = same(inner.arg, positive) or opposite(inner.arg, positive)
+                    return sp.Add(*rest, sign * nd.Softplus(positive)) if inside else None
+    return None
+
+
+def softplus_less_share(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``softplus(x) - t*x``: cross-entropy with a soft label t, which cancels where t is 1."""
+    for term in add.args:
+        found = _softplus(term)
+        if found is None:
+            continue
+        sign, argument = found
+        for other in without(add.args, term):
+            product = other if sign == -1 else minus(other)
+            factors = product.args if isinstance(product, sp.Mul) else ()
+            shared = next((f for f in factors if same(f, argument)), None)
+            if shared is None:
+                continue
+            share = sp.Mul(*without(factors, shared))
+            if share.is_number:
+                continue
+            known.within(0, 1, share)
+            both = (1 - share) * nd.Softplus(argument) + share * nd.Softplus(minus(argument))
+            return sp.Add(*without(add.args, term, other), sign * both)
+    return None
+
+
+def _complements(expr: sp.Expr) -> bool:
+    """Whether one minus an expression has a form without the difference."""
+    expr = peel(expr)
+    if isinstance(expr, (Sigmoid, nd.Erf, nd.Exp, nd.Tanh)):
+        return True
+    found = terms(expr)
+    return len(found) == 2 and ONE in found
+
+
+def complement_of_mixture(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``1 - (t*p + (1 - t)*q)``: the probability of not being right."""
+    if len(add.args) != 2 or ONE not in add.args:
+        return None
+    (other,) = without(add.args, ONE)
+    inner = negated(other)
+    pair = () if inner is None else terms(inner)
+    if len(pair) != 2 or not all(isinstance(t, sp.Mul) for t in pair):
+        return None
+    for first, second in (pair, pair[::-1]):
+        for share in first.args:
+            rest = next((f for f in second.args if same(f, 1 - share)), None)
+            if rest is None:
+                continue
+            p = sp.Mul(*without(first.args, share))
+            q = sp.Mul(*without(second.args, rest))
+            if _complements(p) or _complements(q):
+                return share * (1 - p) + rest * (1 - q)
+    return None
+
+
+def complement_of_choice(add: sp.Expr, known: Known) -> sp.Expr | None:
+    if len(add.args) != 2 or ONE not in add.args:
+        return None
+    (other,) = without(add.args, ONE)
+    inner = negated(other)
+    chosen = None if inner is None else peel(inner)
+    if isinstance(chosen, Where) and any(map(_complements, chosen.args[1:])):
+        condition, yes, no = chosen.args
+        return Where(condition, 1 - yes, 1 - no)
+    return None
+
+
+def complement_of_softmax(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``1 - softmax(x)`` at a label: the log-probability there is exact near 0."""
+    if len(add.args) != 2 or ONE not in add.args:
+        return None
+    (other,) = without(add.args, ONE)
+    inner = negated(other)
+    prob = None if inner is None else peel(inner)
+    if isinstance(prob, Along) and prob.op == "softmax" and shifted_letter(prob.position) is None:
+        return -nd.Expm1(Along("log_softmax", prob.body, prob.letter, prob.position))
+    return None

@@ -1,0 +1,65 @@
+"""The rules over the statements of a program: a derived backward's, after differentiation.
+
+What is known of a statement's result follows from its body, so that a rule's condition can be shown
+from the names that an expression reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+from lossgen.program import Statement
+from lossgen.stabilize.choosing import choose_forms
+from lossgen.stabilize.engine import Stabilizer
+from lossgen.stabilize.known import Known, reduced
+from lossgen.stabilize.ranges import REAL, Range
+from lossgen.stabilize.search import Choice
+from lossgen.stabilize.table import RULES
+
+
+def learn(known: Known, statements: Iterable[Statement]) -> None:
+    """Add the ranges of the statements' results to what is known."""
+    for x in statements:
+        if x.op not in ("scatter", "stack"):
+            known.later(x.name, partial(_range, known, x))
+
+
+def _range(known: Known, x: Statement) -> Range:
+    if x.op in ("any", "count"):
+        return reduced(x.op, REAL)
+    body = known.of(x.body)
+    return body if x.op == "map" else reduced(x.op, body)
+
+
+class StatementStabilizer:
+    """Rewrites the statements of a backward program.
+
+    Conditions stay as they are: whether an element is the largest is asked by comparing it with
+    the very values of which the largest was taken.
+
+    Args:
+        known: what is known of the values; the forward's statements are among them.
+        seeds: the names of the gradients that come in.
+    """
+
+    def __init__(self, known: Known, seeds: Iterable[str]) -> None:
+        self._known = known
+        for name in seeds:
+            # A slope is linear in what comes in, so one size of it tells all.
+            known.declare(name, Range(0.5, 2.0))
+        self._stabilizer = Stabilizer((r for r in RULES if r.everywhere), known, conditions=False)
+        self.fired, self.refused = self._stabilizer.fired, self._stabilizer.refused
+        self.choices: tuple[Choice, ...] = ()
+
+    def __call__(self, statements: Iterable[Statement]) -> tuple[Statement, ...]:
+        done = []
+        for x in statements:
+            if x.op not in ("any", "count"):
+                body, base, *target = map(self._stabilizer, (x.body, x.base, *x.target))
+                x = replace(x, body=body, base=base, target=tuple(target))
+            learn(self._known, [x])
+            done.append(x)
+        chosen, self.choices = choose_forms(done, self._known)
+        return chosen

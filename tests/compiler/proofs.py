@@ -1,0 +1,722 @@
+"""Proofs for every row of the table of rules: a spelling, its domain, what is gained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Naive = Callable[..., Tensor]
+ALONE = "x: Real[e]"
+PAIR = "x: Real[e], y: Real[e]"
+ROW = "x: Real[n, c]"
+ROWS = "x: Real[n, c], y: Real[n, c]"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One spelling that a rule rewrites.
+
+    Attributes:
+        rule: the rule's pattern, as its row says it.
+        body: the spelling, as a spec's body.
+        low, high: the domain in which both sides are compared.
+        beyond: numbers outside it, where both sides must be no real number, or equal.
+        refused: arguments with which the rule must be refused, for its condition does not hold.
+        naive: the spelling in torch.
+        hard: where the naive form is bad; ``close``: y is a neighbour of x there;
+            ``shares``: a row of x has these multiples of it.
+        gradient: whether what is gained is in the gradient rather than in the value.
+        worse: the error in ulp that the naive form exceeds there.
+    """
+
+    rule: str
+    body: str
+    arguments: str = ALONE
+    low: float = -1000.0
+    high: float = 1000.0
+    beyond: tuple[float, ...] = ()
+    refused: str = ""
+    naive: Naive | None = None
+    hard: tuple[float, float] = (0.0, 0.0)
+    close: bool = False
+    shares: tuple[float, ...] = (1.0, -0.75, 0.5, 0.125)
+    gradient: bool = False
+    worse: float = 1000.0
+
+
+LOG_NAMED = "log(sigmoid(x)), log(softmax(x))"
+SUMS = "log(1 + exp(x)), log(Sum(exp(x)) + …)"
+PRODUCT = "log(a*exp(x)), log(a*sigmoid(x)), …"
+POWER = "log(1/x), log(sqrt(x)), log(x**p)"
+LOG1P = "log1p(exp(x)), log1p(-sigmoid(x)), log1p(-exp(x)), …"
+ROOT_LESS = "sqrt(1 + x) - 1, sqrt(c**2 + x**2) - c"
+TWO_SQUARES = "sqrt(x**2 + y**2), sqrt(x**2 + c)"
+MOMENTS = "Mean(x**2) - Mean(x)**2, Mean(x*y) - Mean(x)*Mean(y)"
+ENTROPY = "p*log(p/q), p*(log(p) - log(q))"
+QUOTIENT = "exp(x)/(exp(x) + exp(y)), exp(x)/(c + exp(x))"
+TANH = "(exp(x) - exp(-x))/(exp(x) + exp(-x)), (exp(x) - 1)/(exp(x) + 1)"
+SOFTPLUS = "x + softplus(-x), max(x, 0) + softplus(-abs(x))"
+COSH = "softplus(x) - x/2 - log(2), logaddexp(x, -x) - log(2)"
+EXPS = "exp(x)*exp(y), exp(x)/exp(y)"
+
+
+def _softplus(x: Tensor) -> Tensor:
+    return torch.log1p(torch.exp(-x.abs())) + x.clamp(min=0)
+
+
+PROOFS = (
+    # --- logarithms
+    Proof(
+        LOG_NAMED,
+        "log(sigmoid(x[e]))",
+        naive=lambda x: torch.log(torch.sigmoid(x)),
+        hard=(5.0, 100.0),
+    ),
+    Proof(
+        LOG_NAMED,
+        "log(softmax(x[n, c], c))",
+        ROW,
+        naive=lambda x: torch.log(x.softmax(-1)),
+        hard=(50.0, 500.0),
+    ),
+    Proof("log(exp(x))", "log(exp(x[e]))", naive=lambda x: x.exp().log(), hard=(89.0, 500.0)),
+    Proof(
+        "log(1 - erf(x))",
+        "log(1 - erf(x[e]))",
+        low=-25.0,
+        high=25.0,
+        naive=lambda x: torch.log(1 - torch.erf(x)),
+        hard=(3.0, 25.0),
+    ),
+    Proof(
+        "log((1 + erf(x))/2)",
+        "log((1 + erf(x[e])) / 2)",
+        low=-25.0,
+        high=15.0,
+        naive=lambda x: torch.log((1 + torch.erf(x)) / 2),
+        hard=(2.0, 8.0),
+    ),
+    Proof(
+        "log((exp(x) + exp(-x))/2)",
+        "log((exp(x[e]) + exp(-x[e])) / 2)",
+        naive=lambda x: torch.log((torch.exp(x) + torch.exp(-x)) / 2),
+        hard=(1e-4, 1e-2),
+    ),
+    Proof(
+        SUMS,
+        "log(1 + exp(x[e]))",
+        naive=lambda x: torch.log(1 + torch.exp(x)),
+        hard=(-50.0, -10.0),
+    ),
+    Proof(
+        SUMS,
+        "log(Sum(exp(x[n, c]), c))",
+        ROW,
+        naive=lambda x: torch.log(torch.exp(x).sum(-1)),
+        hard=(89.0, 500.0),
+    ),
+    Proof(SUMS, "log(1 + Sum(exp(x[n, c]), c))", ROW),
+    Proof(SUMS, "log(Mean(exp(x[n, c]), c))", ROW),
+    Proof(SUMS, "log(2 + 3 * exp(x[e]))"),
+    Proof(
+        SUMS,
+        "log(Sum(y[n, c] * exp(x[n, c]), c))",
+        "x: Real[n, c], y: Positive[n, c]",
+        low=1e-40,
+        refused="x: Real[n, c], y: NonNegative[n, c]",
+    ),
+    Proof(
+        SUMS,
+        "log(exp(x[e]) + exp(2 * x[e]))",
+        naive=lambda x: torch.log(torch.exp(x) + torch.exp(2 * x)),
+        hard=(60.0, 500.0),
+    ),
+    Proof(
+        "log(1 - tanh(x)**2)",
+        "log(1 - tanh(x[e]) ** 2)",
+        low=-300.0,
+        high=300.0,
+        naive=lambda x: torch.log(1 - torch.tanh(x) ** 2),
+        hard=(1e-6, 1e-3),
+    ),
+    Proof(
+        "log(x + sqrt(x**2 + 1))",
+        "log(x[e] + sqrt(x[e] ** 2 + 1))",
+        naive=lambda x: torch.log(x + torch.sqrt(x**2 + 1)),
+        hard=(-1000.0, -100.0),
+    ),
+    Proof(
+        "log(1 - exp(x))",
+        "log(1 - exp(x[e]))",
+        high=-1e-45,
+        beyond=(1e-45, 1e-3, 5.0, 100.0),
+        naive=lambda x: torch.log(1 - torch.exp(x)),
+        hard=(-1e-3, -1e-8),
+    ),
+    Proof(
+        "log(1 - exp(x))",
+        "log(1 - exp(x[e]))",
+        high=-1e-45,
+        naive=lambda x: torch.log(1 - torch.exp(x)),
+        hard=(-100.0, -10.0),
+    ),
+    Proof(
+        "log(exp(x) - exp(y))",
+        "log(exp(x[e]) - exp(y[e]))",
+        PAIR,
+        naive=lambda x, y: torch.log(torch.exp(x) - torch.exp(y)),
+        hard=(100.0, 500.0),
+        close=True,
+    ),
+    Proof(
+        "log(exp(x) - exp(y))",
+        "log(exp(x[e]) - 1)",
+        low=1e-45,
+        beyond=(-1e-3, -5.0),
+        naive=lambda x: torch.log(torch.exp(x) - 1),
+        hard=(89.0, 500.0),
+    ),
+    Proof(
+        "log(1 + x)",
+        "log(1 + x[e])",
+        low=-0.999999,
+        high=1e30,
+        beyond=(-2.0, -1.0000001192092896, -0.9999999403953552),
+        naive=lambda x: torch.log(1 + x),
+        hard=(1e-7, 1e-3),
+    ),
+    Proof(
+        PRODUCT,
+        "log(3 * exp(x[e]))",
+        naive=lambda x: torch.log(3 * torch.exp(x)),
+        hard=(89.0, 500.0),
+    ),
+    Proof(
+        PRODUCT,
+        "log(y[e] * sigmoid(x[e]) / 2)",
+        PAIR,
+        naive=lambda x, y: torch.log(y * torch.sigmoid(x) / 2),
+        hard=(-500.0, -110.0),
+        refused="",
+    ),
+    Proof(
+        PRODUCT,
+        "log(x[e] * y[e] * exp(x[e]))",
+        "x: Positive[e], y: Real[e]",
+        low=1e-40,
+        refused=PAIR,
+    ),
+    Proof(
+        POWER,
+        "log(1 / x[e])",
+        low=1e-45,
+        beyond=(-2.0,),
+        naive=lambda x: torch.log(1 / x),
+        hard=(1e-45, 1e-40),
+    ),
+    Proof(POWER, "log(x[e] ** 2)", naive=lambda x: torch.log(x**2), hard=(1e-40, 1e-24)),
+    Proof(POWER, "log(x[e] ** 3)", low=1e-30),
+    Proof(POWER, "log(sqrt(x[e]))", low=1e-45, high=1e30, beyond=(-1.0,)),
+    Proof(POWER, "log(x[e] ** 2.5)", "x: Positive[e]", low=1e-45, refused=ALONE),
+    Proof(
+        "log(where(c, sigmoid(x), …))",
+        "log(where(x[e] > 10, sigmoid(x[e]), 1 - sigmoid(x[e])))",
+        naive=lambda x: torch.log(torch.where(x > 10, torch.sigmoid(x), 1 - torch.sigmoid(x))),
+        hard=(-100.0, -20.0),
+    ),
+    Proof(
+        "log(x/y)",
+        "log(x[e] / y[e])",
+        "x: NonNegative[e], y: Positive[e]",
+        low=1e-30,
+        refused="x: Real[e], y: Positive[e]",
+        naive=lambda x, y: torch.log(x / y),
+        hard=(1e-3, 100.0),
+        close=True,
+    ),
+    Proof(
+        "log(x) - log(y)",
+        "log(x[e]) - log(y[e])",
+        "x: Positive[e], y: Positive[e]",
+        low=1e-30,
+        refused=PAIR,
+        naive=lambda x, y: torch.log(x) - torch.log(y),
+        hard=(10.0, 100.0),
+        close=True,
+    ),
+    Proof(
+        "log(sigmoid(x) - sigmoid(y))",
+        "log(sigmoid(x[e] + 0.5) - sigmoid(x[e] - 0.5))",
+        naive=lambda x: torch.log(torch.sigmoid(x + 0.5) - torch.sigmoid(x - 0.5)),
+        hard=(10.0, 300.0),
+    ),
+    Proof("log(sigmoid(x) - sigmoid(y))", "log(sigmoid(x[e]) - sigmoid(y[e]))", PAIR),
+    Proof(
+        "1 - sigmoid(x)**p",
+        "1 - sigmoid(x[e]) ** 0.7",
+        naive=lambda x: 1 - torch.sigmoid(x) ** 0.7,
+        hard=(5.0, 80.0),
+    ),
+    Proof("1 - sigmoid(x)**p", "sigmoid(x[e]) ** 3 - 1"),
+    Proof(
+        LOG1P,
+        "log1p(exp(x[e]))",
+        naive=lambda x: torch.log1p(torch.exp(x)),
+        hard=(89.0, 500.0),
+    ),
+    Proof(
+        LOG1P,
+        "log1p(-sigmoid(x[e]))",
+        naive=lambda x: torch.log1p(-torch.sigmoid(x)),
+        hard=(10.0, 100.0),
+    ),
+    Proof(
+        LOG1P,
+        "log1p(-exp(x[e]))",
+        high=-1e-45,
+        beyond=(1e-3, 5.0),
+        naive=lambda x: torch.log1p(-torch.exp(x)),
+        hard=(-1e-3, -1e-8),
+    ),
+    Proof(LOG1P, "log1p(exp(x[e]) - 1)"),
+    Proof(LOG1P, "log1p(-erf(x[e]))", low=-25.0, high=25.0),
+    Proof(LOG1P, "log1p(Sum(exp(x[n, c]), c))", ROW),
+    # --- exponentials
+    Proof(
+        "exp(log_softmax(x)), exp(log_sigmoid(x))",
+        "exp(log_softmax(x[n, c], c))",
+        ROW,
+    ),
+    Proof(
+        "exp(log_softmax(x)), exp(log_sigmoid(x))",
+        "exp(log_sigmoid(x[e]))",
+        naive=lambda x: torch.exp(torch.nn.functional.logsigmoid(x)),
+        hard=(-15.0, -8.0),
+        worse=3.0,
+    ),
+    Proof("exp(log_softmax(x)), exp(log_sigmoid(x))", "exp(-softplus(x[e]))"),
+    Proof(
+        "exp(log(x)), exp(p*log(x))",
+        "exp(log(x[e]))",
+        "x: NonNegative[e]",
+        low=1e-45,
+        high=1e30,
+        refused=ALONE,
+        naive=lambda x: torch.exp(torch.log(x)),
+        hard=(1e20, 1e30),
+        worse=10.0,
+    ),
+    Proof(
+        "exp(log(x)), exp(p*log(x))",
+        "exp(3 * log(x[e]))",
+        "x: Positive[e]",
+        low=1e-10,
+        high=1e10,
+        refused="x: NonNegative[e]",
+    ),
+    # --- sums
+    Proof(
+        "1 - sigmoid(x)",
+        "1 - sigmoid(x[e])",
+        naive=lambda x: 1 - torch.sigmoid(x),
+        hard=(10.0, 80.0),
+    ),
+    Proof("1 - sigmoid(x)", "sigmoid(x[e]) - sigmoid(x[e]) ** 2"),
+    Proof("1 - sigmoid(x)", "y[e] - y[e] * sigmoid(x[e])", PAIR),
+    Proof(
+        "2*sigmoid(x) - 1",
+        "2 * sigmoid(x[e]) - 1",
+        naive=lambda x: 2 * torch.sigmoid(x) - 1,
+        hard=(1e-7, 1e-3),
+    ),
+    Proof("2*sigmoid(x) - 1", "sigmoid(x[e]) - sigmoid(-x[e])"),
+    Proof("2*sigmoid(x) - 1", "sigmoid(x[e]) - 0.5"),
+    Proof("2*sigmoid(x) - 1", "y[e] - 2 * y[e] * sigmoid(x[e])", PAIR),
+    Proof(
+        "1 - tanh(x), 1 - tanh(x)**2",
+        "1 - tanh(x[e])",
+        low=-300.0,
+        high=300.0,
+        naive=lambda x: 1 - torch.tanh(x),
+        hard=(8.0, 40.0),
+    ),
+    Proof(
+        "1 - tanh(x), 1 - tanh(x)**2",
+        "1 - tanh(x[e]) ** 2",
+        low=-300.0,
+        high=300.0,
+        naive=lambda x: 1 - torch.tanh(x) ** 2,
+        hard=(8.0, 40.0),
+    ),
+    Proof("1 - tanh(x), 1 - tanh(x)**2", "1 + tanh(x[e])", low=-300.0, high=300.0),
+    Proof(
+        SOFTPLUS,
+        "x[e] + softplus(-x[e])",
+        naive=lambda x: x + _softplus(-x),
+        hard=(-80.0, -10.0),
+    ),
+    Proof(SOFTPLUS, "x[e] - softplus(x[e])"),
+    Proof(SOFTPLUS, "x[e] + log_sigmoid(-x[e])"),
+    Proof(SOFTPLUS, "Max(x[e], 0) + log(1 + exp(-Abs(x[e])))"),
+    Proof(
+        "softplus(x) - t*x",
+        "softplus(x[e]) - x[e] * y[e]",
+        "x: Real[e], y: Probabilities[e]",
+        low=1e-30,
+        high=1.0,
+        refused=PAIR,
+    ),
+    Proof(
+        "softplus(x) - t*x",
+        "softplus(x[e]) - 0 * x[e] - x[e] * stop_gradient(sigmoid(1e9 * x[e]))",
+        low=1.0,
+        naive=lambda x: _softplus(x) - x,
+        hard=(12.0, 80.0),
+    ),
+    Proof(
+        "1 - (t*p + (1 - t)*q)",
+        "1 - (y[e] * sigmoid(x[e]) + (1 - y[e]) * (1 - sigmoid(x[e])))",
+        "x: Real[e], y: Binary[e]",
+        naive=lambda x, y: 1 - (y * torch.sigmoid(x) + (1 - y) * (1 - torch.sigmoid(x))),
+        hard=(10.0, 80.0),
+    ),
+    Proof(
+        "1 - where(c, sigmoid(x), …)",
+        "1 - where(x[e] > 0, sigmoid(x[e]), 0.5)",
+        naive=lambda x: 1 - torch.where(x > 0, torch.sigmoid(x), 0.5),
+        hard=(10.0, 80.0),
+    ),
+    Proof("1 - softmax(x)[label]", "1 - at(softmax(x[n, c], c), c=2)", ROW),
+    Proof(
+        "exp(x) - 1, 1 - exp(x)",
+        "exp(x[e]) - 1",
+        naive=lambda x: torch.exp(x) - 1,
+        hard=(-1e-3, -1e-7),
+    ),
+    Proof(
+        "exp(x) - 1, 1 - exp(x)",
+        "1 - exp(x[e])",
+        naive=lambda x: 1 - torch.exp(x),
+        hard=(1e-7, 1e-3),
+    ),
+    Proof("exp(x) - 1, 1 - exp(x)", "exp(x[e]) - 1 - x[e]"),
+    Proof("exp(x) - 1, 1 - exp(x)", "y[e] * exp(x[e]) - y[e]", PAIR),
+    Proof(
+        "exp(x) - exp(-x)",
+        "(exp(x[e]) - exp(-x[e])) / 2",
+        naive=lambda x: (torch.exp(x) - torch.exp(-x)) / 2,
+        hard=(1e-7, 1e-3),
+    ),
+    Proof(
+        COSH,
+        "log(exp(x[e]) + exp(-x[e])) - log(2)",
+        naive=lambda x: torch.logaddexp(x, -x) - torch.log(torch.tensor(2.0)),
+        hard=(1e-5, 1e-2),
+    ),
+    Proof(
+        COSH,
+        "x[e] + softplus(-2 * x[e]) - log(2)",
+        naive=lambda x: x + _softplus(-2 * x) - torch.log(torch.tensor(2.0)),
+        hard=(1e-5, 1e-2),
+    ),
+    Proof(COSH, "2 * (log(2) - x[e] - softplus(-2 * x[e]))"),
+    Proof(COSH, "2 * log(1 + exp(x[e])) - x[e] - log(4)"),
+    Proof("x - logsumexp(x)", "x[n, c] - logsumexp(x[n, k], k)", ROW),
+    Proof(
+        "x - logsumexp(x)", "m = Amax(x[n, k], k); (x[n, c] - m) - logsumexp(x[n, k] - m, k)", ROW
+    ),
+    Proof("m + logsumexp(x - m)", "m = Amax(x[n, k], k); m + logsumexp(x[n, c] - m, c)", ROW),
+    Proof(
+        ROOT_LESS,
+        "sqrt(1 + x[e]) - 1",
+        low=-1.0,
+        beyond=(-1.5,),
+        naive=lambda x: torch.sqrt(1 + x) - 1,
+        hard=(1e-7, 1e-3),
+    ),
+    Proof(
+        ROOT_LESS,
+        "sqrt(1 + x[e] ** 2) - 1",
+        high=1e30,
+        naive=lambda x: torch.sqrt(1 + x**2) - 1,
+        hard=(1e-10, 1e-3),
+    ),
+    Proof(
+        ROOT_LESS,
+        "sqrt(1 + x[e] ** 2) - 1",
+        naive=lambda x: torch.sqrt(1 + x**2) - 1,
+        hard=(1e20, 1e37),
+    ),
+    Proof(ROOT_LESS, "sqrt(x[e] ** 2 + 9) - 3"),
+    Proof(
+        "(1 + x)**p - 1",
+        "(1 + x[e]) ** 1.7 - 1",
+        "x: NonNegative[e]",
+        low=0.0,
+        refused=ALONE,
+        naive=lambda x: (1 + x) ** 1.7 - 1,
+        hard=(1e-10, 1e-3),
+    ),
+    Proof(
+        "sqrt(x) - sqrt(y)",
+        "sqrt(x[e] + 1) - sqrt(x[e])",
+        low=0.0,
+        beyond=(-0.5, -3.0),
+        naive=lambda x: torch.sqrt(x + 1) - torch.sqrt(x),
+        hard=(1e5, 1e8),
+    ),
+    Proof(
+        "sqrt(x) - sqrt(y)",
+        "sqrt(x[e]) - sqrt(y[e])",
+        "x: Positive[e], y: NonNegative[e]",
+        low=1e-40,
+        refused="x: NonNegative[e], y: NonNegative[e]",
+        naive=lambda x, y: torch.sqrt(x) - torch.sqrt(y),
+        hard=(1.0, 100.0),
+        close=True,
+    ),
+    Proof(
+        "1 - cos(x)",
+        "1 - cos(x[e])",
+        naive=lambda x: 1 - torch.cos(x),
+        hard=(1e-10, 1e-3),
+    ),
+    Proof("1 - cos(x)", "cos(x[e]) - 1"),
+    Proof(
+        "1 - erf(x), 1 + erf(x)",
+        "1 - erf(x[e])",
+        low=-25.0,
+        high=25.0,
+        naive=lambda x: 1 - torch.erf(x),
+        hard=(4.0, 9.0),
+    ),
+    Proof(
+        "1 - erf(x), 1 + erf(x)",
+        "(1 + erf(x[e])) / 2",
+        low=-25.0,
+        high=25.0,
+        naive=lambda x: (1 + torch.erf(x)) / 2,
+        hard=(-9.0, -4.0),
+    ),
+    Proof(
+        "1 - erfc(x)",
+        "1 - erfc(x[e])",
+        low=-25.0,
+        high=25.0,
+        naive=lambda x: 1 - torch.erfc(x),
+        hard=(1e-10, 1e-4),
+    ),
+    Proof(
+        "x**2 - y**2",
+        "x[e] ** 2 - y[e] ** 2",
+        PAIR,
+        naive=lambda x, y: x**2 - y**2,
+        hard=(1.0, 100.0),
+        close=True,
+    ),
+    Proof("x**2 - y**2", "1 - x[e] ** 2"),
+    Proof("x**2 - y**2", "x[e] ** 2 - 4"),
+    Proof(
+        "x**2 - 2*x*y + y**2",
+        "x[e] ** 2 - 2 * x[e] * y[e] + y[e] ** 2",
+        PAIR,
+        naive=lambda x, y: x**2 - 2 * x * y + y**2,
+        hard=(1.0, 100.0),
+        close=True,
+    ),
+    Proof("x**2 - 2*x*y + y**2", "x[e] ** 2 + 2 * x[e] + 1"),
+    Proof(
+        MOMENTS,
+        "Mean(x[n, c] ** 2, c) - Mean(x[n, c], c) ** 2",
+        ROW,
+        naive=lambda x: (x**2).mean(-1) - x.mean(-1) ** 2,
+        hard=(1e4, 1e5),
+        shares=(1.0, 1.001, 0.999, 1.0005),
+    ),
+    Proof(
+        MOMENTS,
+        "Mean(x[n, c] * y[n, c], c) - Mean(x[n, c], c) * Mean(y[n, c], c)",
+        ROWS,
+    ),
+    # --- products
+    Proof(
+        "x*log(x)",
+        "x[e] * log(x[e])",
+        low=1e-45,
+        high=1e30,
+        beyond=(-1e-3, -2.0),
+        naive=lambda x: x * torch.log(x),
+        hard=(0.0, 0.0),
+    ),
+    Proof(
+        ENTROPY,
+        "x[e] * log(x[e] / y[e])",
+        "x: NonNegative[e], y: Positive[e]",
+        low=1e-30,
+        refused="x: NonNegative[e], y: NonNegative[e]",
+        naive=lambda x, y: x * torch.log(x / y),
+        hard=(1e-3, 1.0),
+        close=True,
+    ),
+    Proof(
+        ENTROPY,
+        "x[e] * (log(x[e]) - log(y[e]))",
+        "x: NonNegative[e], y: Positive[e]",
+        low=1e-30,
+        refused=PAIR,
+        naive=lambda x, y: x * (torch.log(x) - torch.log(y)),
+        hard=(1e-3, 1.0),
+        close=True,
+    ),
+    Proof(
+        "p*(log(p) - r)",
+        "x[e] * (log(x[e]) - log_sigmoid(y[e]))",
+        "x: NonNegative[e], y: Real[e]",
+        low=1e-30,
+        naive=lambda x, y: x * (torch.log(x) - torch.nn.functional.logsigmoid(y)),
+        hard=(0.0, 0.0),
+    ),
+    Proof(
+        "exp(x)/Sum(exp(x))",
+        "exp(x[n, c]) / Sum(exp(x[n, c]), c)",
+        ROW,
+        naive=lambda x: torch.exp(x) / torch.exp(x).sum(-1, keepdim=True),
+        hard=(89.0, 500.0),
+    ),
+    Proof(
+        QUOTIENT,
+        "exp(x[e]) / (exp(x[e]) + exp(y[e]))",
+        PAIR,
+        naive=lambda x, y: torch.exp(x) / (torch.exp(x) + torch.exp(y)),
+        hard=(89.0, 500.0),
+        close=True,
+    ),
+    Proof(
+        QUOTIENT,
+        "exp(x[e]) / (2 + exp(x[e]))",
+        naive=lambda x: torch.exp(x) / (2 + torch.exp(x)),
+        hard=(89.0, 500.0),
+    ),
+    Proof(
+        "exp(x)*sigmoid(-x)",
+        "exp(x[e]) * sigmoid(-x[e])",
+        naive=lambda x: torch.exp(x) * torch.sigmoid(-x),
+        hard=(89.0, 500.0),
+    ),
+    Proof("exp(x)*sigmoid(-x)", "exp(-x[e]) / (1 + exp(-x[e])) ** 2"),
+    Proof(
+        TANH,
+        "(exp(x[e]) - exp(-x[e])) / (exp(x[e]) + exp(-x[e]))",
+        naive=lambda x: (torch.exp(x) - torch.exp(-x)) / (torch.exp(x) + torch.exp(-x)),
+        hard=(1e-7, 1e-3),
+    ),
+    Proof(
+        TANH,
+        "(exp(2 * x[e]) - 1) / (exp(2 * x[e]) + 1)",
+        naive=lambda x: (torch.exp(2 * x) - 1) / (torch.exp(2 * x) + 1),
+        hard=(1e-7, 1e-3),
+    ),
+    Proof(TANH, "(1 - exp(-x[e])) / (1 + exp(-x[e]))"),
+    Proof(
+        "sigmoid(x)/sigmoid(-x)",
+        "sigmoid(x[e]) / (1 - sigmoid(x[e]))",
+        naive=lambda x: torch.sigmoid(x) / (1 - torch.sigmoid(x)),
+        hard=(5.0, 80.0),
+    ),
+    Proof(
+        EXPS,
+        "exp(x[e]) * exp(-y[e])",
+        PAIR,
+        naive=lambda x, y: torch.exp(x) * torch.exp(-y),
+        hard=(90.0, 500.0),
+        close=True,
+    ),
+    Proof(EXPS, "exp(x[e]) / exp(y[e])", PAIR),
+    Proof(EXPS, "exp(3 * x[e]) * exp(-2 * x[e])"),
+    Proof(
+        "a*where(c, b, 0)",
+        "log(x[e]) * where(x[e] > 1, x[e], 0)",
+        low=1e-45,
+        naive=lambda x: torch.log(x) * torch.where(x > 1, x, 0.0),
+        hard=(0.0, 0.0),
+    ),
+    # --- powers
+    Proof(
+        "1/(1 + exp(x))",
+        "1 / (1 + exp(x[e]))",
+        naive=lambda x: 1 / (1 + torch.exp(x)),
+        hard=(50.0, 80.0),
+        gradient=True,
+    ),
+    Proof("1/(1 + exp(x))", "1 / (1 + exp(-x[e]))"),
+    Proof("1/(1 + exp(x))", "1 / (1 + exp(-x[e])) ** 3"),
+    Proof(
+        "exp(x)**p",
+        "exp(x[e]) ** 0.25",
+        naive=lambda x: torch.exp(x) ** 0.25,
+        hard=(100.0, 300.0),
+    ),
+    Proof("exp(x)**p", "1 / exp(x[e])"),
+    Proof(
+        "sqrt(x)**2",
+        "sqrt(x[e]) ** 2",
+        "x: NonNegative[e]",
+        low=0.0,
+        refused=ALONE,
+        naive=lambda x: torch.sqrt(x) ** 2,
+        hard=(0.0, 0.0),
+        gradient=True,
+    ),
+    # --- roots
+    Proof(
+        "sqrt(x**2)",
+        "sqrt(x[e] ** 2)",
+        high=1e30,
+        naive=lambda x: torch.sqrt(x**2),
+        hard=(1e-40, 1e-24),
+    ),
+    Proof(
+        "sqrt(Sum(x**2))",
+        "sqrt(Sum(x[n, c] ** 2, c))",
+        ROW,
+    ),
+    Proof(
+        TWO_SQUARES,
+        "sqrt(x[e] ** 2 + y[e] ** 2)",
+        PAIR,
+        naive=lambda x, y: torch.sqrt(x**2 + y**2),
+        hard=(1e20, 1e37),
+        close=True,
+    ),
+    Proof(TWO_SQUARES, "(x[e] ** 2 + 4) ** 0.5"),
+    Proof(
+        TWO_SQUARES,
+        "sqrt(x[e] ** 2 + 1e-6)",
+        naive=lambda x: torch.sqrt(x**2 + 1e-6),
+        hard=(1e20, 1e37),
+    ),
+    # --- others
+    Proof(
+        "sigmoid(log(p/(1 - p)))",
+        "sigmoid(log(x[e] / (1 - x[e])))",
+        "x: Probabilities[e]",
+        low=1e-45,
+        high=0.9999,
+        refused=ALONE,
+        naive=lambda x: torch.sigmoid(torch.log(x / (1 - x))),
+        hard=(1e-35, 1e-25),
+        worse=10.0,
+    ),
+    Proof(
+        "sigmoid(log(p/(1 - p)))",
+        "sigmoid(log(x[e]) - log(1 - x[e]))",
+        "x: Probabilities[e]",
+        low=1e-45,
+        high=0.9999,
+    ),
+    Proof("softmax(x - m), log_softmax(x - m)", "softmax(x[n, c] - Amax(x[n, k], k), c)", ROW),
+    Proof("softmax(x - m), log_softmax(x - m)", "log_softmax(x[n, c] - x[n, 0], c)", ROW),
+)
