@@ -21,7 +21,7 @@ each_style = pytest.mark.parametrize("style", ["functional", "plain"])
 def placed(drawn: Sample, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
     """Leaves of the sample on a device, its floats in a dtype."""
     return {
-        key: tensor.to(device, dtype).requires_grad_()
+        key: tensor.detach().to(device, dtype, copy=True).requires_grad_()
         if tensor.is_floating_point()
         else tensor.to(device)
         for key, tensor in drawn.tensors.items()
