@@ -334,6 +334,7 @@ PROOFS = (
     ),
     Proof("2*sigmoid(x) - 1", "sigmoid(x[e]) - sigmoid(-x[e])"),
     Proof("2*sigmoid(x) - 1", "sigmoid(x[e]) - 0.5"),
+    Proof("2*sigmoid(x) - 1", "y[e] * sigmoid(x[e]) - y[e] * sigmoid(-x[e]) + y[e] ** 2", PAIR),
     Proof("2*sigmoid(x) - 1", "y[e] - 2 * y[e] * sigmoid(x[e])", PAIR),
     Proof(
         "1 - tanh(x), 1 - tanh(x)**2",
