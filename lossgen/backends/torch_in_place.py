@@ -106,8 +106,14 @@ def ownership(
     return Ownership(rank, frozenset(moving), frozenset(thin), roots, sure, last_reads)
 
 
-# What has no tangent whatever it is applied to, or may have none.
+# What has no tangent whatever it is applied to.
 _FLAT = (nd.Compare, nd.And, nd.Not, nd.StopGradient, nd.Sign, nd.Step, nd.Floor)
+
+
+def _may_be_flat(expr: sp.Basic) -> bool:
+    """Whether an expression may be constant in what it reads, as a power of exponent 0 is."""
+    power = isinstance(expr, (sp.Pow, nd.PowerSlope)) and not expr.args[1].is_number
+    return power or isinstance(expr, _FLAT)
 
 
 def roots_of(
@@ -118,7 +124,7 @@ def roots_of(
     for expr in exprs:
         if isinstance(expr, Read):
             found |= roots.get(expr.name, frozenset())
-        elif isinstance(expr, nd.StopGradient) or (surely and isinstance(expr, _FLAT)):
+        elif isinstance(expr, nd.StopGradient) or (surely and _may_be_flat(expr)):
             continue
         elif surely and isinstance(expr, nd.Where) and nd.is_static(expr.args[0]):
             branches = [roots_of([a], roots, surely=True) for a in expr.args[1:]]
