@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,13 +77,14 @@ def measure(
     found = _Measurement(tuple(styles), admits)
     dtypes = tuple(dtypes)
     own = (spec, *((spec.floating,) if spec.floating else ()))
-    for formula in own if formulas is None else formulas:
-        for setting in settings(formula) if chosen is None else chosen:
-            found.without_items(formula, setting)
-            for dtype in dtypes:
-                progress(f"{spec.name} {dtype} {setting}".strip())
-                for case in _cases(formula, setting, dtype, seed, effort):
-                    found.judge(case, dtype)
+    with _one_thread():
+        for formula in own if formulas is None else formulas:
+            for setting in settings(formula) if chosen is None else chosen:
+                found.without_items(formula, setting)
+                for dtype in dtypes:
+                    progress(f"{spec.name} {dtype} {setting}".strip())
+                    for case in _cases(formula, setting, dtype, seed, effort):
+                        found.judge(case, dtype)
     return Accuracy(
         name=spec.name,
         over_axis=not pointwise(spec),
@@ -91,6 +93,17 @@ def measure(
         errors=tuple(dict.fromkeys(found.errors)),
         seconds=round(time.perf_counter() - start, 1),
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for one another cost more than these small tensors do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def judge_case(case: Case, dtype: str, styles: Iterable[Style]) -> tuple[Measured, ...]:

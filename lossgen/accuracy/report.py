@@ -13,6 +13,7 @@ from lossgen.accuracy.results import Accuracy, Measured, Point
 _SHOWN = 3
 _MEANINGS = {
     "by terms": "against the sum of the terms, where the formula cancels",
+    "in steps": "further than 1 ulp from the rounded float32 result, each step being rounded",
     "by inputs": "beyond the bar, though by no more than roundings of the inputs would do",
 }
 _OTHERS = 78  # what the columns before the last take
@@ -78,6 +79,8 @@ def verdict(m: Measured) -> str:
         return f"{m.verdicts['breaks']} break"
     if not m.holds:
         return f"{m.verdicts['conditioned']} by inputs"
+    if "native" in m.verdicts:
+        return f"{m.verdicts['native']} in steps"
     cancel = sum(m.verdicts.get(word, 0) for word in ("terms", "avoidable"))
     return f"{cancel} by terms" if cancel else "holds"
 

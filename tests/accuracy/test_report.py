@@ -103,6 +103,7 @@ def measured(**verdicts: int) -> Measured:
 def test_the_words_for_what_was_found() -> None:
     assert verdict(measured(ulp=9)) == "holds"
     assert verdict(measured(ulp=5, terms=3, avoidable=1)) == "4 by terms"
+    assert verdict(measured(half=5, native=3)) == "3 in steps"
     assert verdict(measured(ulp=5, terms=3, conditioned=1)) == "1 by inputs"
     assert verdict(measured(ulp=5, conditioned=3, breaks=1)) == "1 break"
     assert not measured(conditioned=1).holds
