@@ -122,4 +122,5 @@ def _gradient(
 
 
 def _floats(tensor: Tensor) -> tuple[float, ...]:
-    return tuple(tensor.double().flatten().tolist())
+    # A gradient that is 0 by structure has no memory of its own until it is copied.
+    return tuple(tensor.clone().double().flatten().tolist())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import Where, free_letters
+from lossgen.nodes import ONE, Where, free_letters
 from lossgen.stabilize.known import Known
-from lossgen.stabilize.matching import peel, strip, without
+from lossgen.stabilize.matching import inverse, peel, same, strip, without
 
 
 def mask_outward(mul: sp.Expr, known: Known) -> sp.Expr | None:
@@ -23,6 +23,22 @@ def mask_outward(mul: sp.Expr, known: Known) -> sp.Expr | None:
         if 0 in (yes, no) and not product and not _finite(rest, known):
             return Where(condition, rest * yes, rest * no)
     return None
+
+
+def quotient_without_zeros(choice: sp.Expr, known: Known) -> sp.Expr | None:
+    """``where(b > 0, a/b, 0)`` for b of at least 0, and ``where(b != 0, a/b, 0)``."""
+    condition, yes, no = choice.args
+    if not isinstance(condition, nd.Compare) or condition.right != 0:
+        return None
+    if condition.op == "==":
+        yes, no = no, yes
+    factors = peel(yes).args if isinstance(peel(yes), sp.Mul) else (peel(yes),)
+    below = next((f for f in factors if same(inverse(f) or ONE, condition.left)), None)
+    if no != 0 or below is None or condition.op not in (">", "!=", "=="):
+        return None
+    if condition.op == ">":
+        known.nonnegative(condition.left)
+    return nd.Ratio(sp.Mul(*without(tuple(factors), below)), condition.left)
 
 
 def _finite(expr: sp.Expr, known: Known) -> bool:

@@ -192,6 +192,38 @@ def softplus_and_its_argument(add: sp.Expr, known: Known) -> sp.Expr | None:
     return None
 
 
+def difference_of_log_sigmoids(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``a*log_sigmoid(x) - a*log_sigmoid(-x)``, in softplus too, and under an option's branch."""
+    found = [(t, *s) for t in add.args if (s := _times_softplus(t)) is not None]
+    for k, (first, scale, argument) in enumerate(found):
+        for second, other, opposed in found[k + 1 :]:
+            if opposite(argument, opposed) and opposite(scale, other) and not is_constant(argument):
+                return sp.Add(*without(add.args, first, second), scale * argument)
+    for term in add.args if found else ():
+        factors = sp.Mul.make_args(term)
+        option = next((f for f in factors if isinstance(f, Where)), None)
+        if option is None or not nd.is_static(option.args[0]):
+            continue
+        branches = [sp.Mul(*without(factors, option), b) for b in option.args[1:]]
+        sums = [sp.Add(b, *without(add.args, term)) for b in branches]
+        done = [difference_of_log_sigmoids(x, known) for x in sums if isinstance(x, sp.Add)]
+        if any(x is not None for x in done):
+            return Where(option.args[0], *(x or y for x, y in zip(done, sums, strict=True)))
+    return None
+
+
+def _times_softplus(term: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+    """``a`` and ``x`` for ``a*softplus(x)``."""
+    factors = sp.Mul.make_args(term)
+    for factor in factors:
+        inner, rest = peel(factor), sp.Mul(*without(factors, factor))
+        if isinstance(inner, nd.Softplus):
+            return rest, inner.arg
+        if isinstance(inner, nd.LogSigmoid):
+            return minus(rest), minus(inner.arg)
+    return None
+
+
 def softplus_less_share(add: sp.Expr, known: Known) -> sp.Expr | None:
     """``softplus(x) - t*x``: cross-entropy with a soft label t, which cancels where t is 1."""
     for term in add.args:
