@@ -239,16 +239,16 @@ Cells are worst / 99th percentile of the error, in units in the last place of th
 over ordinal-uniform points, extremes (0, the smallest and largest numbers, 17, 88, 104, 1e4, …),
 exact ties, kinks ± 1 ulp, confident predictions, and for losses over an axis rows of many sizes.
 `inf`: NaN or infinity where the exact result is representable. 2^24 = 1.7e7 (float32) or 2^53 =
-9e15 (float64) ulp means that no digit is right. "Exact" is the formula of the spec, node by node, in 50
-digits or more."""
+9e15 (float64) ulp means that no digit is right. "Exact" is the formula of the spec, node by node,
+in 50 digits or more."""
 
 MARKS = """\
 After the dot: how many numbers are within the bar only by the terms of a formula that cancels (t; a
 where another way of computing would not cancel), how many break it though by no more than roundings
 of the inputs do to the exact result (c), how many break it (b). Bars: 8 ulp for values and 16 for
 gradients of elementwise losses, 16 and 32 over an axis; half and bfloat16: within 1 ulp of the
-float32 result, rounded. "second" counts second derivatives that are NaN or infinite and should not
-be."""
+float32 result, rounded. The plain function computes in half as it comes, and has no bar there.
+"second" counts second derivatives that are NaN or infinite and should not be."""
 
 
 def main() -> None:

@@ -165,8 +165,11 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         _pull(a, times(seed, nd.Sigmoid(a - b)), found)
         _pull(b, times(seed, nd.Sigmoid(b - a)), found)
     elif isinstance(expr, nd.Hypot):
+        # Where one side is never 0, neither is the root.
+        never_zero = any(a.is_positive for a in expr.args)
         for side in expr.args:
-            _pull(side, times(seed, nd.Ratio(side, expr)), found)
+            slope = side / expr if never_zero else nd.Ratio(side, expr)
+            _pull(side, times(seed, slope), found)
     elif isinstance(expr, nd.Ratio):
         a, b = expr.args
         # The quotient again, rather than a/b**2: the square is out of range where b is not.

@@ -50,6 +50,8 @@ def _passes(node: sp.Basic) -> int:
         arrays = sum(not is_scalar(a) for a in node.args)
         numbers = any(is_scalar(a) and a != -1 for a in node.args)
         return arrays - 1 + numbers
+    if isinstance(node, sp.Pow) and node.exp in (-1, 2, 3):
+        return 1
     return _COST.get(type(node), 1)
 
 

@@ -45,18 +45,18 @@ def cases(
     """Every pattern at small sizes `rounds` times, some on axes up to `longest`, all of size 1."""
     random_ = random.Random(f"{seed} {spec.name} {setting} {form.name}")
     for _ in range(rounds):
-        for pattern in PATTERNS:
-            yield _case(spec, setting, form, random_, _small(spec, random_), pattern)
+        for pattern in (*PATTERNS, "confident", "confident"):
+            yield one(spec, setting, form, random_, _small(spec, random_), pattern)
     for _ in range(2 * rounds):
-        ordinary_ = _case(spec, setting, form, random_, _small(spec, random_), "ordinary")
+        ordinary_ = one(spec, setting, form, random_, _small(spec, random_), "ordinary")
         yield from kinks.on_kinks(ordinary_, form, random_)
     for sizes in _large(spec, longest):
         for pattern in ("ordinary", "confident"):
-            yield _case(spec, setting, form, random_, sizes, pattern)
+            yield one(spec, setting, form, random_, sizes, pattern)
     for pattern in PATTERNS:
-        yield _case(spec, setting, form, random_, dict.fromkeys(_letters(spec), 1), pattern)
+        yield one(spec, setting, form, random_, dict.fromkeys(_letters(spec), 1), pattern)
     if any(t.role.kind != "real" for t in present(spec, setting)):
-        yield _case(spec, setting, form, random_, _small(spec, random_), "all left out")
+        yield one(spec, setting, form, random_, _small(spec, random_), "all left out")
 
 
 def empty(spec: LossSpec, setting: Setting) -> Case:
@@ -64,7 +64,7 @@ def empty(spec: LossSpec, setting: Setting) -> Case:
     letters = result_letters(spec)
     none = spec.axes[letters[0]].name if letters else ""
     sizes = {name: 0 if name == none else 2 for name in _letters(spec)}
-    return _case(spec, setting, FLOAT32, random.Random(0), sizes, "ordinary")
+    return one(spec, setting, FLOAT32, random.Random(0), sizes, "ordinary")
 
 
 def _letters(spec: LossSpec) -> list[str]:
@@ -115,7 +115,7 @@ def _large(spec: LossSpec, most: int) -> Iterator[dict[str, int]]:
                 yield {**sizes, axis: length}
 
 
-def _case(
+def one(
     spec: LossSpec,
     setting: Setting,
     form: Format,
@@ -123,6 +123,7 @@ def _case(
     sizes: dict[str, int],
     pattern: str,
 ) -> Case:
+    """One case of a pattern."""
     tensors = {}
     for tensor in present(spec, setting):
         shape = tuple(int(a.name) if a.name.isdigit() else sizes[a.name] for a in tensor.axes)

@@ -87,7 +87,8 @@ class Format:
 
     def overflows(self, number: Any) -> bool:
         """Whether a number rounds to infinity (or is one)."""
-        return bool(abs(number) >= self.largest + self.ulp(self.largest) / 2)
+        halfway = mp.fadd(self.largest, self.ulp(self.largest) / 2, exact=True)
+        return bool(number >= halfway or number <= mp.fneg(halfway, exact=True))
 
 
 FLOAT64 = Format("float64", 53, -1022, 1023)

@@ -7,7 +7,8 @@ In: a case, what code computed, the exact results. Out: an ``Error`` for each nu
   itself cancels; over an axis of n elements n roundoffs of it, if that is more. A softmax is one
   step, which need not cancel. ``avoidable`` marks those among them that another way of computing
   would better: a rounding of the inputs moves the exact result by far less.
-- ``half``: one ulp of the float32 result, rounded (float16 and bfloat16).
+- ``half``: one ulp of the float32 result, rounded (float16 and bfloat16). The plain function takes
+  its dtype as it comes, each step rounded to it: what is further off is ``native``, and no break.
 
 What meets none breaks the bar. ``conditioned`` marks numbers that meet none although nothing
 cancels, but whose error is no more than what roundings of the inputs do to the exact result: an
@@ -32,12 +33,15 @@ from lossgen.accuracy.formats import Format, error_in_ulp
 from lossgen.accuracy.solving import Bounded, Exact, precision, solve
 from lossgen.spec import LossSpec
 
-Verdict = Literal["ulp", "terms", "avoidable", "half", "conditioned", "breaks", "not judged"]
-HOLDS: frozenset[Verdict] = frozenset(("ulp", "terms", "avoidable", "half", "not judged"))
+Verdict = Literal[
+    "ulp", "terms", "avoidable", "half", "native", "conditioned", "breaks", "not judged"
+]
+HOLDS: frozenset[Verdict] = frozenset(("ulp", "terms", "avoidable", "half", "native", "not judged"))
 Pick = Callable[[Exact], Bounded]
 _MOST_DOUBTS = 3
 _STEP = -90  # the inputs are moved by 2**_STEP of themselves
 _PROBES = 3
+_LABELS = ("Probabilities", "Binary", "Sign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +142,28 @@ class Judge:
         """The case with all its elements moved by a relative step, signs at random."""
         if self._moved is None:
             random_ = random.Random(0)
-            found = []
             with precision(400):
-                for _ in range(_PROBES if self.bar.terms < 300 else 2):
-                    elements = {
-                        name: [
-                            mp.mpf(x) * (1 + random_.choice((-1, 1)) * mp.ldexp(1, _STEP))
-                            for x in filled.flat
-                        ]
-                        for name, filled in self.case.tensors.items()
-                        if self.case.spec.tensor(name).role.kind == "real"
-                    }
-                    found.append(solve(self.case, self.form, moved=elements, bits=400))
-            self._moved = found
+                self._moved = [
+                    solve(self.case, self.form, moved=self._stepped(random_), bits=400)
+                    for _ in range(_PROBES if self.bar.terms < 300 else 2)
+                ]
         return self._moved
+
+    def _stepped(self, random_: random.Random) -> dict[str, list[Any]]:
+        found = {}
+        for name, filled in self.case.tensors.items():
+            role = self.case.spec.tensor(name).role
+            if role.kind != "real":
+                continue
+            # A label of 0 or 1 is no rounded number: nothing stands near it.
+            labels = (-1.0, 1.0) if role.name in _LABELS else ()
+            found[name] = [
+                mp.mpf(x)
+                if x in labels
+                else mp.mpf(x) * (1 + random_.choice((-1, 1)) * mp.ldexp(1, _STEP))
+                for x in filled.flat
+            ]
+        return found
 
     def others(self) -> list[Exact]:
         """The exact results where doubtful decisions fall the other way."""
@@ -199,11 +211,12 @@ def _power(log: float) -> Any:
     return mp.ldexp(mp.mpf(2) ** (log - math.floor(log)), math.floor(log))
 
 
-def judge_half(computed: float, wide: float, exact: Any, form: Format) -> Error:
+def judge_half(computed: float, wide: float, exact: Any, form: Format, native: bool) -> Error:
     """A number of a half format against the float32 result, rounded."""
     ulp = error_in_ulp(computed, exact, form) if mp.isfinite(exact) else 0.0
     if not math.isfinite(wide) or abs(wide) > form.largest:
         return Error(0.0, "not judged", computed, exact)
     rounded = form.rounded(wide)
     near = math.isfinite(computed) and abs(computed - rounded) <= float(form.ulp(rounded))
-    return Error(ulp, "half" if near else "breaks", computed, exact)
+    verdict: Verdict = "half" if near else "native" if native else "breaks"
+    return Error(ulp, verdict, computed, exact)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from lossgen.accuracy import axes_cases, rows, second
 from lossgen.accuracy.cases import Case, pointwise
 from lossgen.accuracy.formats import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Format
 from lossgen.accuracy.judging import ELEMENTWISE, OVER_AXIS, Bar, Judge, judge_half, wanted
-from lossgen.accuracy.results import Accuracy
+from lossgen.accuracy.results import Accuracy, Measured
 from lossgen.accuracy.running import Computed, Loss, run, run_empty, run_twice
 from lossgen.accuracy.settings import Setting, settings
 from lossgen.accuracy.solving import solve
@@ -73,35 +74,43 @@ def measure(
         admits: which points and cases are looked at (all).
     """
     start = time.perf_counter()
-    styles, dtypes = tuple(styles), tuple(dtypes)
-    tallies: dict[tuple[str, str, str], Tally] = {}
-    errors: list[str] = []
+    found = _Measurement(tuple(styles), admits)
+    dtypes = tuple(dtypes)
     own = (spec, *((spec.floating,) if spec.floating else ()))
-    for formula in own if formulas is None else formulas:
-        for setting in settings(formula) if chosen is None else chosen:
-            for style in styles:
-                errors += _empty(formula, setting, style)
-            for dtype in dtypes:
-                progress(f"{spec.name} {dtype} {setting}".strip())
-                for case in _cases(formula, setting, dtype, seed, effort):
-                    _one(case, dtype, styles, tallies, errors, admits)
+    with _one_thread():
+        for formula in own if formulas is None else formulas:
+            for setting in settings(formula) if chosen is None else chosen:
+                found.without_items(formula, setting)
+                for dtype in dtypes:
+                    progress(f"{spec.name} {dtype} {setting}".strip())
+                    for case in _cases(formula, setting, dtype, seed, effort):
+                        found.judge(case, dtype)
     return Accuracy(
         name=spec.name,
         over_axis=not pointwise(spec),
         seed=seed,
-        measured=tuple(t.measured() for t in tallies.values()),
-        errors=tuple(dict.fromkeys(errors)),
+        measured=found.measured(),
+        errors=tuple(dict.fromkeys(found.errors)),
         seconds=round(time.perf_counter() - start, 1),
     )
 
 
-def _empty(spec: LossSpec, setting: Setting, style: Style) -> list[str]:
-    """What goes wrong with no items at all (a loss of one item always has it)."""
-    if not result_letters(spec):
-        return []
-    case = rows.case(spec, setting, []) if pointwise(spec) else axes_cases.empty(spec, setting)
-    error = run_empty(style.loss, case, {**setting.options, **style.extra}, style.items)
-    return [f"{style.name} {setting} without any item: {error}"] if error else []
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for one another cost more than these small tensors do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def judge_case(case: Case, dtype: str, styles: Iterable[Style]) -> tuple[Measured, ...]:
+    """Measure at the points of one case alone."""
+    found = _Measurement(tuple(styles), lambda line: True)
+    found.judge(case, dtype)
+    return found.measured()
 
 
 def _cases(
@@ -121,102 +130,118 @@ def _cases(
         yield from axes_cases.cases(spec, setting, form, seed, rounds, longest)
 
 
-def _one(
-    case: Case,
-    dtype: str,
-    styles: tuple[Style, ...],
-    tallies: dict[tuple[str, str, str], Tally],
-    errors: list[str],
-    admits: Callable[[Case], bool],
-) -> None:
-    """Judge one case under every style."""
-    form, torch_dtype = DTYPES[dtype]
-    inner = FLOAT32 if dtype in HALF else form
-    lines = [case.row(k) for k in range(case.count)]
-    keep = [admits(line) for line in lines]
-    solved = [solve(line, inner) if kept else None for line, kept in zip(lines, keep, strict=True)]
-    limits = ELEMENTWISE if case.batch else OVER_AXIS
-    for style in styles:
-        options = {**case.setting.options, **style.extra}
-        # A batch of points is one call of the functional form; a scalar is one call a point.
-        calls = [case] if style.items else lines
+@dataclass
+class _Measurement:
+    """Judges cases under every style, and collects what comes out."""
 
-        def each(
-            call: Callable[[Case], Computed],
-            calls: list[Case] = calls,
-            style: Style = style,
-        ) -> list[Computed]:
-            found = [call(c) for c in calls]
-            for c, result in zip(calls, found, strict=True):
-                if result.error:
-                    errors.append(_told(style, dtype, c, result.error))
-            return found if len(calls) == len(lines) else _split(found[0], lines)
+    styles: tuple[Style, ...]
+    admits: Callable[[Case], bool]
+    tallies: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
 
-        narrow = each(lambda c: run(style.loss, c, torch_dtype, options, style.slopes))  # noqa: B023
-        wide = (
-            each(lambda c: run(style.loss, c, torch.float32, options, style.slopes))  # noqa: B023
-            if dtype in HALF
-            else [None] * len(lines)
-        )
-        for line, exact, result, other in zip(lines, solved, narrow, wide, strict=True):
-            if exact is None or result.error or (other is not None and other.error):
+    def measured(self) -> tuple[Measured, ...]:
+        """All of it."""
+        return tuple(t.measured() for t in self.tallies.values())
+
+    def tally(self, style: Style, dtype: str, quantity: str) -> Tally:
+        """Where the numbers of a style, dtype and quantity are collected."""
+        key = style.name, dtype, quantity
+        return self.tallies.setdefault(key, Tally(*key))
+
+    def without_items(self, spec: LossSpec, setting: Setting) -> None:
+        """Call each style with no items at all (a loss of one item always has it)."""
+        if not result_letters(spec):
+            return
+        none = rows.case(spec, setting, []) if pointwise(spec) else axes_cases.empty(spec, setting)
+        for style in self.styles:
+            options = {**setting.options, **style.extra}
+            error = run_empty(style.loss, none, options, style.items, style.slopes)
+            if error:
+                self.errors.append(f"{style.name} {setting} without any item: {error}")
+
+    def judge(self, case: Case, dtype: str) -> None:
+        """Judge one case under every style."""
+        form = DTYPES[dtype][0]
+        lines = [case.row(k) for k in range(case.count)]
+        admitted = [self.admits(line) for line in lines]
+        inner = FLOAT32 if dtype in HALF else form
+        solved = [
+            solve(line, inner) if kept else None for line, kept in zip(lines, admitted, strict=True)
+        ]
+        limits = ELEMENTWISE if case.batch else OVER_AXIS
+        for style in self.styles:
+            calls = _Calls(case, lines, style, self.errors)
+            narrow = calls.each(dtype, run)
+            wide = calls.each("float32", run) if dtype in HALF else [None] * len(lines)
+            for line, exact, result, other in zip(lines, solved, narrow, wide, strict=True):
+                if exact is None or result.error or (other is not None and other.error):
+                    continue
+                judge = Judge(line, form, exact, Bar(*limits, line.terms))
+                self._collect(judge, style, dtype, result, other)
+            if dtype in HALF or style.slopes is not None:
                 continue
-            judge = Judge(line, form, exact, Bar(*limits, line.terms))
-            _tally(judge, style, dtype, result, other, tallies)
-        if dtype not in HALF and style.slopes is None:
-            key = style.name, dtype, "second"
-            tally = tallies.setdefault(key, Tally(*key))
-            twice = each(lambda c: run_twice(style.loss, c, torch_dtype, options))  # noqa: B023
-            for line, exact, result in zip(lines, solved, twice, strict=True):
+            tally = self.tally(style, dtype, "second")
+            for line, exact, result in zip(
+                lines, solved, calls.each(dtype, run_twice), strict=True
+            ):
                 if exact is not None and not result.error:
                     second.judge(tally, line, form, exact, result, style.items)
 
+    def _collect(
+        self, judge: Judge, style: Style, dtype: str, result: Computed, wide: Computed | None
+    ) -> None:
+        parts = [("value", "", result.values)]
+        parts += [("gradient", name, slopes) for name, slopes in result.slopes.items()]
+        for quantity, name, computed in parts:
+            tally = self.tally(style, dtype, quantity)
+            if wide is not None:
+                exact = wanted(judge.exact, style.items, name)
+                other = wide.slopes[name] if name else wide.values
+                found = [
+                    judge_half(c, w, e.value, judge.form, not style.items)
+                    for c, w, e in zip(computed, other, exact, strict=True)
+                ]
+            elif quantity == "value":
+                found = judge.value(style.items, computed)
+            else:
+                found = judge.gradient(style.items, name, computed)
+            for place, error in enumerate(found):
+                tally.add(error, judge.case, f"{name or 'item'}[{place}]")
 
-def _told(style: Style, dtype: str, case: Case, error: str) -> str:
-    return f"{style.name} {dtype} {case.setting} {case.labels[0]}: {error}"
+
+@dataclass(frozen=True)
+class _Calls:
+    """Runs one style on a case: at once where it gives items, else point by point."""
+
+    case: Case
+    lines: list[Case]
+    style: Style
+    errors: list[str]
+
+    def each(self, dtype: str, runs: Callable[..., Computed]) -> list[Computed]:
+        """The results, point by point; what raised is noted."""
+        options = {**self.case.setting.options, **self.style.extra}
+        calls = [self.case] if self.style.items else self.lines
+        found = []
+        for call in calls:
+            result = runs(self.style.loss, call, DTYPES[dtype][1], options, self.style.slopes)
+            found.append(result)
+            if result.error:
+                words = f"{self.style.name} {dtype} {call.setting} {call.labels[0]}"
+                self.errors.append(f"{words}: {result.error}")
+        split = self.style.items and len(self.lines) != 1
+        return _split(found[0], len(self.lines)) if split else found
 
 
-def _split(computed: Computed, lines: list[Case]) -> list[Computed]:
+def _split(computed: Computed, count: int) -> list[Computed]:
     """The results of a batch, point by point."""
     if computed.error:
-        return [computed] * len(lines)
+        return [computed] * count
     found = []
-    for k in range(len(lines)):
+    for k in range(count):
         slopes = {}
         for name, flat in computed.slopes.items():
-            width = len(flat) // len(lines)
+            width = len(flat) // count
             slopes[name] = flat[k * width : (k + 1) * width]
         found.append(Computed(computed.values[k : k + 1], slopes))
     return found
-
-
-def _tally(
-    judge: Judge,
-    style: Style,
-    dtype: str,
-    result: Computed,
-    wide: Computed | None,
-    tallies: dict[tuple[str, str, str], Tally],
-) -> None:
-    exact, form = judge.exact, DTYPES[dtype][0]
-    parts: list[tuple[str, str, tuple[float, ...]]] = [("value", "", result.values)]
-    parts += [
-        ("gradient", name, slopes)
-        for name, slopes in result.slopes.items()
-        if style.slopes is None or name in style.slopes
-    ]
-    for quantity, name, computed in parts:
-        key = style.name, dtype, quantity
-        tally = tallies.setdefault(key, Tally(*key))
-        if wide is not None:
-            other = wide.slopes[name] if name else wide.values
-            found = [
-                judge_half(c, w, e.value, form)
-                for c, w, e in zip(computed, other, wanted(exact, style.items, name), strict=True)
-            ]
-        elif quantity == "value":
-            found = judge.value(style.items, computed)
-        else:
-            found = judge.gradient(style.items, name, computed)
-        for place, error in enumerate(found):
-            tally.add(error, judge.case, f"{name or 'item'}[{place}]")

@@ -11,6 +11,11 @@ from rich.text import Text
 from lossgen.accuracy.results import Accuracy, Measured, Point
 
 _SHOWN = 3
+_MEANINGS = {
+    "by terms": "against the sum of the terms, where the formula cancels",
+    "in steps": "further than 1 ulp from the rounded float32 result, each step being rounded",
+    "by inputs": "beyond the bar, though by no more than roundings of the inputs would do",
+}
 _OTHERS = 78  # what the columns before the last take
 
 
@@ -25,7 +30,7 @@ def show(accuracy: Accuracy, console: Console) -> None:
     table.add_column("worst at", no_wrap=True)
     room = max(10, console.width - _OTHERS)
     for m in accuracy.measured:
-        red = "" if m.holds else "red"
+        red = "" if m.sound else "red"
         where = place(m.where) if m.where and m.worst else ""
         table.add_row(
             Text(m.style, style=red),
@@ -39,17 +44,19 @@ def show(accuracy: Accuracy, console: Console) -> None:
     console.print()
     console.print(Text("Error in ulp against 50 digits", style="bold"))
     console.print(table)
-    broken = [(m, p) for m in accuracy.measured for p in m.breaks[:1]]
+    broken = [(m, p) for m in accuracy.measured if not m.sound for p in m.breaks[:1]]
     for m, p in broken[:_SHOWN]:
         console.print(Text(f"\n{m.style} {m.quantity} {m.dtype}: {p.what}", style="bold red"))
         console.print(
             Text(f"gave {p.computed!r}, exact is {p.exact}\nat {place(p)}"), soft_wrap=True
         )
-    if any("terms" in m.verdicts or "avoidable" in m.verdicts for m in accuracy.measured):
-        console.print(Text("\nby terms: against the sum of the terms, where the formula cancels"))
+    words = {verdict(m).partition(" ")[2] for m in accuracy.measured}
+    for word, meaning in _MEANINGS.items():
+        if word in words:
+            console.print(Text(f"\n{word}: {meaning}", style="dim"), soft_wrap=True)
     for text in accuracy.errors[:_SHOWN]:
         console.print(Text(f"\n{text}", style="red"), soft_wrap=True)
-    met, style = ("meets", "bold green") if accuracy.holds else ("breaks", "bold red")
+    met, style = ("meets", "bold green") if accuracy.sound else ("breaks", "bold red")
     console.print()
     console.print(
         Text.assemble(
@@ -68,9 +75,12 @@ def number(ulp: float) -> str:
 
 def verdict(m: Measured) -> str:
     """Whether the numbers met the bar, and by which one where not in plain ulp."""
-    broken = sum(m.verdicts.get(word, 0) for word in ("breaks", "conditioned"))
-    if broken:
-        return f"{broken} break"
+    if not m.sound:
+        return f"{m.verdicts['breaks']} break"
+    if not m.holds:
+        return f"{m.verdicts['conditioned']} by inputs"
+    if "native" in m.verdicts:
+        return f"{m.verdicts['native']} in steps"
     cancel = sum(m.verdicts.get(word, 0) for word in ("terms", "avoidable"))
     return f"{cancel} by terms" if cancel else "holds"
 

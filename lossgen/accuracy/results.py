@@ -44,7 +44,12 @@ class Measured:
     @property
     def holds(self) -> bool:
         """Whether every number met a bar."""
-        return not self.breaks
+        return self.sound and "conditioned" not in self.verdicts
+
+    @property
+    def sound(self) -> bool:
+        """Whether no error is larger than what roundings of the inputs explain."""
+        return "breaks" not in self.verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +66,19 @@ class Accuracy:
     @property
     def holds(self) -> bool:
         """Whether something was measured, all of it met a bar, and no call raised."""
-        return bool(self.measured) and not self.errors and all(m.holds for m in self.measured)
+        return self.sound and all(m.holds for m in self.measured)
+
+    @property
+    def sound(self) -> bool:
+        """The same, but that errors may be as large as roundings of the inputs make them."""
+        return bool(self.measured) and not self.errors and all(m.sound for m in self.measured)
 
     def as_dict(self) -> dict[str, object]:
         """Return plain data for ``--json``; what JSON has no number for is a word."""
         found = _plain(asdict(self))
         for told, measured in zip(found["measured"], self.measured, strict=True):
-            told["holds"] = measured.holds
-        return {**found, "holds": self.holds}
+            told["holds"], told["sound"] = measured.holds, measured.sound
+        return {**found, "holds": self.holds, "sound": self.sound}
 
 
 def _plain(value: Any) -> Any:

@@ -62,9 +62,15 @@ def run(
     return Computed(_floats(result.detach()), {k: _floats(x.detach()) for k, x in found.items()})
 
 
-def run_twice(loss: Loss, case: Case, dtype: torch.dtype, options: Mapping[str, Any]) -> Computed:
+def run_twice(
+    loss: Loss,
+    case: Case,
+    dtype: torch.dtype,
+    options: Mapping[str, Any],
+    slopes: frozenset[str] | None = None,
+) -> Computed:
     """The derivative of the sum of the gradient, in place of the gradient."""
-    given = tensors(case, dtype)
+    given = tensors(case, dtype, slopes)
     leaves = {name: x for name, x in given.items() if x.requires_grad}
     try:
         result = loss(**given, **options)
@@ -78,9 +84,15 @@ def run_twice(loss: Loss, case: Case, dtype: torch.dtype, options: Mapping[str, 
     return Computed((), {k: _floats(x.detach()) for k, x in found.items()})
 
 
-def run_empty(loss: Loss, case: Case, options: Mapping[str, Any], items: bool) -> str:
+def run_empty(
+    loss: Loss,
+    case: Case,
+    options: Mapping[str, Any],
+    items: bool,
+    slopes: frozenset[str] | None = None,
+) -> str:
     """What is wrong with a call without items (an empty text: nothing)."""
-    given = tensors(case, torch.float32)
+    given = tensors(case, torch.float32, slopes)
     leaves = {name: x for name, x in given.items() if x.requires_grad}
     try:
         result = loss(**given, **options)

@@ -81,7 +81,9 @@ class Formula:
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()
         blocks = without_copies(schedule(with_guards(program, roots)), frozenset(roots))
         if reverse:
-            names = replace(names, ownership=ownership(program, blocks, self._numbers()))
+            names = replace(
+                names, ownership=ownership(program, blocks, self.compiled.forward, self._numbers())
+            )
         return TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
 
     def _numbers(self) -> frozenset[str]:

@@ -63,7 +63,7 @@ def command(
         if request.wanted:
             found = measured(project.library().load(name), module, request, quiet=as_json)
             told["accuracy"] = found.as_dict()
-            holds = found.holds if request.alone else holds
+            holds = found.sound if request.alone else holds
             if not as_json:
                 show_accuracy(found)
         if as_json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import sympy as sp
 
 from lossgen import nodes as nd
@@ -49,25 +51,25 @@ def complement_of_sigmoid(add: sp.Expr, known: Known) -> sp.Expr | None:
 
 
 def difference_of_sigmoids(add: sp.Expr, known: Known) -> sp.Expr | None:
-    """``2*sigmoid(x) - 1``, times anything, and ``sigmoid(x) - sigmoid(-x)``: tanh of x/2."""
-    if len(add.args) != 2:
-        return None
-    for first, second in (add.args, add.args[::-1]):
-        factors = first.args if isinstance(first, sp.Mul) else (first,)
-        for factor in factors:
-            inner = peel(factor)
-            if not isinstance(inner, Sigmoid):
-                continue
-            scale = sp.Mul(*without(factors, factor))
-            if same(scale, -2 * second) or (
-                scale.is_number and is_number(second, float(-scale / 2))
-            ):
-                return scale / 2 * nd.Tanh(inner.arg / 2)
-            under = negated(second)
-            other = None if under is None or scale != 1 else peel(under)
-            if isinstance(other, Sigmoid) and opposite(other.arg, inner.arg):
-                return nd.Tanh(inner.arg / 2)
+    """``2*sigmoid(x) - 1`` and ``sigmoid(x) - sigmoid(-x)``, times anything: tanh of x/2."""
+    for first, second in permutations(add.args, 2) if len(add.args) < 5 else ():
+        rest = without(add.args, first, second)
+        for inner in _sigmoids(first):
+            scale = first / inner
+            number = scale.is_number and is_number(second, float(-scale / 2))
+            if number or same(scale, -2 * second):
+                return sp.Add(*rest, scale / 2 * nd.Tanh(inner.arg / 2))
+            for other in _sigmoids(second):
+                if opposite(other.arg, inner.arg) and same(scale, minus(second / other)):
+                    return sp.Add(*rest, scale * nd.Tanh(inner.arg / 2))
     return None
+
+
+def _sigmoids(term: sp.Expr) -> list[sp.Expr]:
+    """The sigmoids that are factors of a term."""
+    factors = term.args if isinstance(term, sp.Mul) else (term,)
+    bases = (f.base if isinstance(f, sp.Pow) and f.exp.is_Integer else f for f in factors)
+    return [b for b in bases if isinstance(b, Sigmoid)]
 
 
 def log_of_difference_of_sigmoids(log: sp.Expr, known: Known) -> sp.Expr | None:

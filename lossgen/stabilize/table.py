@@ -321,6 +321,14 @@ RULES: tuple[Rule, ...] = (
         masks.mask_outward,
         everywhere=False,
     ),
+    Rule(
+        "p = f(x); where(c, p, y)",
+        "where(c, f(where(c, x, safe)), y)",
+        "f singular, c about x",
+        nd.Where,
+        masks.open_protected_names,
+        everywhere=False,
+    ),
     # --- powers
     Rule("1/(1 + exp(x))", "sigmoid(-x)", EVERY, sp.Pow, sigmoids.logistic),
     Rule("exp(x)**p", "exp(p*x)", "p no whole number above 0", sp.Pow, exponentials.power_of_exp),

@@ -335,6 +335,7 @@ PROOFS = (
     ),
     Proof("2*sigmoid(x) - 1", "sigmoid(x[e]) - sigmoid(-x[e])"),
     Proof("2*sigmoid(x) - 1", "sigmoid(x[e]) - 0.5"),
+    Proof("2*sigmoid(x) - 1", "y[e] * sigmoid(x[e]) - y[e] * sigmoid(-x[e]) + y[e] ** 2", PAIR),
     Proof("2*sigmoid(x) - 1", "y[e] - 2 * y[e] * sigmoid(x[e])", PAIR),
     Proof(
         "log_sigmoid(x) - log_sigmoid(-x)",
@@ -674,6 +675,15 @@ PROOFS = (
         naive=lambda x: torch.log(x) * torch.where(x > 1, x, 0.0),
         hard=(0.0, 0.0),
     ),
+    Proof(
+        "p = f(x); where(c, p, y)",
+        "p = sqrt(x[e]); where(x[e] > 0, p, 0)",
+        low=-10.0,
+        naive=lambda x: torch.where(x > 0, torch.sqrt(x), 0.0),
+        hard=(-5.0, -1.0),
+        gradient=True,
+    ),
+    Proof("p = f(x); where(c, p, y)", "p = log(x[e]) * x[e]; where(x[e] > 0, p, 0)", low=-10.0),
     # --- powers
     Proof(
         "1/(1 + exp(x))",

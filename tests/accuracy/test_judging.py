@@ -1,0 +1,221 @@
+"""Inaccurate code is reported as such, accurate code is not, whatever dtype and style."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lossgen.accuracy.measuring import DTYPES, Style, measure
+from lossgen.accuracy.results import Accuracy, Measured
+from lossgen.spec import LossSpec
+from tests.accuracy.specs import PAIR, ROWS, SCORE, elementwise
+
+SOFTPLUS = elementwise("softplus(input[e])", SCORE)
+SQUARE = elementwise("(input[e] - target[e])**2")
+ENTROPY = elementwise("-at(log_softmax(input[n, c], c), c=target[n])", ROWS)
+
+
+def measured(
+    spec: LossSpec,
+    loss: Callable[..., Tensor],
+    *,
+    items: bool = True,
+    dtypes: tuple[str, ...] = ("float32",),
+    effort: float = 0.15,
+) -> Accuracy:
+    return measure(spec, [Style("it", loss, {}, items)], effort=effort, dtypes=dtypes)
+
+
+def row(accuracy: Accuracy, quantity: str, dtype: str = "float32") -> Measured:
+    (found,) = (m for m in accuracy.measured if (m.quantity, m.dtype) == (quantity, dtype))
+    return found
+
+
+class Careful(torch.autograd.Function):
+    """log(1 + exp(x)) with a slope that is right also where torch's is not."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clamp(min=0) + torch.log1p(torch.exp(-x.abs()))
+
+    @staticmethod
+    def backward(ctx: Any, seed: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        power = torch.exp(-x.abs())
+        return seed * torch.where(x > 0, 1 / (1 + power), power / (1 + power))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_careful_loss_holds(dtype: str) -> None:
+    found = measured(SOFTPLUS, lambda input: Careful.apply(input), dtypes=(dtype,))
+    assert found.holds, found
+    assert row(found, "value", dtype).worst <= 2
+    assert row(found, "gradient", dtype).worst <= 4
+    assert row(found, "value", dtype).verdicts == {"ulp": row(found, "value", dtype).points}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_naive_loss_does_not(dtype: str) -> None:
+    found = measured(SOFTPLUS, lambda input: torch.log(1 + torch.exp(input)), dtypes=(dtype,))
+    assert not found.holds
+    value = row(found, "value", dtype)
+    assert value.worst == math.inf
+    assert value.p99 > 1e6
+    assert value.breaks
+    first = value.breaks[0]
+    assert first.verdict == "breaks"
+    assert first.ordinary
+    assert float(first.tensors["input"].strip("[]")) != 0
+
+
+def test_a_slope_that_is_wrong_in_one_digit_of_six_is_found() -> None:
+    class Off(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, t: Tensor) -> Tensor:
+            ctx.save_for_backward(x, t)
+            return (x - t) ** 2
+
+        @staticmethod
+        def backward(ctx: Any, seed: Tensor) -> tuple[Tensor, Tensor]:
+            x, t = ctx.saved_tensors
+            return seed * 2.00001 * (x - t), -seed * 2 * (x - t)
+
+    found = measured(SQUARE, lambda input, target: Off.apply(input, target))
+    assert row(found, "value").holds
+    assert not row(found, "gradient").holds
+    assert row(found, "gradient").breaks[0].what == "input[0]"
+
+
+def test_nan_in_a_branch_not_taken_is_found_and_so_is_a_second_derivative() -> None:
+    spec = elementwise("where(input[e] > 0, sqrt(input[e]), 0) + target[e]")
+
+    def naive(input: Tensor, target: Tensor) -> Tensor:
+        return torch.where(input > 0, input.sqrt(), 0.0) + target
+
+    def safe(input: Tensor, target: Tensor) -> Tensor:
+        held = torch.where(input > 0, input, 1.0)
+        return torch.where(input > 0, held.sqrt(), 0.0) + target
+
+    bad = measured(spec, naive)
+    assert row(bad, "gradient").worst == math.inf
+    assert row(bad, "second").verdicts["breaks"] > 0
+    good = measured(spec, safe)
+    assert row(good, "gradient").holds
+    assert row(good, "second").holds
+
+
+def test_the_plain_function_is_judged_by_its_scalar() -> None:
+    mean = measured(SQUARE, lambda input, target: ((input - target) ** 2).mean(), items=False)
+    assert mean.holds
+    total = measured(SQUARE, lambda input, target: (2 * (input - target) ** 2).sum(), items=False)
+    assert not total.holds
+
+
+def test_a_label_that_cancels_is_excused_by_its_terms_and_one_that_need_not_is_not() -> None:
+    spec = elementwise(
+        "softplus(input[e]) - target[e]*input[e]", "input: Logits[e], target: Probabilities[e]"
+    )
+
+    class Less(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, t: Tensor) -> Tensor:
+            ctx.save_for_backward(x, t)
+            return F.softplus(x) - t * x
+
+        @staticmethod
+        def backward(ctx: Any, seed: Tensor) -> tuple[Tensor, None]:
+            x, t = ctx.saved_tensors
+            return seed * (torch.sigmoid(x) - t), None
+
+    style = Style(
+        "it", lambda input, target: Less.apply(input, target), {}, True, frozenset(("input",))
+    )
+    points = [("", ((x,), (t,))) for x in (0.5, 1.5, -2.0) for t in near_sigmoid(x)]
+    found = judged(spec, style, points)
+    assert found["gradient"]["terms"] > 0
+    assert "breaks" not in found["gradient"]
+    # At t = 1 and a large x the same subtraction loses everything, and 1 - sigmoid need not.
+    sure = judged(spec, style, [("", ((30.0,), (1.0,)))])
+    assert sure["gradient"] == {"avoidable": 1}
+
+
+def near_sigmoid(x: float) -> list[float]:
+    """float32 numbers at and around the sigmoid."""
+    middle = torch.sigmoid(torch.tensor(x))
+    up = torch.nextafter(middle, torch.tensor(1.0))
+    return [middle.item(), up.item()]
+
+
+def judged(spec: LossSpec, style: Style, points: list[Any]) -> dict[str, dict[str, int]]:
+    """How the numbers at given points are judged."""
+    from lossgen.accuracy import rows
+    from lossgen.accuracy.measuring import judge_case
+    from tests.accuracy.specs import default
+
+    case = rows.case(spec, default(spec), points)
+    return {m.quantity: dict(m.verdicts) for m in judge_case(case, "float32", [style])}
+
+
+def test_the_leading_class_of_a_softmax_is_no_excuse() -> None:
+    found = measured(
+        ENTROPY, lambda input, target: F.cross_entropy(input, target, reduction="none")
+    )
+    broken = [p for m in found.measured for p in m.breaks if p.how.startswith("confident")]
+    assert {p.computed for p in broken} & {0.0, -0.0}
+
+    def careful(input: Tensor, target: Tensor) -> Tensor:
+        own = input.gather(1, target[:, None])
+        others = (input - own).scatter(1, target[:, None], -torch.inf)
+        top = others.amax(1).clamp(min=0)
+        return (
+            top
+            + torch.log(torch.exp(-top) + torch.exp(others - top[:, None]).sum(1)) * (top > 0)
+            + torch.log1p(torch.exp(others).sum(1)).nan_to_num() * (top == 0)
+        )
+
+    better = measured(ENTROPY, careful)
+    assert row(better, "value").sound
+    # A gap of 60 is rounded before its exponential is taken: 2**-24 * 60 of the result.
+    assert row(better, "value").p99 < 64
+
+
+def test_halves_are_held_against_the_rounded_float32() -> None:
+    def wide(input: Tensor, target: Tensor) -> Tensor:
+        return ((input.float() - target.float()) ** 2).to(input.dtype)
+
+    def narrow(input: Tensor, target: Tensor) -> Tensor:
+        return torch.exp(torch.log((input - target).abs()) * 2)
+
+    for dtype in ("float16", "bfloat16"):
+        assert row(measured(SQUARE, wide, dtypes=(dtype,)), "value", dtype).holds
+        assert not row(measured(SQUARE, narrow, dtypes=(dtype,)), "value", dtype).holds
+
+
+def test_what_raises_is_told_and_does_not_hold() -> None:
+    def broken(input: Tensor, target: Tensor) -> Tensor:
+        raise RuntimeError("not today")
+
+    found = measured(SQUARE, broken)
+    assert not found.holds
+    assert "RuntimeError: not today" in found.errors[0]
+
+
+def test_no_items_at_all_must_be_taken() -> None:
+    def needs_one(input: Tensor, target: Tensor) -> Tensor:
+        return (input - target) ** 2 * (input / input[0])
+
+    found = measured(SQUARE, needs_one)
+    assert any("without any item: IndexError" in text for text in found.errors)
+
+
+def test_a_measurement_repeats_itself() -> None:
+    first, again = (measured(SOFTPLUS, F.softplus, dtypes=tuple(DTYPES)) for _ in range(2))
+    assert first.measured == again.measured
+    assert PAIR
