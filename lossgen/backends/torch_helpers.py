@@ -14,13 +14,15 @@ import re
 # By the text that calls for each.
 HELPERS: dict[str, str] = {
     "_power_slope(": '''def _power_slope(base: Tensor, exponent: float) -> Tensor:
-    """``base ** (exponent - 1)``, and where base is 0, rather than infinity, \
-0 (1 for exponent 1)."""
-    slope = base ** (exponent - 1)
+    """``base ** (exponent - 1)``; rather than infinity, 0 where base is 0, and for exponent 0."""
     if exponent >= 1:
-        return slope
+        return base ** (exponent - 1)
+    if exponent == 0:
+        return torch.zeros_like(base)
+    zero = base == 0
+    slope = base.masked_fill(zero, 1.0) ** (exponent - 1)
     # What multiplies it may be as small as the slope is large.
-    return slope.masked_fill(base == 0, 0.0).clamp(max=torch.finfo(slope.dtype).max)''',
+    return slope.masked_fill(zero, 0.0).clamp(max=torch.finfo(slope.dtype).max)''',
     "_step(": '''def _step(x: Tensor) -> Tensor:
     """1 where x is positive, 1/2 where it is 0, else 0."""
     return 0.5 * torch.sign(x) + 0.5''',
@@ -63,12 +65,13 @@ HELPERS: dict[str, str] = {
     return a * (a / b)''',
     "_norm(": '''def _norm(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """Euclidean length; the squares of very large and very small numbers are in range, too."""
-    if not x.numel():
-        return torch.linalg.vector_norm(x, dim=dim)  # type: ignore[no-any-return]
-    fixed = x.detach()
-    largest = torch.maximum(fixed.amax(dim, keepdim=True), -fixed.amin(dim, keepdim=True))
-    scale = torch.where((largest > 0) & (largest < math.inf), largest, 1.0)
-    length: Tensor = scale.amax(dim) * torch.linalg.vector_norm(x / scale, dim=dim)
+    bits = math.frexp(torch.finfo(x.dtype).max)[1]
+    usual, far = 2.0 ** (3 * bits // 8), 2.0 ** (3 * bits // 4)
+    size = torch.linalg.vector_norm(x.detach(), dim=dim, keepdim=True)
+    # Powers of two: scaling by them rounds nothing.
+    scale = torch.ones_like(size).masked_fill(size > usual, 1 / far)
+    scale = scale.masked_fill(size < 1 / usual, far)
+    length: Tensor = torch.linalg.vector_norm(x * scale, dim=dim) / scale.amax(dim)
     return length''',
     "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
