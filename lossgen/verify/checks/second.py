@@ -1,0 +1,81 @@
+"""The second derivative along a direction, by double backward, against the exact one."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from lossgen.nodes import StopGradient, StraightThrough, walk
+from lossgen.verify.caller import CallFailed
+from lossgen.verify.checks.outcome import concluded
+from lossgen.verify.compare import compare_numbers, labels
+from lossgen.verify.point import Point
+from lossgen.verify.sampling import first_points
+from lossgen.verify.session import Session, Witness
+from lossgen.verify.target import raised
+from lossgen.verify.truth import Undefined
+from lossgen.verify.truth.exact import curvature
+from lossgen.verify.verdict import Check, Difference
+
+NAME = "second derivative"
+
+
+def second(session: Session) -> Check:
+    """At ordinary points; code without a double backward is told so, and not refuted."""
+    if any(isinstance(x, (StopGradient, StraightThrough)) for x in walk(session.question.spec.item)):
+        return Check(NAME, "skipped", "the formula overrides gradients")
+    looked, differences = 0, list[Difference]()
+    for point in first_points(session.question):
+        direction = {
+            name: np.resize(np.array([0.5, -1.25, 0.75, 1.5, -0.25]), point.tensors[name].shape)
+            for name in point.floats
+            if name in session.caller.asked
+        }
+        try:
+            want = curvature(session.question.spec, point, direction, session.question.main)
+        except (Undefined, ZeroDivisionError):
+            continue
+        if want is None:
+            continue
+        try:
+            got = _double_backward(session, point, direction)
+        except CallFailed as failure:
+            session.note(f"no second derivative: {failure}")
+            return Check(NAME, "skipped", "the code has none")
+        looked += 1
+        for name, numbers in got.items():
+            if name not in labels(session.caller.spec):
+                what = f"second derivative of {name}"
+                main = session.question.main
+                found = compare_numbers(session.caller, point, main, what, numbers, want[name])
+                if any(d.kind == "nonfinite" for d in found):
+                    session.note(f"the {what} is NaN or infinite at some ordinary points")
+                differences += [d for d in found if d.kind != "nonfinite"]
+    session.witnesses += [
+        Witness(point, session.question.main, torch.float64, d) for d in differences
+    ]
+    return concluded(NAME, differences, looked, "directions")
+
+
+def _double_backward(
+    session: Session, point: Point, direction: dict[str, np.ndarray]
+) -> dict[str, tuple[float, ...]]:
+    leaves = session.caller.leaves(point)
+    floats = {k: x for k, x in leaves.items() if x.requires_grad}
+    moves = [torch.tensor(direction[k]) for k in floats]
+    result = session.caller.result(point, leaves, session.question.main)
+    try:
+        first = torch.autograd.grad(
+            result.sum(), list(floats.values()), create_graph=True, allow_unused=True
+        )
+        terms = [(g * m).sum() for g, m in zip(first, moves, strict=True) if g is not None]
+        slope = torch.stack(terms).sum()
+        if not slope.requires_grad:
+            return {k: (0.0,) * x.numel() for k, x in floats.items()}
+        found = torch.autograd.grad(
+            slope, list(floats.values()), allow_unused=True, materialize_grads=True
+        )
+    except Exception as error:
+        raise CallFailed(raised(error), "backward") from error
+    # Added to 0: torch gives back zeros without memory where nothing is left to differentiate.
+    return {k: tuple((g + 0.0).detach().flatten().tolist()) for k, g in zip(floats, found, strict=True)}
