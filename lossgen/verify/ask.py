@@ -131,7 +131,9 @@ def _why(check: Check, witness: Witness) -> str:
     if difference.kind == "behaviour":
         return f"The code {difference.got}."
     if difference.kind == "nonfinite":
-        return f"Its {difference.what} is {difference.got} where the formula's is finite."
+        many = f" with {witness.point.count} numbers" if witness.point.count > 10_000 else ""
+        place = f" in {difference.dtype}{many}" if difference.dtype != "float64" else ""
+        return f"Its {difference.what} is {difference.got}{place}, where the formula's is finite."
     return f"Its {difference.what} is another than the formula's."
 
 

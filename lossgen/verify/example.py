@@ -76,12 +76,13 @@ def _numbers(
 def derivation(session: Session, exact: Exact, reduction: str) -> list[str]:
     """The formula's named parts at this point, one line each, then the items and the reduction."""
     spec, lines = session.question.spec, []
-    for let in dict.fromkeys(x for x in walk(spec.item) if isinstance(x, Let)):
+    parts = dict.fromkeys(x for x in walk(spec.item) if isinstance(x, Let))
+    for let in sorted(parts, key=lambda x: sum(isinstance(y, Let) for y in walk(x.body))):
         numbers = _values(exact, let)
         if numbers and kind(let.body, spec) == "real" and len(lines) < _LINES:
             head = f"{let.name}[{', '.join(map(str, let.params))}]" if let.params else let.name
             lines.append(f"{head} = {in_words(let.body)} = {_listed(numbers)}")
-    lines = [x for x in reversed(lines) if len(x) < _WIDE]
+    lines = [x for x in lines if len(x) < _WIDE]
     items = [real(value(x)) for x in exact.items]
     lines.append(f"loss = {in_words(spec.item)} = {_listed(items)}")
     if reduction != "none":

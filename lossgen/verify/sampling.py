@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -51,12 +50,26 @@ def _rows(question: Question) -> list[CaseRow]:
         if key not in seen:
             seen.add(key)
             rows.append(changed)
+    rows += _inside(question, rows)
     missing = [k for k, v in options.items() if v is None]
     others = alternatives(spec)
     return [
         replace(r, options={**r.options, **{k: others[k][0] for k in missing if r.options[k] is None}})
         for r in rows
     ]
+
+
+def _inside(question: Question, rows: list[CaseRow]) -> list[CaseRow]:
+    """Options between 0 and 1, where powers have infinite slopes."""
+    found = []
+    for p in question.spec.parameters:
+        if p.name in question.variable and p.role.kind == "real" and not p.role.choices:
+            for manner in ("plain", "extreme"):
+                like = next((r for r in rows if r.manner == manner), None)
+                if like is not None and p.default is not None and p.default >= 1:
+                    options = {**like.options, p.name: 0.5}
+                    found.append(replace(like, name=f"{p.name} 0.5, {manner}", options=options))
+    return found
 
 
 def point(question: Question, row: CaseRow, seed: int, size: Sizes | None = None) -> Point:
@@ -83,7 +96,7 @@ def draw(
         if sample.kind in ("real", "rows") and seed % 2 and sample.high > 0 and sample.low < 0:
             array = np.abs(array)
         array = _within(question, tensor, array, random)
-        if sample.marked and array.size > 1 and sample.marked in row.options:
+        if sample.marked in question.matching.taken and array.size > 1:
             array.reshape(-1)[1] = row.options[sample.marked]
         tensors[sample.name] = array
     if row.manner == "ties":
@@ -179,6 +192,15 @@ def usual_sizes(spec: LossSpec) -> Sizes:
     return sizes(spec)
 
 
-def option_values(question: Question) -> dict[str, Any]:
-    """The options of the first points."""
-    return dict(next(first_points(question)).options)
+def moved_options(question: Question, point: Point) -> Point:
+    """The point with its real options elsewhere, no two moved alike."""
+    changed = point
+    for k, p in enumerate(question.spec.parameters):
+        value = point.options[p.name]
+        if p.name in question.variable and p.role.kind == "real" and not p.role.choices:
+            for factor in (1.75, 0.625):
+                moved = value * (factor + k / 16) if value else 0.25 + k / 16
+                if p.role.admits(moved):
+                    changed = changed.with_option(p.name, moved)
+                    break
+    return changed

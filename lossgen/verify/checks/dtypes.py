@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,8 @@ from lossgen.verify.caller import CallFailed, Dtypes
 from lossgen.verify.checks.outcome import concluded
 from lossgen.verify.compare import Judged, judge
 from lossgen.verify.point import Point
-from lossgen.verify.sampling import Sizes, first_points, resized, usual_sizes
+from lossgen.verify.question import Question
+from lossgen.verify.sampling import Sizes, first_points, points, resized, usual_sizes
 from lossgen.verify.session import Session, Witness
 from lossgen.verify.truth import Undefined
 from lossgen.verify.verdict import Check, Difference
@@ -36,7 +39,7 @@ def halves(session: Session) -> Check:
     """Ordinary points in half precision: finite, and with the digits that it has."""
     looked, differences, refused = 0, list[Difference](), ""
     for dtype in HALVES:
-        for point in first_points(session.question):
+        for point in _telling(session.question):
             judged = _judged(session, rounded(point, dtype), dtype)
             if judged is None:
                 continue
@@ -48,13 +51,26 @@ def halves(session: Session) -> Check:
             kept = [d for d in judged.differences if d.kind != "formula"]
             differences += kept
             session.witnesses += [
-                Witness(point, session.question.main, dtype, d) for d in kept
+                Witness(rounded(point, dtype), session.question.main, dtype, d) for d in kept
             ]
     if refused:
         session.note(f"half precision is refused: {refused}")
     if not looked:
         return Check("half precision", "skipped", "the code refuses it")
     return concluded("half precision", differences, looked, "comparisons")
+
+
+def _telling(question: Question) -> Iterator[Point]:
+    """Ordinary points, and two with the large values that are ordinary in half precision too."""
+    yield from first_points(question)
+    for point in itertools.islice(points(question, "extreme"), 2):
+        changed = point
+        for tensor in question.spec.tensors:
+            if tensor.name in point.floats:
+                most = 20.0 if tensor.role.name in ("Logits", "LogProbabilities") else 4.0
+                held = np.clip(point.tensors[tensor.name], -most, most)
+                changed = changed.with_tensor(tensor.name, held)
+        yield changed
 
 
 def _judged(session: Session, point: Point, dtype: Dtypes) -> Judged | None:
