@@ -21,7 +21,9 @@ def show_report(report: Report, *, strict: bool = False) -> None:
     """Print a report: what was looked at, what is wrong and why, the verdict."""
     console = Console(highlight=False)
     where = f" ({report.where})" if report.where else ""
-    console.print(Text.assemble((report.target, "bold"), f"{where} against ", (report.formula, "bold")))
+    console.print(
+        Text.assemble((report.target, "bold"), f"{where} against ", (report.formula, "bold"))
+    )
     _list(console, "Assumed", report.assumed)
     if report.checks:
         console.print()
@@ -54,7 +56,10 @@ def _table(checks: Iterable[Check]) -> Table:
             if d.kind != "behaviour":
                 detail = f"{d.what}: {number(d.got)}, exactly {number(d.want)}"
         table.add_row(
-            check.name, Text(check.status, _STYLES[check.status]), f"{check.seconds:.2f}", Text(detail)
+            check.name,
+            Text(check.status, _STYLES[check.status]),
+            f"{check.seconds:.2f}",
+            Text(detail),
         )
     return table
 

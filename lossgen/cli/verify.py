@@ -8,7 +8,9 @@ from lossgen.verify.request import is_target
 
 @click.command("verify")
 @click.argument("target", shell_complete=complete_name)
-@click.option("--spec", metavar="NAME", help="The formula: of the catalogue, the project, or a file.")
+@click.option(
+    "--spec", metavar="NAME", help="The formula: of the catalogue, the project, or a file."
+)
 @click.option("--expr", metavar="FORMULA", help="The formula, as one line of mathematics.")
 @click.option(
     "--param", "params", metavar="NAME=VALUE", multiple=True, help="A parameter of --expr."
@@ -42,7 +44,9 @@ from lossgen.verify.request import is_target
 @click.option("--save", metavar="FILE", help="Write a pytest file of the counter-example.")
 @directory_option
 @click.pass_context
-def command(ctx: click.Context, /, target: str, directory: str, as_json: bool, **told: object) -> None:
+def command(
+    ctx: click.Context, /, target: str, directory: str, as_json: bool, **told: object
+) -> None:
     """Prove or refute TARGET: a loss by name, or anybody's code.
 
     \b

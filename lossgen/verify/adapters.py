@@ -102,13 +102,19 @@ ADAPTERS: Mapping[str, Adapter] = {
     ),
     "flat": Adapter("flattened", "", "{x}.flatten()", lambda x, a, c: x.flatten()),
     "column": Adapter(
-        "with an axis of size 1 after the first", "", "{x}.unsqueeze(1)", lambda x, a, c: x.unsqueeze(1)
+        "with an axis of size 1 after the first",
+        "",
+        "{x}.unsqueeze(1)",
+        lambda x, a, c: x.unsqueeze(1),
     ),
     "long": Adapter("as integers", "binary", "{x}.long()", lambda x, a, c: x.long()),
     "bool": Adapter("as truth values", "binary", "{x}.bool()", lambda x, a, c: x.bool()),
     "double": Adapter("as floats", "", "{x}.double()", lambda x, a, c: x.double()),
     "transposed": Adapter(
-        "with its first two axes exchanged", "", "{x}.transpose(0, 1)", lambda x, a, c: x.transpose(0, 1)
+        "with its first two axes exchanged",
+        "",
+        "{x}.transpose(0, 1)",
+        lambda x, a, c: x.transpose(0, 1),
     ),
     "negative": Adapter("with its sign turned", "", "(-{x})", lambda x, a, c: -x),
 }
@@ -146,9 +152,7 @@ def class_axis(spec: LossSpec, tensor: TensorArg) -> int:
     return 1 if spec.tensors[0].axes[1:2] and spec.tensors[0].axes[1].name in "cd" else -1
 
 
-def apply(
-    chain: tuple[Adapter, ...], x: Any, axis: int, classes: int
-) -> Any:
+def apply(chain: tuple[Adapter, ...], x: Any, axis: int, classes: int) -> Any:
     """A tensor of the formula as the code takes it."""
     for adapter in chain:
         x = adapter.apply(x, axis, classes)

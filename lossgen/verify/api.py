@@ -1,9 +1,9 @@
 """``lossgen.verify`` and ``lossgen.assert_holds``: the question asked from Python.
 
-    import lossgen
+import lossgen
 
-    report = lossgen.verify(my_dice, "dice", settings={"smooth": 1.0})
-    lossgen.assert_holds(MyDice(smooth=1.0), "dice", adapt={"input": "sigmoid"})
+report = lossgen.verify(my_dice, "dice", settings={"smooth": 1.0})
+lossgen.assert_holds(MyDice(smooth=1.0), "dice", adapt={"input": "sigmoid"})
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ def verify_request(request: Request, progress: Callable[[str], None]) -> Report:
     return replace(report, assumed=(guessed, *report.assumed)) if guessed else report
 
 
-def assert_holds(code: Any, formula: str | Path | None = None, *, strict: bool = False, **how: Any) -> None:
+def assert_holds(
+    code: Any, formula: str | Path | None = None, *, strict: bool = False, **how: Any
+) -> None:
     """Fail a test where code does not compute a formula; takes what ``verify`` takes.
 
     Raises:

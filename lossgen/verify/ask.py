@@ -116,9 +116,7 @@ def _refuted(
     tell("what it computes instead")
     causes = diagnose(session, witness)
     report = _report(session, checks, "does not hold", _why(check, small), start)
-    return replace(
-        report, counterexample=counterexample(session, small), diagnoses=tuple(causes)
-    )
+    return replace(report, counterexample=counterexample(session, small), diagnoses=tuple(causes))
 
 
 def _leading(session: Session) -> Witness:

@@ -63,7 +63,11 @@ class Caller:
         first = self.spec.tensors[0]
         self._class_places = {t.name: class_axis(self.spec, t) for t in self.spec.tensors}
         self._class_owner = next(
-            (t for t in self.spec.tensors if any(a.name in "cd" for a in t.axes) and len(t.axes) > 1),
+            (
+                t
+                for t in self.spec.tensors
+                if any(a.name in "cd" for a in t.axes) and len(t.axes) > 1
+            ),
             first,
         )
 
@@ -222,5 +226,7 @@ class Caller:
         if not answer.is_floating_point():
             raise CallFailed(f"it gives back a tensor of {answer.dtype}, not of floats")
         if answer.device.type != "cpu":
-            raise CallFailed(f"it gives back a tensor on {answer.device}; only the CPU is asked here")
+            raise CallFailed(
+                f"it gives back a tensor on {answer.device}; only the CPU is asked here"
+            )
         return answer

@@ -68,9 +68,7 @@ def _arguments(caller: Caller, point: Point, reduction: str) -> tuple[list[str],
     return init, sorted(call, key=lambda word: "=" in word.partition("(")[0])
 
 
-def _given(
-    caller: Caller, point: Point, reduction: str
-) -> Iterator[tuple[str, str, bool, str]]:
+def _given(caller: Caller, point: Point, reduction: str) -> Iterator[tuple[str, str, bool, str]]:
     question: Question = caller.question
     matching = question.matching
     for name in point.tensors:

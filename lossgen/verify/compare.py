@@ -76,13 +76,16 @@ def judge(
 
 
 def compare_numbers(
-    caller: Caller, point: Point, reduction: str, what: str, got: Sequence[float], want: Sequence[Any]
+    caller: Caller,
+    point: Point,
+    reduction: str,
+    what: str,
+    got: Sequence[float],
+    want: Sequence[Any],
 ) -> list[Difference]:
     """Numbers in double precision against exact ones."""
     unit = torch.finfo(torch.float64).eps / 2
-    comparison = _Comparison(
-        caller, caller.spec, point, reduction, "float64", unit, torch.float64
-    )
+    comparison = _Comparison(caller, caller.spec, point, reduction, "float64", unit, torch.float64)
     return comparison.numbers(what, got, want)
 
 
@@ -188,7 +191,9 @@ class _Comparison:
                 found += differs
         if not found:
             return []
-        near = _around(self.spec, self.point, self.reduction, self.caller.weights(len(outcome.value)))
+        near = _around(
+            self.spec, self.point, self.reduction, self.caller.weights(len(outcome.value))
+        )
         return [d for d in found if not self._allowed(d, wrong, near, want)]
 
     def _allowed(

@@ -47,7 +47,9 @@ def report_of(data: Mapping[str, Any]) -> Report:
 
 def _check(data: Mapping[str, Any]) -> Check:
     found = tuple(
-        Difference(**{**d, "got": _number(d["got"]), "want": _number(d["want"]), "size": float(d["size"])})
+        Difference(
+            **{**d, "got": _number(d["got"]), "want": _number(d["want"]), "size": float(d["size"])}
+        )
         for d in data["differences"]
     )
     return Check(**{**data, "differences": found})

@@ -12,7 +12,7 @@ from lossgen.verify.calling import call_lines
 from lossgen.verify.caller import Caller, CallFailed
 from lossgen.verify.session import Session, Witness
 from lossgen.verify.truth import Exact, evaluate, mp
-from lossgen.verify.truth.tape import real, value
+from lossgen.verify.truth.tape import value
 from lossgen.verify.verdict import CounterExample, number
 from lossgen.verify.words import in_words
 
@@ -35,12 +35,17 @@ def counterexample(session: Session, witness: Witness) -> CounterExample | None:
     }
     if difference.kind == "behaviour" or difference.what == "shape" or dtype is None:
         return CounterExample(
-            **base, what=difference.what, got=(difference.got,), want=(difference.want or "a result",)
+            **base,
+            what=difference.what,
+            got=(difference.got,),
+            want=(difference.want or "a result",),
         )
     if point.count > 10_000:
         return CounterExample(
             **base | {"tensors": {k: f"{list(x.shape)} numbers" for k, x in point.tensors.items()}},
-            what=difference.what, got=(difference.got,), want=(difference.want,),
+            what=difference.what,
+            got=(difference.got,),
+            want=(difference.want,),
         )
     exact = evaluate(session.question.spec, point)
     got, want = _numbers(session.caller, exact, witness, dtype)
@@ -83,7 +88,7 @@ def derivation(session: Session, exact: Exact, reduction: str) -> list[str]:
             head = f"{let.name}[{', '.join(map(str, let.params))}]" if let.params else let.name
             lines.append(f"{head} = {in_words(let.body)} = {_listed(numbers)}")
     lines = [x for x in lines if len(x) < _WIDE]
-    items = [real(value(x)) for x in exact.items]
+    items = [exact.interpreter.real(value(x)) for x in exact.items]
     lines.append(f"loss = {in_words(spec.item)} = {_listed(items)}")
     if reduction != "none":
         lines.append(f"{reduction} = {number(float(exact.value(reduction)[0]))}")

@@ -113,9 +113,7 @@ class _Matcher:
     def _placed(self) -> None:
         ours = [t for t in self.spec.tensors if not t.optional and t.name not in self.taken]
         theirs = [
-            a
-            for a in self.free
-            if a.stage == "call" and a.required and a.name not in self.settings
+            a for a in self.free if a.stage == "call" and a.required and a.name not in self.settings
         ]
         if not self.target.known and not self.target.arguments:
             for tensor in ours:

@@ -54,7 +54,9 @@ def _rows(question: Question) -> list[CaseRow]:
     missing = [k for k, v in options.items() if v is None]
     others = alternatives(spec)
     return [
-        replace(r, options={**r.options, **{k: others[k][0] for k in missing if r.options[k] is None}})
+        replace(
+            r, options={**r.options, **{k: others[k][0] for k in missing if r.options[k] is None}}
+        )
         for r in rows
     ]
 

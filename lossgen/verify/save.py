@@ -30,7 +30,12 @@ def saved(report: Report) -> str:
     imports, load = _loading(report.target)
     name = re.sub(r"\W+", "_", report.target.rpartition(":")[2]).strip("_").lower()
     head = _HEAD.format(
-        target=report.target, formula=report.formula, seed=report.seed, imports=imports, load=load, name=name
+        target=report.target,
+        formula=report.formula,
+        seed=report.seed,
+        imports=imports,
+        load=load,
+        name=name,
     )
     return head + "".join(f"    {line}\n" if line else "\n" for line in _body(example))
 
@@ -49,7 +54,9 @@ def _loading(target: str) -> tuple[str, str]:
         "spec.loader.exec_module(module)",
         f"code = module.{name}",
     ]
-    return "import importlib.util\nimport sys\nfrom pathlib import Path\n\n", "\n".join(lines) + "\n"
+    return "import importlib.util\nimport sys\nfrom pathlib import Path\n\n", "\n".join(
+        lines
+    ) + "\n"
 
 
 def _body(example: CounterExample) -> list[str]:

@@ -105,7 +105,13 @@ def describe_target(found: Any, name: str = "") -> Target:
         call_of = getattr(found, "forward", None) or found.__call__
         call, open_call, known_call = _arguments(call_of, "call")
         return Target(
-            name, "class", found, (*init, *call[1:]), where, open_init or open_call, known and known_call
+            name,
+            "class",
+            found,
+            (*init, *call[1:]),
+            where,
+            open_init or open_call,
+            known and known_call,
         )
     function = found.forward if _is_module(found) else found
     kind: Kind = "instance" if _is_module(found) or not inspect.isroutine(found) else "function"
@@ -165,7 +171,9 @@ def raised(error: BaseException) -> str:
     return shown
 
 
-def _arguments(function: Any, stage: Literal["init", "call"]) -> tuple[tuple[Argument, ...], bool, bool]:
+def _arguments(
+    function: Any, stage: Literal["init", "call"]
+) -> tuple[tuple[Argument, ...], bool, bool]:
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):

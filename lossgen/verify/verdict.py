@@ -127,7 +127,9 @@ def counterexample_lines(example: CounterExample) -> list[str]:
     lines += [f"{name} = {value}" for name, value in example.options.items()]
     lines.append(f"reduction = {example.reduction}, {example.dtype}")
     lines += example.derivation
-    lines.append(f"{example.what}: expected {_shown(example.want)}, the code gives {_shown(example.got)}")
+    lines.append(
+        f"{example.what}: expected {_shown(example.want)}, the code gives {_shown(example.got)}"
+    )
     return lines
 
 

@@ -116,7 +116,9 @@ def global_ssim_detached(
     input: Tensor, target: Tensor, c1: float = 0.01, c2: float = 0.03
 ) -> Tensor:
     """The numbers pass through a list, and no gradient comes back."""
-    values = [global_ssim(x[None], y[None], c1, c2).item() for x, y in zip(input, target, strict=True)]
+    values = [
+        global_ssim(x[None], y[None], c1, c2).item() for x, y in zip(input, target, strict=True)
+    ]
     return torch.tensor(values, dtype=input.dtype).mean()
 
 

@@ -45,7 +45,14 @@ class Bug:
 
 
 BUGS = (
-    Bug("keras#23333", overlap, "tversky_swapped", "tversky", "tversky", "alpha and beta are swapped"),
+    Bug(
+        "keras#23333",
+        overlap,
+        "tversky_swapped",
+        "tversky",
+        "tversky",
+        "alpha and beta are swapped",
+    ),
     Bug("MONAI#3619", overlap, "tversky_in_place", "tversky", "tversky", "in-place operation"),
     Bug(
         "MONAI#4650",
@@ -130,7 +137,14 @@ BUGS = (
         {"reduction": "none"},
     ),
     Bug("pytorch#76646", regression, "huber_uncast", "huber_cast", "huber", "cast"),
-    Bug("timm 39190f5f", focal, "asymmetric_in_place", "asymmetric", "asymmetric", "in-place operation"),
+    Bug(
+        "timm 39190f5f",
+        focal,
+        "asymmetric_in_place",
+        "asymmetric",
+        "asymmetric",
+        "in-place operation",
+    ),
     Bug("sklearn#8087", regression, "quantile_negative", "quantile", "quantile", "sign turned"),
     Bug("deepchem#4888", divergence, "vae_kl_squared", "vae_kl", "vae_kl", "**2 in place of exp"),
     Bug(
@@ -159,5 +173,12 @@ BUGS = (
         "policy_with_kl",
         "no gradient flows through penalty",
     ),
-    Bug("open-instruct#535", divergence, "masked_mean_of_means", "masked_mean", "masked_mean", "mean"),
+    Bug(
+        "open-instruct#535",
+        divergence,
+        "masked_mean_of_means",
+        "masked_mean",
+        "masked_mean",
+        "mean",
+    ),
 )

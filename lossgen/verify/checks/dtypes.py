@@ -111,9 +111,7 @@ class _Accelerated(TorchDispatchMode):
     The CPU's own kernels also accumulate in half precision, which no code can help.
     """
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if kwargs.get("dtype") is not None:
             return func(*args, **kwargs)
@@ -151,8 +149,15 @@ def large(session: Session) -> Check:
     for place, (want, value) in enumerate(zip(exact.value, got.value, strict=True)):
         if np.isfinite(want) and abs(want) < top / 2 and not np.isfinite(value):
             found = Difference(
-                "nonfinite", "value", place, value, want, float("inf"), point.label,
-                question.main, "float16",
+                "nonfinite",
+                "value",
+                place,
+                value,
+                want,
+                float("inf"),
+                point.label,
+                question.main,
+                "float16",
             )
             session.witnesses.append(Witness(point, question.main, torch.float16, found))
             return Check(name, "fails", f"{point.count} numbers in half precision", 0.0, (found,))

@@ -129,4 +129,3 @@ def _misfits(session: Session, point: Point) -> Iterator[tuple[str, Point]]:
         if array.ndim and array.shape[0] > 1 and tensor.name in labels(spec) | {tensor.name}:
             yield tensor.name, point.with_tensor(tensor.name, array[:1])
             yield tensor.name, point.with_tensor(tensor.name, array.reshape(array.shape[0], 1, -1))
-

@@ -22,7 +22,9 @@ NAME = "second derivative"
 
 def second(session: Session) -> Check:
     """At ordinary points; code without a double backward is told so, and not refuted."""
-    if any(isinstance(x, (StopGradient, StraightThrough)) for x in walk(session.question.spec.item)):
+    if any(
+        isinstance(x, (StopGradient, StraightThrough)) for x in walk(session.question.spec.item)
+    ):
         return Check(NAME, "skipped", "the formula overrides gradients")
     looked, differences = 0, list[Difference]()
     for point in first_points(session.question):
@@ -78,4 +80,6 @@ def _double_backward(
     except Exception as error:
         raise CallFailed(raised(error), "backward") from error
     # Added to 0: torch gives back zeros without memory where nothing is left to differentiate.
-    return {k: tuple((g + 0.0).detach().flatten().tolist()) for k, g in zip(floats, found, strict=True)}
+    return {
+        k: tuple((g + 0.0).detach().flatten().tolist()) for k, g in zip(floats, found, strict=True)
+    }

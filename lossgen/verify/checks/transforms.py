@@ -49,9 +49,7 @@ def forward_mode(session: Session) -> Check:
         grads = torch.autograd.grad(
             partial(*leaves), leaves, allow_unused=True, materialize_grads=True
         )
-        backward = torch.stack(
-            [(g * m).sum() for g, m in zip(grads, moves, strict=True)]
-        ).sum()
+        backward = torch.stack([(g * m).sum() for g, m in zip(grads, moves, strict=True)]).sum()
         return forward, backward
 
     return _compared(session, "jvp", run)
@@ -71,6 +69,7 @@ def compiled(session: Session) -> Check:
             )
             answers.append(torch.cat([result.detach().flatten(), *(g.flatten() for g in grads)]))
         return answers[0], answers[1]
+
     try:
         return _compared(session, "torch.compile", run)
     finally:
@@ -90,7 +89,9 @@ def _compared(session: Session, name: str, run: Run) -> Check:
             warnings.simplefilter("ignore")
             got, want = run(function, list(leaves.values()), moved)
         if got.shape != want.shape:
-            return f"gives a result of shape {list(got.shape)} under {name}, else {list(want.shape)}"
+            return (
+                f"gives a result of shape {list(got.shape)} under {name}, else {list(want.shape)}"
+            )
         wrong = (got - want).abs() > 1e-9 + 1e-7 * want.abs()
         if not (wrong & want.isfinite()).any():
             return ""

@@ -31,9 +31,7 @@ def behaviour_causes(witness: Witness) -> list[str]:
     return []
 
 
-def upstream_causes(
-    session: Session, point: Point, reduction: str, outcome: Outcome
-) -> list[str]:
+def upstream_causes(session: Session, point: Point, reduction: str, outcome: Outcome) -> list[str]:
     """The value is right and the gradient wrong: whether the incoming gradient is ignored."""
     caller = session.caller
     weights = caller.weights(len(outcome.value))
@@ -48,7 +46,11 @@ def upstream_causes(
     nothing = [x for x in predicted if not any(outcome.gradients[x] or ())]
     if nothing and any(any(w != 0 for w in want[x]) for x in nothing):
         return [f"but no gradient reaches {', '.join(nothing)}"]
-    for factor, words in ((-1.0, "with the sign of its gradient turned"), (2.0, "with twice its gradient"), (0.5, "with half its gradient")):
+    for factor, words in (
+        (-1.0, "with the sign of its gradient turned"),
+        (2.0, "with twice its gradient"),
+        (0.5, "with half its gradient"),
+    ):
         if all(_proportional(outcome.gradients[x], want[x], factor) for x in predicted):
             return [words]
     return []
@@ -56,8 +58,9 @@ def upstream_causes(
 
 def _weightings(weights: tuple[float, ...], count: int) -> Iterator[tuple[str, list[float]]]:
     yield "but its backward ignores the incoming gradient", [1.0] * count
-    yield "but its backward uses only the first element of the incoming gradient", (
-        [weights[0]] * count
+    yield (
+        "but its backward uses only the first element of the incoming gradient",
+        ([weights[0]] * count),
     )
     yield "but its backward uses the sum of the incoming gradient", [sum(weights)] * count
     yield "but its backward uses the mean of the incoming gradient", [sum(weights) / count] * count
@@ -85,7 +88,9 @@ class _Broadcasts(TorchDispatchMode):
         came = [x for x in args if isinstance(x, torch.Tensor)]
         widened = isinstance(result, torch.Tensor) and len(came) > 1
         if widened and not self.found and "mm" not in func.overloadpacket.__name__:
-            if result.numel() > max(x.numel() for x in came) and result.dim() > min(x.dim() for x in came):
+            if result.numel() > max(x.numel() for x in came) and result.dim() > min(
+                x.dim() for x in came
+            ):
                 shapes = " and ".join(str(list(x.shape)) for x in came)
                 name = func.overloadpacket.__name__
                 self.found = f"{name}{_line()} broadcasts {shapes} to {list(result.shape)}"

@@ -59,8 +59,9 @@ def _along(node: nd.Along, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     inner = nd.substitute(node.body, {node.letter: node.position})
     for letter in letters:
         if at_itself and letter != node.letter and letter in free_letters(node.body):
-            yield f"with {node.op} over {letter} instead of {node.letter}", nd.Along(
-                node.op, node.body, letter, letter
+            yield (
+                f"with {node.op} over {letter} instead of {node.letter}",
+                nd.Along(node.op, node.body, letter, letter),
             )
     if node.op == "softmax":
         yield f"with a sigmoid of {body} instead of the softmax", nd.Sigmoid(inner)
@@ -71,8 +72,9 @@ def _along(node: nd.Along, letters: tuple[Letter, ...]) -> Iterator[Edit]:
         yield "with a log of sigmoid instead of the log-softmax", nd.LogSigmoid(inner)
         once = nd.Along("softmax", node.body, node.letter, node.letter)
         yield "with the softmax applied twice", nd.Along(node.op, once, node.letter, node.position)
-        yield "with a softmax in place of the log-softmax", nd.Along(
-            "softmax", node.body, node.letter, node.position
+        yield (
+            "with a softmax in place of the log-softmax",
+            nd.Along("softmax", node.body, node.letter, node.position),
         )
         twice = nd.Along("log_softmax", node, node.letter, node.letter) if at_itself else node
         yield "with the log-softmax applied twice", twice
@@ -82,16 +84,18 @@ def _along(node: nd.Along, letters: tuple[Letter, ...]) -> Iterator[Edit]:
 def _sigmoid(node: nd.Sigmoid, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     yield f"without the sigmoid of {short(node.arg)}", node.arg
     yield "with the sigmoid applied twice", nd.Sigmoid(node)
-    yield f"with sigmoid({short(-node.arg)}) in place of sigmoid({short(node.arg)})", nd.Sigmoid(
-        -node.arg
+    yield (
+        f"with sigmoid({short(-node.arg)}) in place of sigmoid({short(node.arg)})",
+        nd.Sigmoid(-node.arg),
     )
 
 
 def _log_sigmoid(node: nd.LogSigmoid, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     yield "with the sigmoid applied twice", nd.LogSigmoid(nd.Sigmoid(node.arg))
     yield f"with log({short(node.arg)}): the sigmoid is missing", nd.Log(node.arg)
-    yield f"with log sigmoid({short(-node.arg)}) in place of log sigmoid({short(node.arg)})", (
-        nd.LogSigmoid(-node.arg)
+    yield (
+        f"with log sigmoid({short(-node.arg)}) in place of log sigmoid({short(node.arg)})",
+        (nd.LogSigmoid(-node.arg)),
     )
 
 
@@ -107,7 +111,10 @@ def _exp(node: nd.Exp, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     yield f"without the exponential of {short(node.arg)}", node.arg
     yield f"with ({short(node.arg)})**2 in place of exp({short(node.arg)})", node.arg**2
     yield f"with exp(-({short(node.arg)})) in place of exp({short(node.arg)})", nd.Exp(-node.arg)
-    yield f"with exp(2*({short(node.arg)})) in place of exp({short(node.arg)})", nd.Exp(2 * node.arg)
+    yield (
+        f"with exp(2*({short(node.arg)})) in place of exp({short(node.arg)})",
+        nd.Exp(2 * node.arg),
+    )
     yield f"with exp({short(node.arg)}/2) in place of exp({short(node.arg)})", nd.Exp(node.arg / 2)
 
 
@@ -131,12 +138,16 @@ def _max(node: nd.Max, letters: tuple[Letter, ...]) -> Iterator[Edit]:
         if isinstance(x, sp.Add):
             for part in nd.walk(x):
                 if isinstance(part, nd.Param):
-                    yield f"with {part} missing inside the {name}", node.func(
-                        replaced(x, part, sp.S.Zero), y, share
+                    yield (
+                        f"with {part} missing inside the {name}",
+                        node.func(replaced(x, part, sp.S.Zero), y, share),
                     )
     if sp.S.Zero in (a, b):
         inner = b if a == 0 else a
-        yield f"with {name}(0, {short(-inner)}): the sign inside is turned", node.func(0, -inner, share)
+        yield (
+            f"with {name}(0, {short(-inner)}): the sign inside is turned",
+            node.func(0, -inner, share),
+        )
         yield f"with the {name} squared", node**2
 
 
@@ -171,45 +182,58 @@ def _reduce(node: nd.Reduce, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     over = ", ".join(map(str, bound))
     if op in ("sum", "mean"):
         other = "mean" if op == "sum" else "sum"
-        yield f"with the {other} over {over} in place of the {op}", nd.Reduce(
-            other, body, where, node.empty, bound
+        yield (
+            f"with the {other} over {over} in place of the {op}",
+            nd.Reduce(other, body, where, node.empty, bound),
         )
     if where is not sp.true:
-        yield f"with the mask '{short(where)}' left out of the {op} over {over}", nd.Reduce(
-            op, body, sp.true, sp.nan, bound
+        yield (
+            f"with the mask '{short(where)}' left out of the {op} over {over}",
+            nd.Reduce(op, body, sp.true, sp.nan, bound),
         )
         if op == "mean":
             all_of = sp.Mul(*map(nd.Size, bound))
-            yield "with what the mask leaves out counted in the denominator", (
-                nd.Reduce("sum", body, where, sp.nan, bound) / all_of
+            yield (
+                "with what the mask leaves out counted in the denominator",
+                (nd.Reduce("sum", body, where, sp.nan, bound) / all_of),
             )
     free = [x for x in letters if x in free_letters(body) and x not in bound]
     for letter in free:
-        yield f"with the {op} over {over}, {letter} together", nd.Reduce(
-            op, body, where, node.empty, (*bound, letter)
+        yield (
+            f"with the {op} over {over}, {letter} together",
+            nd.Reduce(op, body, where, node.empty, (*bound, letter)),
         )
         if len(bound) == 1:
-            yield f"with the {op} over {letter} in place of {over}", nd.Reduce(
-                op, body, where, node.empty, (letter,)
+            yield (
+                f"with the {op} over {letter} in place of {over}",
+                nd.Reduce(op, body, where, node.empty, (letter,)),
             )
     for letter in bound if len(bound) > 1 else ():
         left = tuple(x for x in bound if x != letter)
-        yield f"with the {op} over {', '.join(map(str, left))} only", nd.Reduce(
-            op, body, where, node.empty, left
+        yield (
+            f"with the {op} over {', '.join(map(str, left))} only",
+            nd.Reduce(op, body, where, node.empty, left),
         )
     if op == "norm":
         yield "with the squared norm", node**2
         yield "with the norm missing", sp.S.One
     if op in ("amax", "amin"):
         other = "amin" if op == "amax" else "amax"
-        yield f"with the {other[1:]} in place of the {op[1:]}", nd.Reduce(other, body, where, sp.nan, bound)
-        yield f"with the mean in place of the {op[1:]}", nd.Reduce("mean", body, where, sp.nan, bound)
+        yield (
+            f"with the {other[1:]} in place of the {op[1:]}",
+            nd.Reduce(other, body, where, sp.nan, bound),
+        )
+        yield (
+            f"with the mean in place of the {op[1:]}",
+            nd.Reduce("mean", body, where, sp.nan, bound),
+        )
         yield f"with the sum in place of the {op[1:]}", nd.Reduce("sum", body, where, sp.nan, bound)
     if isinstance(body, sp.Add) and op == "sum":
         for part in body.args:
             if not isinstance(part, sp.Number):
-                yield f"with {short(part)} squared", nd.Reduce(
-                    op, sp.Add(body, -part, part**2), where, node.empty, bound
+                yield (
+                    f"with {short(part)} squared",
+                    nd.Reduce(op, sp.Add(body, -part, part**2), where, node.empty, bound),
                 )
         squared = sp.Add(*(x**2 for x in body.args))
         yield "with squares in the denominator", nd.Reduce(op, squared, where, node.empty, bound)
@@ -231,8 +255,14 @@ def _power(node: sp.Pow, letters: tuple[Letter, ...]) -> Iterator[Edit]:
         yield f"with |{shown}| in place of its square", nd.Abs(base)
     for words, other in (("1/", 1 / exponent), ("2*", 2 * exponent), ("-", -exponent)):
         yield f"with the exponent {words}({short(exponent)})", base**other
-    yield f"with the exponent {short(exponent + 1)} in place of {short(exponent)}", base ** (exponent + 1)
-    yield f"with the exponent {short(exponent - 1)} in place of {short(exponent)}", base ** (exponent - 1)
+    yield (
+        f"with the exponent {short(exponent + 1)} in place of {short(exponent)}",
+        base ** (exponent + 1),
+    )
+    yield (
+        f"with the exponent {short(exponent - 1)} in place of {short(exponent)}",
+        base ** (exponent - 1),
+    )
     if isinstance(base, sp.Add) and sp.S.One in base.args:
         yield f"with {short(1 - base)} in place of {shown}", (1 - base) ** exponent
     yield f"without the factor {short(node)}", sp.S.One
@@ -280,8 +310,9 @@ def _compare(node: nd.Compare, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     if not nd.is_static(node) and node.op in ("==", "!="):
         return
     if not nd.is_static(node):
-        yield f"with '{short(node)}' the other way round", nd.Compare(
-            nd.MIRROR[node.op], node.left, node.right
+        yield (
+            f"with '{short(node)}' the other way round",
+            nd.Compare(nd.MIRROR[node.op], node.left, node.right),
         )
 
 
@@ -307,7 +338,11 @@ _TABLE: Mapping[type[Any], Callable[[Any, tuple[Letter, ...]], Iterator[Edit]]] 
 def detached(expr: sp.Expr) -> Iterator[Edit]:
     """Gradients stopped where they should flow; the value stays."""
     seen: set[str] = set()
-    parts = [x for x in walk(expr) if isinstance(x, (nd.Let, sp.Pow, nd.Unary, nd.Reduce, nd.Along, nd.Read))]
+    parts = [
+        x
+        for x in walk(expr)
+        if isinstance(x, (nd.Let, sp.Pow, nd.Unary, nd.Reduce, nd.Along, nd.Read))
+    ]
     for node in sorted(parts, key=lambda x: not isinstance(x, nd.Let)):
         words = f"if no gradient flows through {short(node)}"
         if words not in seen:
@@ -338,31 +373,41 @@ def clamped(expr: sp.Expr) -> Iterator[Edit]:
         eps = sp.Float(size)
         if isinstance(node, nd.Log):
             inner = node.arg
-            yield f"with {short(inner)} clamped to [{size:g}, 1 - {size:g}] in the log", replaced(
-                expr, node, nd.Log(nd.Clip(inner, eps, 1 - eps))
+            yield (
+                f"with {short(inner)} clamped to [{size:g}, 1 - {size:g}] in the log",
+                replaced(expr, node, nd.Log(nd.Clip(inner, eps, 1 - eps))),
             )
-            yield f"with {size:g} added in log({short(inner)})", replaced(expr, node, nd.Log(inner + eps))
-            yield f"with log({short(inner)}) clamped at {size:g}", replaced(
-                expr, node, nd.Log(nd.Max(inner, eps))
+            yield (
+                f"with {size:g} added in log({short(inner)})",
+                replaced(expr, node, nd.Log(inner + eps)),
+            )
+            yield (
+                f"with log({short(inner)}) clamped at {size:g}",
+                replaced(expr, node, nd.Log(nd.Max(inner, eps))),
             )
         elif isinstance(node, nd.LogSigmoid):
-            yield f"with {size:g} added in log(sigmoid({short(node.arg)}))", _each(
-                expr, lambda x, e=eps: nd.Log(nd.Sigmoid(x.arg) + e)
+            yield (
+                f"with {size:g} added in log(sigmoid({short(node.arg)}))",
+                _each(expr, lambda x, e=eps: nd.Log(nd.Sigmoid(x.arg) + e)),
             )
-            yield f"with sigmoid({short(node.arg)}) clamped to [{size:g}, 1 - {size:g}]", _each(
-                expr, lambda x, e=eps: nd.Log(nd.Clip(nd.Sigmoid(x.arg), e, 1 - e))
+            yield (
+                f"with sigmoid({short(node.arg)}) clamped to [{size:g}, 1 - {size:g}]",
+                _each(expr, lambda x, e=eps: nd.Log(nd.Clip(nd.Sigmoid(x.arg), e, 1 - e))),
             )
         elif isinstance(node, nd.Along) and node.op == "log_softmax":
             soft = nd.Along("softmax", node.body, node.letter, node.position)
-            yield f"with {size:g} added in the log of the softmax", replaced(
-                expr, node, nd.Log(soft + eps)
+            yield (
+                f"with {size:g} added in the log of the softmax",
+                replaced(expr, node, nd.Log(soft + eps)),
             )
-            yield f"with the softmax clamped at {size:g} in the log", replaced(
-                expr, node, nd.Log(nd.Clip(soft, eps, 1))
+            yield (
+                f"with the softmax clamped at {size:g} in the log",
+                replaced(expr, node, nd.Log(nd.Clip(soft, eps, 1))),
             )
         elif isinstance(node, sp.Pow) and node.exp == -1 and not node.base.is_number:
-            yield f"with {size:g} added to the denominator {short(node.base)}", replaced(
-                expr, node, 1 / (node.base + eps)
+            yield (
+                f"with {size:g} added to the denominator {short(node.base)}",
+                replaced(expr, node, 1 / (node.base + eps)),
             )
         elif isinstance(node, nd.Sqrt) or (isinstance(node, nd.Reduce) and node.op == "norm"):
             yield f"with {size:g} added to {short(node)}", replaced(expr, node, node + eps)

@@ -29,7 +29,7 @@ from lossgen.verify.session import Session, Witness
 from lossgen.verify.truth import Undefined, evaluate, mp
 from lossgen.verify.truth.exact import Exact
 
-SECONDS = 3.0
+SECONDS = 3.0  # of this process: a busy machine must not change the answer
 MOST = 1  # explanations; a second one only repeats the first in other words
 CLOSE = 1e-7
 
@@ -41,7 +41,7 @@ def diagnose(session: Session, witness: Witness) -> list[str]:
         return behaviour_causes(witness)
     if kind == "nonfinite":
         return nonfinite_causes(session, witness)
-    found = _Search(session, witness, time.monotonic() + SECONDS).run()
+    found = _Search(session, witness, time.process_time() + SECONDS).run()
     return found or broadcast_causes(session, witness)
 
 
@@ -57,7 +57,9 @@ class _Search:
         if not self.seen:
             return []
         found: list[str] = []
-        value_right = all(self._agrees(self.session.question.spec, s, gradient=False) for s in self.seen)
+        value_right = all(
+            self._agrees(self.session.question.spec, s, gradient=False) for s in self.seen
+        )
         if value_right:
             point, reduction, outcome = self.seen[-1]
             causes = upstream_causes(self.session, point, reduction, outcome)
@@ -65,7 +67,7 @@ class _Search:
                 return causes
         in_value: list[str] = []
         for words, spec in self._candidates(value_right):
-            if time.monotonic() > self.deadline or len(found) >= MOST:
+            if time.process_time() > self.deadline or len(found) >= MOST:
                 break
             if not all(self._agrees(spec, s, gradient=False) for s in self.seen):
                 continue
@@ -130,7 +132,15 @@ class _Search:
             if not _close(outcome.value, exact.value(reduction)):
                 return False
             return not gradient or _same_gradient(self.session.caller, exact, reduction, outcome)
-        except (Undefined, ZeroDivisionError, KeyError, TypeError, ValueError, IndexError, OverflowError):
+        except (
+            Undefined,
+            ZeroDivisionError,
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+            OverflowError,
+        ):
             return False  # a changed formula may have no value here
 
 
@@ -149,14 +159,18 @@ def _close(got: Sequence[float], want: Sequence[object]) -> bool:
     numbers = [float(mp.mpf(x)) for x in want]
     scale = max([abs(x) for x in numbers if math.isfinite(x)], default=0.0)
     return all(
-        math.isfinite(a) and math.isfinite(b) and abs(a - b) <= CLOSE * abs(b) + 1e-11 * max(scale, 1e-3)
+        math.isfinite(a)
+        and math.isfinite(b)
+        and abs(a - b) <= CLOSE * abs(b) + 1e-11 * max(scale, 1e-3)
         for a, b in zip(got, numbers, strict=True)
     )
 
 
 def _small(sizes: Sizes) -> Sizes:
     """Sizes for a first look: no two alike, and few."""
-    short = {axis: s if axis.isdigit() else tuple(min(x, 3) for x in s) for axis, s in sizes.items()}
+    short = {
+        axis: s if axis.isdigit() else tuple(min(x, 3) for x in s) for axis, s in sizes.items()
+    }
     return {a: (s[:1] if a in "se" else s) for a, s in short.items()}
 
 

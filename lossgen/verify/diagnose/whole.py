@@ -36,7 +36,10 @@ def _options(spec: LossSpec) -> Iterator[Variant]:
     for a, b in itertools.combinations(real, 2):
         held = sp.Dummy("held")
         item = replaced(replaced(spec.item, a.symbol, held), b.symbol, a.symbol)
-        yield f"if {a.name} and {b.name} are swapped", with_item(spec, replaced(item, held, b.symbol))
+        yield (
+            f"if {a.name} and {b.name} are swapped",
+            with_item(spec, replaced(item, held, b.symbol)),
+        )
     for p in real:
         for words, other in (
             (f"with 1 - {p.name} in place of {p.name}", 1 - p.symbol),
@@ -124,20 +127,29 @@ def _means(spec: LossSpec) -> Iterator[Variant]:
         above = nd.Reduce("sum", spec.item, sp.true, sp.nan, inner)
         item = nd.Where(nd.Compare(">", below, 0), above / below, 0)
         over = ", ".join(map(str, inner))
-        yield f"with the mean over {kept} of the means over {over}", replace(spec, item=item, over=None)
+        yield (
+            f"with the mean over {kept} of the means over {over}",
+            replace(spec, item=item, over=None),
+        )
 
 
 def _divisors(spec: LossSpec) -> Iterator[Variant]:
     if spec.over is not None:
-        yield "with the mean over all positions: what is left out is counted", replace(spec, over=None)
+        yield (
+            "with the mean over all positions: what is left out is counted",
+            replace(spec, over=None),
+        )
         for node in [x for x in walk(spec.over) if isinstance(x, nd.Where)]:
             if isinstance(node.args[0], nd.Given) and isinstance(node.args[1], nd.Read):
-                yield f"with a mean that leaves {node.args[1].name} out of its divisor", replace(
-                    spec, over=replaced(spec.over, node, sp.S.One)
+                yield (
+                    f"with a mean that leaves {node.args[1].name} out of its divisor",
+                    replace(spec, over=replaced(spec.over, node, sp.S.One)),
                 )
     weights = [t for t in spec.tensors if t.role.name in ("Weight", "Mask") and t.optional]
     for t in weights:
-        read = nd.Where(nd.Given(nd.word(t.name)), nd.Read(nd.word(t.name), *t.axes), t.role.neutral)
+        read = nd.Where(
+            nd.Given(nd.word(t.name)), nd.Read(nd.word(t.name), *t.axes), t.role.neutral
+        )
         if t.role.name == "Weight":
             yield f"with a mean that divides by the sum of {t.name}", replace(spec, over=read)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from lossgen.spec import LossSpec, TensorArg
 from lossgen.subscripts import result_letters
 from lossgen.verify.point import Array, Point
 from lossgen.verify.truth.interpreter import Interpreter, leaves
-from lossgen.verify.truth.tape import ONE, ZERO, Num, mp, real, value
+from lossgen.verify.truth.tape import ONE, ZERO, Algebra, Num, mp, value
 
 STEP = mp.mpf(10) ** -30
 Numbers = list[Any]
@@ -55,20 +55,26 @@ class Exact:
         if reduction == "sum":
             return [whole]
         divisor = self.divisors[reduction]
-        below = real(value(divisor))
+        below = self.interpreter.real(value(divisor))
         if below == 0:
             raise Undefined(f"the {reduction} divides by 0")
-        result = real(value(whole)) / below
-        return [self.interpreter.tape.make(result, (whole, ONE / below), (divisor, -result / below))]
+        result = self.interpreter.real(value(whole)) / below
+        return [
+            self.interpreter.tape.make(
+                result, (whole, self.interpreter.algebra.mpf(1) / below), (divisor, -result / below)
+            )
+        ]
 
     def value(self, reduction: str) -> Numbers:
         """The result under a reduction, as plain numbers."""
-        return [real(value(x)) for x in self.reduced(reduction)]
+        return [self.interpreter.real(value(x)) for x in self.reduced(reduction)]
 
     def gradient(self, reduction: str, weights: Sequence[Any] | None = None) -> dict[str, Numbers]:
         """The gradient of the weighted result (all weights 1 if none are given)."""
         results = self.reduced(reduction)
-        seeds = [ONE] * len(results) if weights is None else [real(w) for w in weights]
+        seeds = (
+            [ONE] * len(results) if weights is None else [self.interpreter.real(w) for w in weights]
+        )
         adjoint = self.interpreter.tape.backward(zip(results, seeds, strict=True))
         return {
             name: [adjoint.get(x.place, ZERO) for x in elements]
@@ -82,20 +88,32 @@ class Exact:
 
 
 def evaluate(
-    spec: LossSpec, point: Point, shift: Mapping[str, Sequence[Any]] | None = None
+    spec: LossSpec,
+    point: Point,
+    shift: Mapping[str, Sequence[Any]] | None = None,
+    algebra: Algebra = mp,
+    element: Callable[[float], Any] = mp.mpf,
 ) -> Exact:
-    """The exact loss at a point; ``shift`` moves elements by more digits than an array holds."""
+    """The exact loss at a point.
+
+    Args:
+        shift: moves elements by more digits than an array holds.
+        algebra: what it is worked out in.
+        element: what an element of a tensor becomes.
+    """
     shapes = {name: x.shape for name, x in point.tensors.items()}
     sizes = axis_sizes(spec, shapes)
     made: dict[str, Mapping[tuple[int, ...], Any] | None] = {}
     places: dict[str, tuple[Num, ...]] = {}
-    interpreter = Interpreter(made, point.options, sizes, spec.axes)
+    interpreter = Interpreter(made, point.options, sizes, spec.axes, algebra)
     for tensor in spec.tensors:
         array = point.tensors.get(tensor.name)
         if array is None:
             made[tensor.name] = None
             continue
-        numbers: Numbers = [x if not isinstance(x, float) else mp.mpf(x) for x in array.flatten().tolist()]
+        numbers: Numbers = [
+            element(x) if isinstance(x, float) else x for x in array.flatten().tolist()
+        ]
         if np.issubdtype(array.dtype, np.floating):
             for k, more in enumerate((shift or {}).get(tensor.name, ())):
                 numbers[k] += more

@@ -17,8 +17,8 @@ import sympy as sp
 from lossgen import nodes
 from lossgen.nodes import Letter, free_letters
 from lossgen.subscripts import extent
-from lossgen.verify.truth import functions as fn
-from lossgen.verify.truth.tape import ONE, ZERO, Num, Tape, mp, real, value
+from lossgen.verify.truth.functions import Functions, Point
+from lossgen.verify.truth.tape import ONE, ZERO, Algebra, Num, Tape, mp, value
 
 Places = Mapping[Letter, int]
 
@@ -31,8 +31,16 @@ class Interpreter:
     options: Mapping[str, Any]
     sizes: Mapping[Letter, int]
     axes: Mapping[Letter, Letter]
+    algebra: Algebra = mp
     tape: Tape = field(default_factory=Tape)
     known: dict[Any, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.functions = Functions(self.algebra)
+
+    def real(self, x: Any) -> Any:
+        """A plain number as the algebra has it; a Python int, bool or float is exact."""
+        return self.algebra.mpf(x) if isinstance(x, (int, float)) else x
 
     def at(self, expr: sp.Basic, places: Places) -> Any:
         """The expression with letters at positions."""
@@ -60,8 +68,8 @@ class Interpreter:
                 return rule(self, expr, places)
         raise TypeError(f"{type(expr).__name__} has no value here")
 
-    def _apply(self, compute: Callable[..., fn.Point], *args: Any) -> Any:
-        result, slopes = compute(*(real(value(x)) for x in args))
+    def _apply(self, compute: Callable[..., Point], *args: Any) -> Any:
+        result, slopes = compute(*(self.real(value(x)) for x in args))
         return self.tape.make(result, *zip(args, slopes, strict=True))
 
     def _add(self, expr: sp.Add, places: Places) -> Any:
@@ -82,7 +90,7 @@ class Interpreter:
 
     def _power(self, expr: sp.Pow, places: Places) -> Any:
         base, exponent = (self.at(x, places) for x in expr.args)
-        return self._apply(fn.power, base, exponent)
+        return self._apply(self.functions.power, base, exponent)
 
     def _read(self, expr: nodes.Read, places: Places) -> Any:
         elements = self.tensors[expr.name]
@@ -120,7 +128,7 @@ class Interpreter:
         if expr.op == "mean":
             if not terms:
                 return self.at(expr.empty, places)
-            share = ONE / len(terms)
+            share = self.algebra.mpf(1) / len(terms)
             return self.tape.make(
                 sum(value(x) for x in terms) * share, *((x, share) for x in terms)
             )
@@ -128,45 +136,43 @@ class Interpreter:
 
     def fold(self, op: str, terms: list[Any]) -> Any:
         """amax, amin, logsumexp or norm of the terms."""
-        numbers = [real(value(x)) for x in terms]
+        numbers = [self.real(value(x)) for x in terms]
         if op in ("amax", "amin"):
             if not numbers:
-                return mp.nan
+                return self.algebra.nan
             best = max(numbers) if op == "amax" else min(numbers)
             tied = [x for x, v in zip(terms, numbers, strict=True) if v == best]
-            return self.tape.make(best, *((x, ONE / len(tied)) for x in tied))
+            return self.tape.make(best, *((x, self.algebra.mpf(1) / len(tied)) for x in tied))
         if op == "norm":
-            length = mp.sqrt(sum((v * v for v in numbers), start=ZERO))
+            length = self.algebra.sqrt(sum((v * v for v in numbers), start=ZERO))
             slopes = [v / length if length != 0 else ZERO for v in numbers]
             return self.tape.make(length, *zip(terms, slopes, strict=True))
         if op == "logsumexp":
             if not numbers:
-                return -mp.inf
+                return -self.algebra.inf
             top = max(numbers)
-            if mp.isinf(top):
+            if self.algebra.isinf(top):
                 return top
-            parts = [mp.exp(v - top) for v in numbers]
+            parts = [self.algebra.exp(v - top) for v in numbers]
             mass = sum(parts, start=ZERO)
             slopes = [p / mass for p in parts]
-            return self.tape.make(top + mp.log(mass), *zip(terms, slopes, strict=True))
+            return self.tape.make(top + self.algebra.log(mass), *zip(terms, slopes, strict=True))
         raise TypeError(f"{op} has no value here")
 
     def _along(self, expr: nodes.Along, places: Places) -> Any:
         outer = tuple(sorted(free_letters(expr.body) - {expr.letter}, key=str))
         key = (expr.op, expr.body, expr.letter, *(places[x] for x in outer))
         if key not in self.known:
-            rows = [
-                p[expr.letter] for p in self.positions(expr.body, (expr.letter,))
-            ]
+            rows = [p[expr.letter] for p in self.positions(expr.body, (expr.letter,))]
             terms = [self.at(expr.body, {**places, expr.letter: k}) for k in rows]
             self.known[key] = dict(zip(rows, self._normalised(expr.op, terms), strict=True))
         return self.known[key][int(value(self.at(expr.position, places)))]
 
     def _normalised(self, op: str, terms: list[Any]) -> list[Any]:
         """softmax or log_softmax of the terms, each with its slope towards all of them."""
-        numbers = [real(value(x)) for x in terms]
+        numbers = [self.real(value(x)) for x in terms]
         top = max(numbers)
-        parts = [mp.exp(v - top) for v in numbers]
+        parts = [self.algebra.exp(v - top) for v in numbers]
         mass = sum(parts, start=ZERO)
         shares = [p / mass for p in parts]
         results = []
@@ -176,25 +182,25 @@ class Interpreter:
                 result = share
             else:
                 slopes = [(j == k) - other for j, other in enumerate(shares)]
-                result = numbers[k] - top - mp.log(mass)
+                result = numbers[k] - top - self.algebra.log(mass)
             results.append(self.tape.make(result, *zip(terms, slopes, strict=True)))
         return results
 
     def _unary(self, expr: nodes.Unary, places: Places) -> Any:
-        return self._apply(fn.UNARY[type(expr).__name__], self.at(expr.arg, places))
+        return self._apply(self.functions.unary[type(expr).__name__], self.at(expr.arg, places))
 
     def _binary(self, expr: nodes.Node, places: Places) -> Any:
         args = [self.at(x, places) for x in expr.args]
-        return self._apply(_BINARY[type(expr)], *args)
+        return self._apply(getattr(self.functions, _BINARY[type(expr)]), *args)
 
     def _extreme(self, expr: nodes.Max, places: Places) -> Any:
         a, b, share = (self.at(x, places) for x in expr.args)
-        sign, part = (-1 if isinstance(expr, nodes.Min) else 1), real(value(share))
-        return self._apply(lambda x, y: fn.extreme(x, y, part, sign), a, b)
+        sign, part = (-1 if isinstance(expr, nodes.Min) else 1), self.real(value(share))
+        return self._apply(lambda x, y: self.functions.extreme(x, y, part, sign), a, b)
 
     def _straight_through(self, expr: nodes.StraightThrough, places: Places) -> Any:
         shown, carried = (self.at(x, places) for x in expr.args)
-        return self.tape.make(real(value(shown)), (carried, ONE))
+        return self.tape.make(self.real(value(shown)), (carried, ONE))
 
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -205,11 +211,11 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-_BINARY: Mapping[type[Any], Callable[..., fn.Point]] = {
-    nodes.Xlogy: fn.xlogy,
-    nodes.LogAddExp: fn.logaddexp,
-    nodes.Ratio: fn.ratio,
-    nodes.Clip: fn.clip,
+_BINARY: Mapping[type[Any], str] = {
+    nodes.Xlogy: "xlogy",
+    nodes.LogAddExp: "logaddexp",
+    nodes.Ratio: "ratio",
+    nodes.Clip: "clip",
 }
 _REMEMBERED = (nodes.Reduce, nodes.Unary, sp.Pow)
 
@@ -239,13 +245,13 @@ _RULES: Mapping[type[Any], Callable[[Interpreter, Any, Places], Any]] = {
     sp.Mul: Interpreter._mul,
     sp.Pow: Interpreter._power,
     sp.Integer: lambda self, expr, places: int(expr),
-    sp.Rational: lambda self, expr, places: mp.mpf(expr.p) / expr.q,
-    sp.Float: lambda self, expr, places: mp.mpf(float(expr)),
-    sp.core.numbers.Infinity: lambda self, expr, places: mp.inf,
-    sp.core.numbers.NegativeInfinity: lambda self, expr, places: -mp.inf,
-    sp.core.numbers.NaN: lambda self, expr, places: mp.nan,
-    sp.core.numbers.Pi: lambda self, expr, places: mp.pi + 0,
-    sp.core.numbers.Exp1: lambda self, expr, places: mp.e + 0,
+    sp.Rational: lambda self, expr, places: self.algebra.mpf(int(expr.p)) / int(expr.q),
+    sp.Float: lambda self, expr, places: self.algebra.mpf(float(expr)),
+    sp.core.numbers.Infinity: lambda self, expr, places: self.algebra.inf,
+    sp.core.numbers.NegativeInfinity: lambda self, expr, places: -self.algebra.inf,
+    sp.core.numbers.NaN: lambda self, expr, places: self.algebra.nan,
+    sp.core.numbers.Pi: lambda self, expr, places: self.algebra.pi + 0,
+    sp.core.numbers.Exp1: lambda self, expr, places: self.algebra.e + 0,
     sp.logic.boolalg.BooleanTrue: lambda self, expr, places: True,
     sp.logic.boolalg.BooleanFalse: lambda self, expr, places: False,
 }

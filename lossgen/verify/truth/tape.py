@@ -7,8 +7,8 @@ is dropped, so that what a formula leaves out cannot send back ``0 * inf``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 import mpmath
 
@@ -16,7 +16,33 @@ import mpmath
 DIGITS = 120
 mp = mpmath.MPContext()
 mp.dps = DIGITS
-ZERO, ONE = mp.mpf(0), mp.mpf(1)
+ZERO, ONE = 0, 1  # exact in every algebra
+
+
+class Algebra(Protocol):
+    """What numbers a formula is worked out in: ``mp``, or one with symbols."""
+
+    exp: Callable[[Any], Any]
+    log: Callable[[Any], Any]
+    log1p: Callable[[Any], Any]
+    expm1: Callable[[Any], Any]
+    sqrt: Callable[[Any], Any]
+    tanh: Callable[[Any], Any]
+    sin: Callable[[Any], Any]
+    cos: Callable[[Any], Any]
+    acos: Callable[[Any], Any]
+    atan: Callable[[Any], Any]
+    erf: Callable[[Any], Any]
+    loggamma: Callable[[Any], Any]
+    digamma: Callable[[Any], Any]
+    floor: Callable[[Any], Any]
+    mpf: Callable[[Any], Any]
+    isnan: Callable[[Any], bool]
+    isinf: Callable[[Any], bool]
+    pi: Any
+    e: Any
+    inf: Any
+    nan: Any
 
 
 class Num:
@@ -66,8 +92,3 @@ class Tape:
 def value(x: Any) -> Any:
     """The plain number."""
     return x.value if isinstance(x, Num) else x
-
-
-def real(x: Any) -> Any:
-    """A plain number as mpmath has it; a Python int, bool or float is exact."""
-    return x if isinstance(x, mp.mpf) else mp.mpf(x)

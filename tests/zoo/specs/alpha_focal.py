@@ -1,4 +1,13 @@
-from lossgen.language import Binary, Logits, NonNegative, Probabilities, e, log_sigmoid, loss, sigmoid
+from lossgen.language import (
+    Binary,
+    Logits,
+    NonNegative,
+    Probabilities,
+    e,
+    log_sigmoid,
+    loss,
+    sigmoid,
+)
 
 
 @loss(reference='Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, equation 5')

@@ -2,9 +2,7 @@ from lossgen.language import Mean, Positive, Real, loss, n, s
 
 
 @loss(reference='Wang et al., "Image Quality Assessment", IEEE TIP 2004')
-def global_ssim(
-    input: Real[n, s], target: Real[n, s], *, c1: Positive = 0.01, c2: Positive = 0.03
-):
+def global_ssim(input: Real[n, s], target: Real[n, s], *, c1: Positive = 0.01, c2: Positive = 0.03):
     """One minus the structural similarity of two images, one window for all of each."""
     mean_x, mean_y = Mean(input[n, s], s), Mean(target[n, s], s)
     spread_x = Mean((input[n, s] - mean_x) ** 2, s)
