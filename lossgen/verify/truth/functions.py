@@ -106,22 +106,28 @@ class Functions:
         """``x`` held within [low, high], slope 1 on the closed interval."""
         return min(max(x, low), high), (ONE if low <= x <= high else ZERO, ZERO, ZERO)
 
-    def power(self, base: Any, exponent: Any) -> Point:
-        """``base ** exponent``; a slope that is infinite only because the base is 0 is 0."""
+    def power(self, base: Any, exponent: Any, *, varies: bool = False) -> Point:
+        """``base ** exponent``; a slope that is infinite only because the base is 0 is 0.
+
+        The slope in the exponent is worked out where the exponent ``varies``, else it is 0.
+        """
+        whole = exponent == self.algebra.floor(exponent)
+        if whole and exponent >= 1 and not varies:  # a value and a slope everywhere
+            power = int(exponent)
+            return base**power, (exponent * base ** (power - 1) if power > 1 else ONE, ZERO)
         if base == 0:
             if exponent == 0:
                 return ONE, (ZERO, ZERO)
             if exponent < 0:
                 return self.algebra.inf, (self.algebra.nan, self.algebra.nan)
             return ZERO, (ONE if exponent == 1 else ZERO, ZERO)
-        whole = exponent == self.algebra.floor(exponent)
         if base < 0 and not whole:
             return self.algebra.nan, (self.algebra.nan, self.algebra.nan)
         result = base ** (int(exponent) if whole else exponent)
-        return result, (
-            exponent * result / base,
-            result * self.algebra.log(base) if base > 0 else self.algebra.nan,
-        )
+        slope = ZERO
+        if varies:
+            slope = result * self.algebra.log(base) if base > 0 else self.algebra.nan
+        return result, (exponent * result / base, slope)
 
     def _table(self) -> dict[str, Callable[[Any], Point]]:
         a = self.algebra

@@ -90,7 +90,8 @@ class Interpreter:
 
     def _power(self, expr: sp.Pow, places: Places) -> Any:
         base, exponent = (self.at(x, places) for x in expr.args)
-        return self._apply(self.functions.power, base, exponent)
+        varies = isinstance(exponent, Num)
+        return self._apply(lambda x, p: self.functions.power(x, p, varies=varies), base, exponent)
 
     def _read(self, expr: nodes.Read, places: Places) -> Any:
         elements = self.tensors[expr.name]

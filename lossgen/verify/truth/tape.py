@@ -66,7 +66,7 @@ class Tape:
 
     def make(self, number: Any, *slopes: tuple[Any, Any]) -> Any:
         """A number made of others; a plain one where none of them is on the tape."""
-        parents = tuple((x, s) for x, s in slopes if isinstance(x, Num) and s != 0)
+        parents = tuple((x, s) for x, s in slopes if isinstance(x, Num) and not vanishes(s))
         return self._put(number, parents) if parents else number
 
     def _put(self, value: Any, parents: tuple[tuple[Num, Any], ...]) -> Num:
@@ -82,11 +82,17 @@ class Tape:
                 adjoint[result.place] = adjoint.get(result.place, ZERO) + weight
         for num in reversed(self.nums):
             given = adjoint.get(num.place)
-            if given is None or given == 0:
+            if given is None or vanishes(given):
                 continue
             for parent, slope in num.parents:
                 adjoint[parent.place] = adjoint.get(parent.place, ZERO) + given * slope
         return adjoint
+
+
+def vanishes(x: Any) -> bool:
+    """Whether a number is 0, with symbols whether it is so whatever they stand for."""
+    exact = getattr(x, "exact", None)
+    return bool(x == 0) if exact is None else not exact
 
 
 def value(x: Any) -> Any:
