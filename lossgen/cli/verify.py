@@ -71,7 +71,7 @@ def _refuse(told: dict[str, object]) -> None:
     given = [name for name, value in told.items() if value and name not in ("time_limit", "strict")]
     if given:
         raise click.UsageError(
-            "These options are about code: give a target such as package.module:name or file.py:name."
+            "These options are about code: give a target, package.module:name or file.py:name."
         )
 
 

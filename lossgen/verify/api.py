@@ -51,7 +51,7 @@ def verify(
     Args:
         code: a function, an ``nn.Module`` class or instance, or ``"package.module:name"``.
         formula: a name of the catalogue or the project, or the path of a spec.
-        expr: one line of mathematics instead, with ``params`` and ``tensors`` as of the command line.
+        expr: one line of mathematics instead; ``params``, ``tensors`` as of the command line.
         map: the formula's argument -> the code's.
         settings: options of the formula or of the code, held at a value.
         adapt: the formula's tensor -> the convention in which the code takes it.

@@ -98,7 +98,8 @@ def _conclude(session: Session, checks: list[Check], tell: Progress, start: floa
         difference = worst([d for c in inaccurate for d in c.differences])[0]
         reason = (
             f"The formula is right, but fewer than half the digits are: {difference.what} is "
-            f"{difference.got}, exactly {difference.want} ({inaccurate[0].name}, {difference.dtype})."
+            f"{difference.got}, exactly {difference.want} ({inaccurate[0].name}, "
+            f"{difference.dtype})."
         )
         return _report(session, checks, "holds, inaccurate", reason, start, found)
     return _report(session, checks, "holds", "", start, found)

@@ -1,7 +1,7 @@
 """Calls the code at a point of the formula, and takes what comes back apart.
 
-In: a ``Question`` and a ``Point``. Out: an ``Outcome``: value, shape, gradients in the formula's terms.
-What the code raises becomes a ``CallFailed`` with its text; nothing of the code is changed.
+In: a ``Question`` and a ``Point``. Out: an ``Outcome``: value, shape, gradients in the formula's
+terms. What the code raises becomes a ``CallFailed`` with its text; nothing of the code is changed.
 """
 
 from __future__ import annotations

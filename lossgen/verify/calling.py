@@ -44,10 +44,10 @@ def _tensor(array: Array, dtype: str) -> str | None:
     floats = np.issubdtype(array.dtype, np.floating)
     kind = f"dtype=torch.{dtype}" if floats else f"dtype=torch.{array.dtype}"
     if array.size > _WIDE:
-        first = array.reshape(-1)[0] if array.size else 0
+        first = array.reshape(-1)[0].item()
         if (array != first).any():
             return None
-        return f"torch.full({tuple(array.shape)}, {first.item()!r}, {kind})"
+        return f"torch.full({tuple(array.shape)}, {first!r}, {kind})"
     return f"torch.tensor({_literal(array.tolist())}, {kind})"
 
 

@@ -1,9 +1,9 @@
 """The code against the truth at one point: where they differ, and in what way.
 
 In: a ``Caller`` and a ``Point``. Out: ``Difference``s, none where they agree. At a kink any
-subgradient is right. A difference within a few thousand roundings of the largest number around, or with half of
-the digits right, is none. Beyond that it is another formula where it exceeds a millionth of what is
-expected, in double precision; else it is rounding.
+subgradient is right. A difference within a few thousand roundings of the largest number around, or
+with half of the digits right, is none. Beyond that it is another formula where it exceeds a
+millionth of what is expected, in double precision; else it is rounding.
 """
 
 from __future__ import annotations

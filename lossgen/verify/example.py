@@ -2,60 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from lossgen.nodes import Let, walk
 from lossgen.subscripts import kind
-from lossgen.verify.calling import call_lines
 from lossgen.verify.caller import Caller, CallFailed
+from lossgen.verify.calling import call_lines
 from lossgen.verify.session import Session, Witness
 from lossgen.verify.truth import Exact, evaluate, mp
 from lossgen.verify.truth.tape import value
 from lossgen.verify.verdict import CounterExample, number
 from lossgen.verify.words import in_words
 
-_LINES, _WIDE = 12, 200
+_LINES, _WIDE, _MOST = 12, 200, 10_000
 
 
-def counterexample(session: Session, witness: Witness) -> CounterExample | None:
+def counterexample(session: Session, witness: Witness) -> CounterExample:
     """The witness, with everything a person needs to check it by hand."""
     difference, point = witness.difference, witness.point
-    tensors = {k: x.tolist() for k, x in point.tensors.items()}
     dtype = witness.dtype if isinstance(witness.dtype, torch.dtype) else None
-    single = difference.dtype if dtype is not None else "float64"
-    base = {
-        "call": call_lines(session.caller, point, witness.reduction, single),
-        "tensors": tensors,
-        "options": dict(point.options),
-        "reduction": witness.reduction,
-        "dtype": difference.dtype,
-        "count": point.count,
+    small = point.count <= _MOST
+    tensors = {
+        k: x.tolist() if small else f"{list(x.shape)}, each {number(float(x.flat[0]))}"
+        for k, x in point.tensors.items()
     }
-    if difference.kind == "behaviour" or difference.what == "shape" or dtype is None:
-        return CounterExample(
-            **base,
-            what=difference.what,
-            got=(difference.got,),
-            want=(difference.want or "a result",),
-        )
-    if point.count > 10_000:
-        return CounterExample(
-            **base | {"tensors": {k: f"{list(x.shape)} numbers" for k, x in point.tensors.items()}},
-            what=difference.what,
-            got=(difference.got,),
-            want=(difference.want,),
-        )
+    example = CounterExample(
+        tensors=tensors,
+        options=dict(point.options),
+        reduction=witness.reduction,
+        dtype=difference.dtype,
+        what=difference.what,
+        got=(difference.got,),
+        want=(difference.want or "a result",),
+        count=point.count,
+        call=call_lines(
+            session.caller, point, witness.reduction, difference.dtype if dtype else "float64"
+        ),
+    )
+    if difference.kind == "behaviour" or difference.what == "shape" or dtype is None or not small:
+        return example
     exact = evaluate(session.question.spec, point)
     got, want = _numbers(session.caller, exact, witness, dtype)
-    return CounterExample(
-        **base,
-        what=difference.what,
-        got=got,
-        want=want,
-        derivation=tuple(derivation(session, exact, witness.reduction)),
-    )
+    lines = tuple(derivation(session, exact, witness.reduction))
+    return replace(example, got=got, want=want, derivation=lines)
 
 
 def _numbers(
@@ -80,7 +72,8 @@ def _numbers(
 
 def derivation(session: Session, exact: Exact, reduction: str) -> list[str]:
     """The formula's named parts at this point, one line each, then the items and the reduction."""
-    spec, lines = session.question.spec, []
+    spec = session.question.spec
+    lines: list[str] = []
     parts = dict.fromkeys(x for x in walk(spec.item) if isinstance(x, Let))
     for let in sorted(parts, key=lambda x: sum(isinstance(y, Let) for y in walk(x.body))):
         numbers = _values(exact, let)

@@ -16,8 +16,8 @@ from lossgen.spec import LossSpec, Parameter, TensorArg
 from lossgen.verify.target import Argument, Target
 
 _PREDICTED = (
-    "input inputs pred preds prediction predictions predicted y_pred yhat y_hat logits logit output "
-    "outputs scores score x y_hat_logits student student_logits log_probs log_prob probs prob p"
+    "input inputs pred preds prediction predictions predicted y_pred yhat y_hat logits logit "
+    "output outputs scores score x student student_logits log_probs log_prob probs prob p"
 )
 _WANTED = (
     "target targets label labels y_true y gt ground_truth truth true targ teacher teacher_logits q"

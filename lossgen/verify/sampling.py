@@ -1,8 +1,8 @@
 """Where the question is asked: points that tell formulas apart.
 
-In: a ``Question``. Out: ``Point``s. No two axes are of one size, batches hold more than one, options
-leave their defaults and are asymmetric; then single samples, ties, and values at which naive code
-overflows. Values are multiples of 1/64, so that they are exact in single precision.
+In: a ``Question``. Out: ``Point``s. No two axes are of one size, batches hold more than one,
+options leave their defaults and are asymmetric; then single samples, ties, and values at which
+naive code overflows. Values are multiples of 1/64, so that they are exact in single precision.
 """
 
 from __future__ import annotations

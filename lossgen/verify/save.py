@@ -8,7 +8,7 @@ from typing import Any
 from lossgen.errors import LossgenError
 from lossgen.verify.verdict import CounterExample, Report
 
-_HEAD = '''"""{target} differs from the formula {formula}: found by `lossgen verify`, seed {seed}."""
+_HEAD = '''"""{target} differs from {formula}: found by `lossgen verify`, seed {seed}."""
 
 {imports}import torch
 

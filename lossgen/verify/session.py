@@ -16,8 +16,7 @@ from lossgen.verify.question import Question
 from lossgen.verify.truth import Undefined
 from lossgen.verify.verdict import Check, Difference
 
-
-# What is wrong with the code's behaviour at a point, in words that follow "the code"; "" if nothing.
+# What is wrong with the code's behaviour at a point, after the words "the code"; "" if nothing.
 Probe = Callable[["Session", Point], str]
 
 

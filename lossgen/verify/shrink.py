@@ -1,8 +1,8 @@
 """A counter-example that can be checked by hand.
 
-In: a ``Witness``. Out: one as wrong, with axes as short and numbers as plain as can be found. Axes are
-cut for all tensors at once, so that shapes keep fitting; numbers become 0, 1 and the like; options
-go back to their defaults. A change is kept if the code is still wrong in the same way.
+In: a ``Witness``. Out: one as wrong, with axes as short and numbers as plain as can be found. Axes
+are cut for all tensors at once, so that shapes keep fitting; numbers become 0, 1 and the like;
+options go back to their defaults. A change is kept if the code is still wrong in the same way.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ class _Shrinker:
             if p.name not in self.session.question.variable:
                 continue
             for value in (p.default, 0.0, 1.0, 2.0, 0.5):
-                if value is not None and p.role.kind == "real" and p.role.admits(value):
-                    yield point.with_option(p.name, value)
-                elif value is not None and value == p.default:
+                if (value is not None and p.role.kind == "real" and p.role.admits(value)) or (
+                    value is not None and value == p.default
+                ):
                     yield point.with_option(p.name, value)
 
     def _numbers(self, point: Point) -> Iterator[Point]:

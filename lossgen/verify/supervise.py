@@ -1,7 +1,7 @@
 """Asks a question in a process of its own, and holds it to its time.
 
-In: a ``Request``. Out: a ``Report``; code that hangs, crashes or eats all memory gets one too. Neither
-torch nor SymPy is imported here.
+In: a ``Request``. Out: a ``Report``; code that hangs, crashes or eats all memory gets one too.
+Neither torch nor SymPy is imported here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def supervise(request: Request, progress: Callable[[str], None]) -> Report:
         encoding="utf-8",
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
     )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(json.dumps(asdict(request)))
     process.stdin.close()
     try:

@@ -1,8 +1,8 @@
 """The code in question: found, loaded, and asked for its arguments.
 
-In: ``package.module:name``, ``path/file.py:name``, or a live object. Out: a ``Target``. Refused, with
-what to do: a file or a name that is not there, a module that raises when it is imported, something
-that cannot be called.
+In: ``package.module:name``, ``path/file.py:name``, or a live object. Out: a ``Target``. Refused,
+with what to do: a file or a name that is not there, a module that raises when it is imported,
+something that cannot be called.
 """
 
 from __future__ import annotations
@@ -94,10 +94,10 @@ def describe_target(found: Any, name: str = "") -> Target:
     """
     name = name or getattr(found, "__qualname__", type(found).__qualname__)
     if not callable(found):
-        kind = type(found).__name__
-        raise LossgenError(f"{name} is a {kind}, which cannot be called as a loss.")
+        raise LossgenError(f"{name} is a {type(found).__name__}, which cannot be called as a loss.")
     where = _where(found)
-    if inspect.isclass(found):
+    is_class: bool = inspect.isclass(found)
+    if is_class:
         if _is_autograd_function(found):
             taken = _arguments(found.forward, "call")[0][1:]
             return Target(name, "function", found.apply, taken, where)
@@ -127,7 +127,8 @@ def _from_file(path: Path) -> ModuleType:
         sys.path.insert(0, folder)
     name = f"_lossgen_target_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     _guarded(lambda: spec.loader.exec_module(module), str(path))  # type: ignore[union-attr]

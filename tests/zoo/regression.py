@@ -56,20 +56,18 @@ def quantile_negative(input: Tensor, target: Tensor, q: float = 0.5) -> Tensor:
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """The gradient is made in forward, and scaled in backward."""
-
     @staticmethod
     def forward(ctx: Any, input: Tensor, target: Tensor, whole: bool) -> Tensor:
-        log_prob = input.log_softmax(1)
-        one_hot = torch.nn.functional.one_hot(target, input.shape[1]).movedim(-1, 1)
-        ctx.save_for_backward(log_prob.exp() - one_hot)
+        ctx.save_for_backward(input, target)
         ctx.whole = whole
-        return -log_prob.gather(1, target.unsqueeze(1)).squeeze(1)
+        return -input.log_softmax(1).gather(1, target.unsqueeze(1)).squeeze(1)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (kept,) = ctx.saved_tensors
-        return kept * (grad.unsqueeze(1) if ctx.whole else grad.flatten()[0]), None, None
+        input, target = ctx.saved_tensors
+        one_hot = torch.nn.functional.one_hot(target, input.shape[1]).movedim(-1, 1)
+        scale = grad.unsqueeze(1) if ctx.whole else grad.flatten()[0]
+        return (input.softmax(1) - one_hot) * scale, None, None
 
 
 def cross_entropy_items(input: Tensor, target: Tensor) -> Tensor:

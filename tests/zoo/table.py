@@ -6,7 +6,7 @@ Left out, because no closed formula of one process states them:
 - trl#2277, Nash-MD: the gradient is wrong in expectation over sampled answers, not for any of them.
 - nnUNet#1354, Dice under DDP not summed after gathering: needs several ranks.
 
-SSIM (MONAI#5686) is a sum over windows; what went wrong there, no gradient, is shown with one window.
+SSIM (MONAI#5686) is a sum over windows; what went wrong, no gradient, is shown with one window.
 """
 
 from collections.abc import Callable, Mapping

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
 
 from lossgen.verify.caller import CallFailed, Dtypes
 from lossgen.verify.checks.outcome import concluded
@@ -21,6 +17,7 @@ from lossgen.verify.sampling import Sizes, first_points, points, resized, usual_
 from lossgen.verify.session import Session, Witness
 from lossgen.verify.truth import Undefined
 from lossgen.verify.verdict import Check, Difference
+from lossgen.verify.watch import accelerated
 
 HALVES = (torch.float16, torch.bfloat16)
 _LARGE = 90_000  # elements: their sum overflows half precision
@@ -105,33 +102,6 @@ def _mixed(session: Session, point: Point) -> str:
     return ""
 
 
-class _Accelerated(TorchDispatchMode):
-    """Half precision as accelerators have it: each operation works in single and rounds its result.
-
-    The CPU's own kernels also accumulate in half precision, which no code can help.
-    """
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if kwargs.get("dtype") is not None:
-            return func(*args, **kwargs)
-        held = [False]
-
-        def up(x: Any) -> Any:
-            if isinstance(x, Tensor) and x.dtype is torch.float16:
-                held[0] = True
-                return x.float()
-            return x
-
-        def down(x: Any) -> Any:
-            single = isinstance(x, Tensor) and x.dtype is torch.float32
-            return x.half() if held[0] and single else x
-
-        if func._schema.is_mutable or func.is_view:
-            return func(*args, **kwargs)
-        return tree_map(down, func(*tree_map(up, args), **tree_map(up, kwargs)))
-
-
 def large(session: Session) -> Check:
     """Many elements in half precision, against the same code in double precision."""
     question, name = session.question, "large tensors"
@@ -141,7 +111,7 @@ def large(session: Session) -> Check:
     point = _even(session, size)
     try:
         exact = session.caller.run(point, question.main, grad=False)
-        with _Accelerated():
+        with accelerated():
             got = session.caller.run(point, question.main, torch.float16, grad=False)
     except CallFailed:
         return Check(name, "skipped", "the code refuses half precision")

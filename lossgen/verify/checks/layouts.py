@@ -72,7 +72,7 @@ def _same(
 ) -> str:
     """What is wrong under a layout, or an empty text; ``summed``: gradients over rows together."""
     caller, reduction = session.caller, session.question.main
-    answers = []
+    answers: list[list[Tensor]] = []
     for change in (lambda x: x, layout):
         leaves = caller.leaves(point)
         changed = {k: change(x) for k, x in leaves.items()}

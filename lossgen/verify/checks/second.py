@@ -7,56 +7,56 @@ import torch
 
 from lossgen.nodes import StopGradient, StraightThrough, walk
 from lossgen.verify.caller import CallFailed
-from lossgen.verify.checks.outcome import concluded
 from lossgen.verify.compare import compare_numbers, labels
 from lossgen.verify.point import Point
 from lossgen.verify.sampling import first_points
-from lossgen.verify.session import Session, Witness
+from lossgen.verify.session import Session
 from lossgen.verify.target import raised
 from lossgen.verify.truth import Undefined
 from lossgen.verify.truth.exact import curvature
-from lossgen.verify.verdict import Check, Difference
+from lossgen.verify.verdict import Check, number
 
 NAME = "second derivative"
 
 
 def second(session: Session) -> Check:
     """At ordinary points; code without a double backward is told so, and not refuted."""
-    if any(
-        isinstance(x, (StopGradient, StraightThrough)) for x in walk(session.question.spec.item)
-    ):
+    spec = session.question.spec
+    if any(isinstance(x, (StopGradient, StraightThrough)) for x in walk(spec.item)):
         return Check(NAME, "skipped", "the formula overrides gradients")
-    looked, differences = 0, list[Difference]()
-    for point in first_points(session.question):
-        direction = {
-            name: np.resize(np.array([0.5, -1.25, 0.75, 1.5, -0.25]), point.tensors[name].shape)
-            for name in point.floats
-            if name in session.caller.asked
-        }
-        try:
-            want = curvature(session.question.spec, point, direction, session.question.main)
-        except (Undefined, ZeroDivisionError):
+    try:
+        return session.probed(NAME, first_points(session.question), _second)
+    except CallFailed as failure:
+        session.note(f"no second derivative: {failure}")
+        return Check(NAME, "skipped", "the code has none")
+
+
+def _second(session: Session, point: Point) -> str:
+    """What is wrong with the derivative of the gradient along a direction."""
+    pattern = np.array([0.5, -1.25, 0.75, 1.5, -0.25])
+    direction = {
+        name: np.resize(pattern, point.tensors[name].shape)
+        for name in point.floats
+        if name in session.caller.asked
+    }
+    main = session.question.main
+    try:
+        want = curvature(session.question.spec, point, direction, main)
+    except (Undefined, ZeroDivisionError):
+        return ""
+    if want is None:
+        return ""
+    for name, numbers in _double_backward(session, point, direction).items():
+        if name in labels(session.caller.spec):
             continue
-        if want is None:
-            continue
-        try:
-            got = _double_backward(session, point, direction)
-        except CallFailed as failure:
-            session.note(f"no second derivative: {failure}")
-            return Check(NAME, "skipped", "the code has none")
-        looked += 1
-        for name, numbers in got.items():
-            if name not in labels(session.caller.spec):
-                what = f"second derivative of {name}"
-                main = session.question.main
-                found = compare_numbers(session.caller, point, main, what, numbers, want[name])
-                if any(d.kind == "nonfinite" for d in found):
-                    session.note(f"the {what} is NaN or infinite at some ordinary points")
-                differences += [d for d in found if d.kind != "nonfinite"]
-    session.witnesses += [
-        Witness(point, session.question.main, torch.float64, d) for d in differences
-    ]
-    return concluded(NAME, differences, looked, "directions")
+        what = f"second derivative of {name}"
+        found = compare_numbers(session.caller, point, main, what, numbers, want[name])
+        if any(d.kind == "nonfinite" for d in found):
+            session.note(f"the {what} is NaN or infinite at some ordinary points")
+        for d in found:
+            if d.kind == "formula":
+                return f"has another {what}: {number(d.got)}, exactly {number(d.want)}"
+    return ""
 
 
 def _double_backward(

@@ -44,7 +44,7 @@ def forward_mode(session: Session) -> Check:
             return function(*given).sum()
 
         primals = tuple(tensors[k] for k in moved)
-        _, forward = torch.func.jvp(partial, primals, tuple(moves))
+        forward = torch.func.jvp(partial, primals, tuple(moves))[1]
         leaves = [x.clone().requires_grad_() for x in primals]
         grads = torch.autograd.grad(
             partial(*leaves), leaves, allow_unused=True, materialize_grads=True

@@ -1,22 +1,17 @@
-"""Causes that are no other formula: upstream gradients, non-finite steps, tensors changed in place."""
+"""Causes that are no other formula: upstream gradients, non-finite steps, in-place changes."""
 
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten
 
 from lossgen.verify.caller import CallFailed, Outcome
 from lossgen.verify.compare import labels
 from lossgen.verify.point import Point
 from lossgen.verify.session import Session, Witness
 from lossgen.verify.truth import evaluate
+from lossgen.verify.watch import broadcasts, first_nonfinite
 
 
 def behaviour_causes(witness: Witness) -> list[str]:
@@ -24,6 +19,8 @@ def behaviour_causes(witness: Witness) -> list[str]:
     text = str(witness.difference.got)
     if "inplace operation" in text:
         return ["but an in-place operation overwrites what its backward needs"]
+    if "second derivative" in text:
+        return ["but its backward cannot be differentiated, and does not say so"]
     if "carries no gradient" in text:
         return ["but detached: it is computed under no_grad, from detach(), or from integers"]
     if "dtype" in text and "raises in backward" in text:
@@ -76,32 +73,11 @@ def _proportional(got: tuple[float, ...] | None, want: list[Any], factor: float)
     )
 
 
-class _Broadcasts(TorchDispatchMode):
-    """Remembers the first operation that makes more numbers than any of its inputs holds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found = ""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        came = [x for x in args if isinstance(x, torch.Tensor)]
-        widened = isinstance(result, torch.Tensor) and len(came) > 1
-        if widened and not self.found and "mm" not in func.overloadpacket.__name__:
-            if result.numel() > max(x.numel() for x in came) and result.dim() > min(
-                x.dim() for x in came
-            ):
-                shapes = " and ".join(str(list(x.shape)) for x in came)
-                name = func.overloadpacket.__name__
-                self.found = f"{name}{_line()} broadcasts {shapes} to {list(result.shape)}"
-        return result
-
-
 def broadcast_causes(session: Session, witness: Witness) -> list[str]:
     """Whether tensors that do not fit meet somewhere and grow."""
     if witness.difference.kind != "formula":
         return []
-    seen = _Broadcasts()
+    seen = broadcasts()
     try:
         with seen:
             session.caller.run(witness.point, witness.reduction, grad=False)
@@ -110,40 +86,9 @@ def broadcast_causes(session: Session, witness: Witness) -> list[str]:
     return [f"but {seen.found}"] if seen.found else []
 
 
-class _FirstNonFinite(TorchDispatchMode):
-    """Remembers the first operation whose result is not finite though its inputs are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found = ""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if not self.found:
-            came = [x for x in tree_flatten((args, kwargs))[0] if _floats(x)]
-            went = [x for x in tree_flatten(result)[0] if _floats(x)]
-            bad = any(not bool(x.isfinite().all()) for x in went)
-            if bad and all(bool(x.isfinite().all()) for x in came):
-                self.found = f"{func.overloadpacket.__name__}{_line()}"
-        return result
-
-
-def _floats(x: Any) -> bool:
-    return isinstance(x, torch.Tensor) and x.is_floating_point()
-
-
-def _line() -> str:
-    here = str(Path(__file__).resolve().parents[2])
-    for frame in reversed(traceback.extract_stack()):
-        outside = "torch" not in Path(frame.filename).parts
-        if outside and not frame.filename.startswith((here, "<")) and "lossgen" not in frame.name:
-            return f" ({Path(frame.filename).name}:{frame.lineno})"
-    return ""
-
-
 def nonfinite_causes(session: Session, witness: Witness) -> list[str]:
     """Which operation is the first to give NaN or an infinity."""
-    seen = _FirstNonFinite()
+    seen = first_nonfinite()
     dtype = witness.dtype
     try:
         with seen:

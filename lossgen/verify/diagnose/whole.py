@@ -12,7 +12,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.nodes import Letter, walk
 from lossgen.spec import LossSpec
-from lossgen.verify.diagnose.edits import replaced
+from lossgen.verify.diagnose.parts import replaced
 from lossgen.verify.words import in_words
 
 Variant = tuple[str, LossSpec]
@@ -157,15 +157,14 @@ def _divisors(spec: LossSpec) -> Iterator[Variant]:
 def scales(spec: LossSpec, letters: tuple[Letter, ...]) -> Iterator[tuple[str, sp.Expr]]:
     """Factors by which the whole may be wrong."""
     yield "with its sign turned", sp.Integer(-1)
-    for text, factor in (
+    yield from (
         ("doubled", sp.Integer(2)),
         ("halved", sp.Rational(1, 2)),
         ("times 4", sp.Integer(4)),
         ("times log 2", nd.Log(sp.Integer(2))),
         ("with logarithms to base 2", 1 / nd.Log(sp.Integer(2))),
         ("with logarithms to base 10", 1 / nd.Log(sp.Integer(10))),
-    ):
-        yield text, factor
+    )
     sizes = [nd.Size(x) for x in letters]
     for size in sizes:
         yield f"times size({size.letter}): summed over {size.letter}, not averaged", size

@@ -9,127 +9,20 @@ the values, and remembered: what is shown holds where the same comparisons come 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from sympy import QQ, factorint
-from sympy.polys.fields import FracElement
 from sympy.polys.fields import field as fraction_field
 
+from lossgen.verify.evidence.element import Element, Undecided, fraction_of, number_of
 from lossgen.verify.truth import mp
-
-
-class Undecided(Exception):
-    """Symbols cannot settle it: too many, too slow, or an operation that has no rule."""
-
-
-@dataclass(eq=False)
-class Element:
-    """A quotient of polynomials, and its value at the sample."""
-
-    algebra: Symbols
-    exact: FracElement
-    number: Any
-
-    def _with(self, other: Any, combine: Callable[[Any, Any], Any]) -> Element:
-        other = self.algebra.mpf(other)
-        self.algebra.tick()
-        try:
-            exact = combine(self.exact, other.exact)
-        except ZeroDivisionError:
-            raise Undecided("division by 0") from None
-        return Element(self.algebra, exact, combine(self.number, other.number))
-
-    def __add__(self, other: Any) -> Element:
-        return self._with(other, lambda a, b: a + b)
-
-    def __sub__(self, other: Any) -> Element:
-        return self._with(other, lambda a, b: a - b)
-
-    def __rsub__(self, other: Any) -> Element:
-        return self._with(other, lambda a, b: b - a)
-
-    def __mul__(self, other: Any) -> Element:
-        return self._with(other, lambda a, b: a * b)
-
-    def __truediv__(self, other: Any) -> Element:
-        return self._with(other, lambda a, b: a / b)
-
-    def __rtruediv__(self, other: Any) -> Element:
-        return self._with(other, lambda a, b: b / a)
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def __neg__(self) -> Element:
-        return Element(self.algebra, -self.exact, -self.number)
-
-    def __pow__(self, power: Any) -> Element:
-        if isinstance(power, Element):
-            power = power.rational()
-        power = Fraction(power)
-        if power.denominator == 1:
-            self.algebra.tick()
-            return Element(self.algebra, self.exact ** int(power), self.number ** int(power))
-        if power.denominator == 2:
-            return self.algebra.sqrt(self) ** int(2 * power)
-        return self.algebra.exp(self.algebra.log(self) * power)
-
-    def rational(self) -> Fraction:
-        """The number it is, if it holds no symbol."""
-        if not (self.exact.numer.is_ground and self.exact.denom.is_ground):
-            raise Undecided("a symbol in an exponent")
-        return _fraction(self.exact.numer.LC if self.exact else 0) / _fraction(self.exact.denom.LC)
-
-    def _decided(self, other: Any, holds: bool) -> bool:
-        other = self.algebra.mpf(other)
-        difference = self.exact - other.exact
-        if not (difference.numer.is_ground and difference.denom.is_ground):
-            self.algebra.branches.append(holds)
-        return holds
-
-    def __lt__(self, other: Any) -> bool:
-        return self._decided(other, self.number < _number(other))
-
-    def __le__(self, other: Any) -> bool:
-        return self._decided(other, self.number <= _number(other))
-
-    def __gt__(self, other: Any) -> bool:
-        return self._decided(other, self.number > _number(other))
-
-    def __ge__(self, other: Any) -> bool:
-        return self._decided(other, self.number >= _number(other))
-
-    def __eq__(self, other: object) -> bool:
-        return self._decided(other, self.number == _number(other))
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __abs__(self) -> Element:
-        return self if self >= 0 else -self
-
-    def __float__(self) -> float:
-        return float(self.number)
-
-    def __int__(self) -> int:
-        return int(self.number)
-
-
-def _number(x: Any) -> Any:
-    return x.number if isinstance(x, Element) else x
-
-
-def _fraction(x: Any) -> Fraction:
-    return Fraction(int(QQ.numer(QQ.convert(x))), int(QQ.denom(QQ.convert(x))))
 
 
 @dataclass
 class Symbols:
-    """The algebra. A generator is known by what it stands for: an element, an exponential, a log."""
+    """The algebra. A generator is known by what it stands for: an element, a root, a log."""
 
     deadline: float
     most: int
@@ -191,11 +84,11 @@ class Symbols:
         self.tick()
         if not x.exact.denom.is_ground:
             return self._opaque("exp", x, mp.exp(x.number))
-        below = _fraction(x.exact.denom.LC)
+        below = fraction_of(x.exact.denom.LC)
         result = self.mpf(1)
         for monomial, coefficient in x.exact.numer.terms():
             places = [k for k, power in enumerate(monomial) if power]
-            factor = _fraction(coefficient) / below
+            factor = fraction_of(coefficient) / below
             if not places:
                 result = result * self._base(None, factor.denominator) ** factor.numerator
             elif len(places) == 1 and monomial[places[0]] == 1:
@@ -221,7 +114,7 @@ class Symbols:
         result = self.mpf(0)
         for poly, sign in ((x.exact.numer, 1), (x.exact.denom, -1)):
             content, factors = poly.factor_list()
-            result = result + sign * self._log_number(abs(_fraction(content)))
+            result = result + sign * self._log_number(abs(fraction_of(content)))
             for factor, power in factors:
                 self.tick()
                 result = result + sign * power * self._log_factor(factor)
@@ -258,7 +151,7 @@ class Symbols:
     def _evaluate(self, poly: Any) -> Any:
         total = mp.mpf(0)
         for monomial, coefficient in poly.terms():
-            fraction = _fraction(coefficient)
+            fraction = fraction_of(coefficient)
             term = mp.mpf(fraction.numerator) / fraction.denominator
             for k, power in enumerate(monomial):
                 if power:
@@ -275,7 +168,7 @@ class Symbols:
             return x
         content, factors = x.exact.numer.factor_list()
         beneath, others = x.exact.denom.factor_list()
-        outside, inside = self.mpf(1), self.mpf(_fraction(content) / _fraction(beneath))
+        outside, inside = self.mpf(1), self.mpf(fraction_of(content) / fraction_of(beneath))
         for found, sign in ((factors, 1), (others, -1)):
             for factor, power in found:
                 value = self._evaluate(factor)
@@ -318,21 +211,36 @@ class Symbols:
         return (square - 1) / (square + 1)
 
     def floor(self, x: Any) -> Any:
-        return self.mpf(int(mp.floor(_number(x))))
+        return self.mpf(int(mp.floor(number_of(x))))
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("sin", "cos", "acos", "atan", "erf", "loggamma", "digamma"):
-            compute = getattr(mp, name)
-            return lambda x: self._opaque(name, self.mpf(x), compute(_number(x)))
-        raise AttributeError(name)
+    def sin(self, x: Any) -> Element:
+        return self._opaque("sin", self.mpf(x), mp.sin(number_of(x)))
+
+    def cos(self, x: Any) -> Element:
+        return self._opaque("cos", self.mpf(x), mp.cos(number_of(x)))
+
+    def acos(self, x: Any) -> Element:
+        return self._opaque("acos", self.mpf(x), mp.acos(number_of(x)))
+
+    def atan(self, x: Any) -> Element:
+        return self._opaque("atan", self.mpf(x), mp.atan(number_of(x)))
+
+    def erf(self, x: Any) -> Element:
+        return self._opaque("erf", self.mpf(x), mp.erf(number_of(x)))
+
+    def loggamma(self, x: Any) -> Element:
+        return self._opaque("loggamma", self.mpf(x), mp.loggamma(number_of(x)))
+
+    def digamma(self, x: Any) -> Element:
+        return self._opaque("digamma", self.mpf(x), mp.digamma(number_of(x)))
 
     @staticmethod
     def isnan(x: Any) -> bool:
-        return bool(mp.isnan(_number(x)))
+        return bool(mp.isnan(number_of(x)))
 
     @staticmethod
     def isinf(x: Any) -> bool:
-        return bool(mp.isinf(_number(x)))
+        return bool(mp.isinf(number_of(x)))
 
 
 def _root(x: Fraction) -> Fraction | None:

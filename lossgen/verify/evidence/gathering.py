@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from lossgen.verify.caller import upstream
-from lossgen.verify.evidence.field import Element, Symbols, Undecided
+from lossgen.verify.evidence.arrays import Array, Unsupported
+from lossgen.verify.evidence.element import Element, Undecided
+from lossgen.verify.evidence.field import Symbols
 from lossgen.verify.evidence.interpret import run_graph
-from lossgen.verify.evidence.operations import Array, Unsupported
 from lossgen.verify.evidence.trace import NotTraced, Trace, trace
 from lossgen.verify.point import Point
 from lossgen.verify.sampling import Sizes, resized, usual_sizes

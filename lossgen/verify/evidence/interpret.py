@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lossgen.verify.evidence.operations import Arithmetic, Array, Unsupported, array, rules
+from lossgen.verify.evidence.arrays import Array, Unsupported, array
+from lossgen.verify.evidence.operations import Arithmetic, rules
 from lossgen.verify.truth.tape import Algebra
 
 
@@ -47,7 +48,7 @@ def run_graph(module: Any, inputs: Sequence[Array], algebra: Algebra) -> list[Ar
 def _apply(table: Mapping[str, Any], node: Any, value: Any) -> Any:
     packet = getattr(node.target, "overloadpacket", None)
     name = packet.__name__ if packet is not None else str(node.target)
-    if name.endswith("_") and name[:-1] in table | {"copy": None, "fill": None, "zero": None}:
+    if name.endswith("_") and (name[:-1] in table or name in ("copy_", "fill_", "zero_")):
         return _in_place(table, name[:-1], value(node.args[0]), [value(x) for x in node.args[1:]])
     if name not in table:
         raise Unsupported(f"torch's {name}")

@@ -1,7 +1,7 @@
 """The code as a graph of torch's own operations: value and gradient together.
 
-In: a ``Session`` and a ``Point``. Out: a ``Trace``. It holds for tensors of the point's shapes, and for
-the choices that the code's Python made there.
+In: a ``Session`` and a ``Point``. Out: a ``Trace``. It holds for tensors of the point's shapes, and
+for the choices that the code's Python made there.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def trace(session: Session, point: Point, reduction: str) -> Trace:
 
     table = {
         op: rule
-        for op, rule in core_aten_decompositions().items()
+        for op, rule in core_aten_decompositions().items()  # type: ignore[no-untyped-call]
         if op.name().partition("::")[2].partition(".")[0] not in OPERATIONS
     }
     try:

@@ -1,8 +1,8 @@
 """The elementwise functions of the language at one point: value and slopes.
 
-In: plain mpmath numbers. Out: the value and the slope towards each argument, as ``lossgen.language``
-states them: the tie rules of ``Max`` and ``Clip``, slope 0 of ``Abs`` at 0. Written from that page
-and from textbooks, not from ``lossgen.derivatives``.
+In: plain numbers of an algebra. Out: the value and the slope towards each argument, as
+``lossgen.language`` states them: the tie rules of ``Max`` and ``Clip``, slope 0 of ``Abs`` at 0.
+Written from that page and from textbooks, not from ``lossgen.derivatives``.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Functions:
         return (ZERO, (ZERO, ZERO)) if b == 0 else (a / b, (1 / b, -a / (b * b)))
 
     def extreme(self, a: Any, b: Any, share: Any, sign: int) -> Point:
-        """The larger (sign 1) or smaller (-1); at a tie ``share`` of the slope goes to the first."""
+        """The larger (sign 1) or smaller (-1); at a tie the first has ``share`` of the slope."""
         if self.algebra.isnan(a) or self.algebra.isnan(b):
             return self.algebra.nan, (self.algebra.nan, self.algebra.nan)
         if a == b:
