@@ -101,7 +101,8 @@ def verify_request(request: Request, progress: Callable[[str], None]) -> Report:
         request.result,
         request.seed,
     )
-    left = request.time_limit - (time.monotonic() - start)
+    # Stop early enough to shrink and to write the report within the limit.
+    left = 0.75 * request.time_limit - (time.monotonic() - start)
     report = ask(question, limit=left, skip=request.skip, progress=progress)
     return replace(report, assumed=(guessed, *report.assumed)) if guessed else report
 

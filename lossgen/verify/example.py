@@ -36,7 +36,7 @@ def counterexample(session: Session, witness: Witness) -> CounterExample:
         dtype=difference.dtype,
         what=difference.what,
         got=(difference.got,),
-        want=(difference.want or "a result",),
+        want=(difference.want,),
         count=point.count,
         call=call_lines(
             session.caller, point, witness.reduction, difference.dtype if dtype else "float64"

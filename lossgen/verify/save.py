@@ -78,12 +78,28 @@ def _body(example: CounterExample) -> list[str]:
         text = str(example.want[0]).removeprefix("shape ")
         return [*lines, f"assert list(result.shape) == {text}"]
     else:
-        if example.want != ("a result",):
-            raise LossgenError(f"A test for a {kind} is not written; the report has the numbers.")
-        return [*lines, "result.sum().backward()"]
+        return _behaviour(lines, str(example.got[0]))
     lines.append(f"want = torch.tensor({want}, dtype=got.dtype)")
     lines.append(f"torch.testing.assert_close(got, want, {tolerance})")
     return lines
+
+
+def _behaviour(lines: list[str], text: str) -> list[str]:
+    """Lines that fail as long as the code behaves as the text says."""
+    calls = [k for k, line in enumerate(lines) if line.startswith("result = ")]
+    if text.startswith("raises"):
+        return [*lines, "result.sum().backward()"]
+    if "no gradient" in text:
+        return [*lines, "assert result.requires_grad"]
+    if text.startswith("changes its input"):
+        name = text.split()[3]
+        before = f"before = {name}.detach().clone()"
+        after = f"assert torch.equal({name}.detach(), before)"
+        return [*lines[: calls[0]], before, *lines[calls[0] :], after]
+    if "called again" in text:
+        again = lines[calls[0]].replace("result = ", "again = ", 1)
+        return [*lines, again, "assert torch.equal(result, again)"]
+    raise LossgenError(f"No test is written for code that {text}; the report has the numbers.")
 
 
 def _literal(values: list[Any]) -> str:

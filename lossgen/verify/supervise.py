@@ -22,7 +22,7 @@ from lossgen.verify.encode import report_of
 from lossgen.verify.request import Request
 from lossgen.verify.verdict import Report
 
-GRACE = 5.0  # seconds beyond the limit, for a report that is being written
+GRACE = 0.5  # seconds beyond the limit; the process itself stops a little before it
 
 
 def supervise(request: Request, progress: Callable[[str], None]) -> Report:

@@ -68,6 +68,11 @@ class CounterExample:
     derivation: tuple[str, ...] = ()
     call: tuple[str, ...] = ()
 
+    @property
+    def behaves(self) -> bool:
+        """Whether it is about how the code behaves: ``got`` is a sentence then."""
+        return self.want == ("",)
+
 
 @dataclass(frozen=True, eq=False)
 class Report:
@@ -127,9 +132,12 @@ def counterexample_lines(example: CounterExample) -> list[str]:
     lines += [f"{name} = {value}" for name, value in example.options.items()]
     lines.append(f"reduction = {example.reduction}, {example.dtype}")
     lines += example.derivation
-    lines.append(
-        f"{example.what}: expected {_shown(example.want)}, the code gives {_shown(example.got)}"
-    )
+    if example.behaves:
+        lines.append(f"the code {example.got[0]}")
+    else:
+        lines.append(
+            f"{example.what}: expected {_shown(example.want)}, the code gives {_shown(example.got)}"
+        )
     return lines
 
 

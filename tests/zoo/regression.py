@@ -83,14 +83,15 @@ class _Huber(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor, target: Tensor, delta: float, cast: bool) -> Tensor:
         error = input - target
-        ctx.save_for_backward(input, error)
+        ctx.save_for_backward(input, target)
         ctx.delta, ctx.cast = delta, cast
         size = error.abs()
         return torch.where(size <= delta, error**2 / 2, delta * (size - delta / 2)).mean()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        input, error = ctx.saved_tensors
+        input, target = ctx.saved_tensors
+        error = input - target
         slope = grad * error.clamp(-ctx.delta, ctx.delta) / error.numel()
         result = torch.zeros_like(input)
         inside = error != 0

@@ -20,7 +20,7 @@ from tests.zoo import divergence, focal, overlap, regression
 SPECS = Path(__file__).parent / "specs"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bug:
     """A bug: where it shipped, the wrong loss beside the right one, and words of the diagnosis."""
 

@@ -26,5 +26,5 @@ CHECKS: Mapping[str, Callable[[Session], Check]] = {
     "shapes": layouts.shapes,
     "vmap": transforms.vmapped,
     "jvp": transforms.forward_mode,
-    "compiled": transforms.compiled,
+    "torch.compile": transforms.compiled,
 }

@@ -37,7 +37,7 @@ def _second(session: Session, point: Point) -> str:
     direction = {
         name: np.resize(pattern, point.tensors[name].shape)
         for name in point.floats
-        if name in session.caller.asked
+        if name in session.caller.asked - labels(session.caller.spec)
     }
     main = session.question.main
     try:
@@ -47,8 +47,6 @@ def _second(session: Session, point: Point) -> str:
     if want is None:
         return ""
     for name, numbers in _double_backward(session, point, direction).items():
-        if name in labels(session.caller.spec):
-            continue
         what = f"second derivative of {name}"
         found = compare_numbers(session.caller, point, main, what, numbers, want[name])
         if any(d.kind == "nonfinite" for d in found):
@@ -63,7 +61,7 @@ def _double_backward(
     session: Session, point: Point, direction: dict[str, np.ndarray]
 ) -> dict[str, tuple[float, ...]]:
     leaves = session.caller.leaves(point)
-    floats = {k: x for k, x in leaves.items() if x.requires_grad}
+    floats = {k: leaves[k] for k in direction if k in leaves}
     moves = [torch.tensor(direction[k]) for k in floats]
     result = session.caller.result(point, leaves, session.question.main)
     try:

@@ -23,6 +23,7 @@ from lossgen.verify.truth.interpreter import Interpreter, leaves
 from lossgen.verify.truth.tape import ONE, ZERO, Algebra, Num, mp, value
 
 STEP = mp.mpf(10) ** -30
+JUMP = mp.mpf(10) ** 20  # a quotient beyond it is a jump of the gradient, not its slope
 Numbers = list[Any]
 
 
@@ -218,7 +219,8 @@ def curvature(
         result[name] = []
         for m, u, d in zip(middle, up, down, strict=True):
             right, left = (u - m) / STEP, (m - d) / STEP
-            if not mp.isfinite(right) or abs(right - left) > mp.mpf("1e-15") * (1 + abs(right)):
+            apart = abs(right - left) > mp.mpf("1e-15") * (1 + abs(right))
+            if not mp.isfinite(right) or apart or abs(right) > JUMP:
                 return None
             result[name].append((right + left) / 2)
     return result
