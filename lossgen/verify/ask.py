@@ -17,7 +17,7 @@ from lossgen.errors import LossgenError, suggest
 from lossgen.verify.caller import Caller, CallFailed
 from lossgen.verify.checks import CHECKS
 from lossgen.verify.diagnose import diagnose
-from lossgen.verify.evidence import Evidence, gather
+from lossgen.verify.evidence import Evidence, agrees, gather
 from lossgen.verify.example import counterexample
 from lossgen.verify.question import Question
 from lossgen.verify.session import Session, Witness, worst
@@ -41,7 +41,7 @@ def ask(
             hint = suggest(name, CHECKS) or f"There are {', '.join(CHECKS)}."
             raise LossgenError(f"There is no check '{name}' to skip. {hint}")
     start = time.monotonic()
-    session = Session(question, Caller(question), start + limit)
+    session = Session(question, Caller(question), start + limit, agrees)
     tell = progress or (lambda text: None)
     with _settled(question.seed):
         checks, stopped = _checks(session, skip, tell)

@@ -38,6 +38,23 @@ class Evidence:
     text: tuple[str, ...]
 
 
+def agrees(session: Session, point: Point, reduction: str) -> bool:
+    """Whether the code's own operations give the formula at a point, in long arithmetic."""
+    try:
+        graph = trace(session, point, reduction)
+        return bool(_residual(session, point, graph, reduction) <= ROUNDED)
+    except (
+        NotTraced,
+        Unsupported,
+        Undefined,
+        ZeroDivisionError,
+        TypeError,
+        ValueError,
+        IndexError,
+    ):
+        return False
+
+
 @dataclass
 class _Found:
     """What was shown so far.
@@ -75,7 +92,7 @@ def _ask(session: Session, long: int, k: int, found: _Found, deadline: float) ->
     point = _small(session, long, k)
     try:
         graph = trace(session, point, session.question.main)
-        found.digits.append(_residual(session, point, graph))
+        found.digits.append(_residual(session, point, graph, session.question.main))
         if not found.why:
             _exactly(session, point, graph, found, deadline)
     except NotTraced as failure:
@@ -151,11 +168,9 @@ def _sizes(session: Session, point: Point) -> str:
     return f"{first.name} {list(point.tensors[first.name].shape)}"
 
 
-def _inputs(
-    point: Point, graph: Trace, element: Callable[[float], Any]
-) -> tuple[list[Array], dict[str, list[Any]]]:
-    """The point's tensors as arrays of numbers, and the numbers of each float tensor."""
-    arrays, numbers = [], {}
+def _inputs(point: Point, graph: Trace, element: Callable[[float], Any]) -> list[Array]:
+    """The point's tensors as arrays of numbers."""
+    arrays = []
     for name in graph.tensors:
         source = point.tensors[name]
         made = np.empty(source.shape, dtype=object)
@@ -163,18 +178,21 @@ def _inputs(
         for place, x in zip(np.ndindex(*source.shape), flat, strict=True):
             made[place] = x
         arrays.append(made)
-        numbers[name] = flat
-    return arrays, numbers
+    return arrays
 
 
 def _expected(
-    session: Session, point: Point, graph: Trace, algebra: Algebra, element: Callable[[float], Any]
+    session: Session,
+    point: Point,
+    graph: Trace,
+    reduction: str,
+    algebra: Algebra,
+    element: Callable[[float], Any],
 ) -> list[Any]:
     """The formula's value and gradients, flat, in the order of the graph's results."""
     exact = evaluate(session.question.spec, point, algebra=algebra, element=element)
     if algebra is mp and not exact.finite:
         raise Undefined("not finite")
-    reduction = session.question.main
     value = exact.value(reduction)
     gradient = exact.gradient(reduction, upstream(len(value)))
     return [*value, *(x for name in graph.names for x in gradient[name])]
@@ -184,11 +202,11 @@ def _flat(results: Sequence[Array]) -> list[Any]:
     return [x for r in results for x in r.flatten().tolist()]
 
 
-def _residual(session: Session, point: Point, graph: Trace) -> Any:
+def _residual(session: Session, point: Point, graph: Trace, reduction: str) -> Any:
     """How far the graph in long arithmetic is from the formula, relative to the largest number."""
-    arrays, _ = _inputs(point, graph, mp.mpf)
+    arrays = _inputs(point, graph, mp.mpf)
     got = _flat(run_graph(graph.module, arrays, mp))
-    want = _expected(session, point, graph, mp, mp.mpf)
+    want = _expected(session, point, graph, reduction, mp, mp.mpf)
     scale = max([mp.mpf(1), *(abs(mp.mpf(x)) for x in want)])
     return max(abs(mp.mpf(a) - mp.mpf(b)) for a, b in zip(got, want, strict=True)) / scale
 
@@ -199,11 +217,12 @@ def _exactly(session: Session, point: Point, graph: Trace, found: _Found, deadli
     algebra = Symbols(deadline, 2 * floats + 10)
     try:
         with _interrupted(deadline - time.monotonic()):
-            arrays, _ = _inputs(point, graph, algebra.symbol)
+            arrays = _inputs(point, graph, algebra.symbol)
             made = iter([x for a in arrays for x in a.flatten() if isinstance(x, Element)])
             got = run_graph(graph.module, arrays, algebra)
             count = len(got[0].flatten())
-            want = _expected(session, point, graph, algebra, lambda value: next(made))
+            main = session.question.main
+            want = _expected(session, point, graph, main, algebra, lambda value: next(made))
             pairs = list(zip(_flat(got), want, strict=True))
             if not _all_zero(algebra, pairs[:count]):
                 found.why = "a difference of the two values could not be brought to 0"
