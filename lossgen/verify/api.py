@@ -140,7 +140,7 @@ def truth(
     if expr is not None:
         from lossgen.starter import formula_spec
 
-        text = formula_spec("given_formula", expr, tensors, params)
+        text = formula_spec("given_formula", expr, tensors, params, formatted=False)
         return read_spec(text, "given_formula", "--expr")
     assert formula is not None
     if isinstance(formula, Path) or str(formula).endswith(".py"):

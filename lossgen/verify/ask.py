@@ -124,7 +124,7 @@ def _leading(session: Session) -> Witness:
 
 def _why(check: Check, witness: Witness) -> str:
     difference = witness.difference
-    if difference.kind == "behaviour":
+    if difference.kind in ("behaviour", "refusal"):
         return f"The code {difference.got}."
     if difference.kind == "nonfinite":
         many = f" with {witness.point.count} numbers" if witness.point.count > 10_000 else ""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lossgen.spec import LossSpec
 from lossgen.verify.adapters import apply, class_axis
 from lossgen.verify.point import Point
 from lossgen.verify.question import Question
@@ -24,11 +25,16 @@ Dtypes = torch.dtype | Mapping[str, torch.dtype]
 
 
 class CallFailed(Exception):
-    """The code raised, or what it gave back is no loss; ``stage`` is forward or backward."""
+    """The code raised, or what it gave back is no loss.
 
-    def __init__(self, message: str, stage: str = "forward") -> None:
+    Attributes:
+        stage: forward or backward.
+        refusal: whether it was raised on purpose, as a check of arguments is.
+    """
+
+    def __init__(self, message: str, stage: str = "forward", *, refusal: bool = False) -> None:
         super().__init__(message)
-        self.stage = stage
+        self.stage, self.refusal = stage, refusal
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +55,29 @@ class Outcome:
     attached: bool = True
 
 
+# What breaks rather than refuses.
+_BROKEN = (RuntimeError, ArithmeticError, LookupError, AttributeError, NameError, MemoryError)
+
+
 def upstream(count: int) -> tuple[float, ...]:
     """Weights without symmetry: both signs, none 0 or 1, exact in half precision."""
     return tuple(((7 * k + 5) % 17 - 8.5) / 8 for k in range(count))
+
+
+def predicted(spec: LossSpec) -> frozenset[str]:
+    """The tensors that training differentiates by: of floats, and neither weights nor labels.
+
+    Where every tensor is called like a label, all of them.
+    """
+    floats = {
+        t.name
+        for t in spec.tensors
+        if t.role.kind == "real" and t.role.name not in ("Weight", "Binary", "Sign")
+    }
+    return frozenset(floats - _LABELS or floats)
+
+
+_LABELS = {"target", "targets", "label", "labels", "teacher", "reference"}
 
 
 class Caller:
@@ -91,11 +117,7 @@ class Caller:
     @property
     def asked(self) -> frozenset[str]:
         """The tensors whose gradient is asked for: weights and labels are given, not learnt."""
-        return frozenset(
-            t.name
-            for t in self.spec.tensors
-            if t.role.kind == "real" and t.role.name not in ("Weight", "Binary", "Sign")
-        )
+        return predicted(self.spec)
 
     def function(self, point: Point, reduction: str) -> Callable[..., Tensor]:
         """The code as a function of the formula's tensors alone, in the point's order."""
@@ -140,8 +162,10 @@ class Caller:
                 return function(*leaves.values())
         except CallFailed:
             raise
-        except Exception as error:
+        except _BROKEN as error:
             raise CallFailed(raised(error)) from error
+        except Exception as error:
+            raise CallFailed(raised(error), refusal=True) from error
 
     def run(
         self,

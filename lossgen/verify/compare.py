@@ -26,6 +26,8 @@ from lossgen.verify.verdict import Difference, Kind
 ROUNDINGS = 4096  # that a result may carry, each of the unit roundoff of the largest number around
 FAR = 1e-6  # relative: beyond it, and beyond those roundings, it is another formula
 _SAMPLES = 12
+# The same for code that answers in single precision when it is asked in double.
+_FAR = {torch.float64: FAR, torch.float32: 1e-3, torch.float16: 0.25, torch.bfloat16: 0.25}
 
 Judge = Callable[[float, Any, float], "tuple[Kind, float] | None"]
 
@@ -63,12 +65,14 @@ def judge(
         outcome = caller.run(point, reduction, dtype, grad=gradient)
     except CallFailed as failure:
         text = f"raises {failure}" + (" in backward" if failure.stage == "backward" else "")
-        raised = Difference("behaviour", text, 0, text, "", 0.0, point.label, reduction, shown)
+        kind: Kind = "refusal" if failure.refusal else "behaviour"
+        raised = Difference(kind, text, 0, text, "", 0.0, point.label, reduction, shown)
         return Judged(exact, None, (raised,))
     found = list(_shape(exact, outcome, reduction, point, shown))
     if not found:
-        unit = torch.finfo(outcome.dtype).eps / 2
-        judged = _Comparison(caller, formula, point, reduction, shown, unit, outcome.dtype)
+        unit = max(_unit(outcome.dtype), _input_unit(dtype))
+        far = _FAR.get(outcome.dtype) if dtype is torch.float64 else None
+        judged = _Comparison(caller, formula, point, reduction, shown, unit, outcome.dtype, far)
         found += judged.numbers("value", outcome.value, wanted)
         if gradient:
             found += judged.gradients(exact, outcome)
@@ -82,11 +86,23 @@ def compare_numbers(
     what: str,
     got: Sequence[float],
     want: Sequence[Any],
+    dtype: torch.dtype,
 ) -> list[Difference]:
-    """Numbers in double precision against exact ones."""
-    unit = torch.finfo(torch.float64).eps / 2
-    comparison = _Comparison(caller, caller.spec, point, reduction, "float64", unit, torch.float64)
+    """Numbers of a precision against exact ones."""
+    comparison = _Comparison(
+        caller, caller.spec, point, reduction, _dtype_name(dtype), _unit(dtype), dtype, _FAR[dtype]
+    )
     return comparison.numbers(what, got, want)
+
+
+def _unit(dtype: torch.dtype) -> float:
+    return torch.finfo(dtype).eps / 2
+
+
+def _input_unit(dtype: Dtypes) -> float:
+    """The unit roundoff of the least precise input."""
+    every = [dtype] if isinstance(dtype, torch.dtype) else list(dtype.values())
+    return max(map(_unit, every))
 
 
 def _dtype_name(dtype: Dtypes) -> str:
@@ -133,16 +149,16 @@ class _Comparison:
     dtype: str
     unit: float
     precision: torch.dtype
+    far: float | None
 
-    def numbers(
-        self, what: str, got: Sequence[float], want: Sequence[Any], *, far: bool = True
-    ) -> list[Difference]:
+    def numbers(self, what: str, got: Sequence[float], want: Sequence[Any]) -> list[Difference]:
         """Number by number, against roundings of the largest number around."""
         finite = [abs(float(x)) for x in want if mp.isfinite(x)]
-        scale = max([self.point.magnitude(), *finite])
+        peak = max(finite, default=0.0)
+        scale = max(self.point.magnitude(), peak)
         found = []
         for place, (mine, theirs) in enumerate(zip(want, got, strict=True)):
-            judged = self._one(theirs, mine, scale, far)
+            judged = self._one(theirs, mine, scale, peak)
             if judged is not None:
                 kind, size = judged
                 shown = float(mine)
@@ -161,7 +177,7 @@ class _Comparison:
                 )
         return found
 
-    def _one(self, got: float, want: Any, scale: float, far: bool) -> tuple[Kind, float] | None:
+    def _one(self, got: float, want: Any, scale: float, peak: float) -> tuple[Kind, float] | None:
         if not mp.isfinite(want) or abs(want) > torch.finfo(self.precision).max:
             return None
         if not math.isfinite(got):
@@ -172,7 +188,7 @@ class _Comparison:
         size = float(error / abs(want)) if want != 0 else math.inf
         if size <= math.sqrt(self.unit):
             return None
-        if self.precision == torch.float64 and far and size > FAR:
+        if self.far is not None and size > self.far and error > self.far * peak / 2:
             return "formula", size
         return "rounding", size
 
@@ -182,8 +198,6 @@ class _Comparison:
         found: list[Difference] = []
         wrong: dict[str, tuple[float, ...]] = {}
         for name, gradient in outcome.gradients.items():
-            if not _required(self.caller, name):
-                continue
             got = (0.0,) * len(want[name]) if gradient is None else gradient
             differs = self.numbers(f"gradient of {name}", got, want[name])
             if differs:
@@ -216,19 +230,6 @@ class _Comparison:
         got = wrong[name][d.place]
         slack = ROUNDINGS * self.unit * max(float(max(abs(low), abs(high))), 1.0)
         return math.isfinite(got) and low - slack <= got <= high + slack
-
-
-def _required(caller: Caller, name: str) -> bool:
-    """Whether a gradient is part of the question: a label's is not."""
-    return name not in labels(caller.spec)
-
-
-def labels(spec: LossSpec) -> frozenset[str]:
-    """Tensors that are given rather than predicted: what training never differentiates by."""
-    floats = [t for t in spec.tensors if t.role.kind == "real"]
-    given = {"target", "targets", "label", "labels", "teacher", "reference"}
-    found = frozenset(t.name for t in floats if t.name in given)
-    return found if len(found) < len(floats) else frozenset()
 
 
 def _around(

@@ -42,7 +42,12 @@ def counterexample(session: Session, witness: Witness) -> CounterExample:
             session.caller, point, witness.reduction, difference.dtype if dtype else "float64"
         ),
     )
-    if difference.kind == "behaviour" or difference.what == "shape" or dtype is None or not small:
+    if (
+        difference.kind in ("behaviour", "refusal")
+        or difference.what == "shape"
+        or dtype is None
+        or not small
+    ):
         return example
     exact = evaluate(session.question.spec, point)
     got, want = _numbers(session.caller, exact, witness, dtype)

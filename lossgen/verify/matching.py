@@ -76,6 +76,7 @@ class _Matcher:
             for name, value in self.settings.items()
             if name not in {a.name for a in self.spec.arguments}
         }
+        extra |= self._left_out()
         self._check_left(extra)
         for name, argument in self.taken.items():
             if name != argument.name:
@@ -160,6 +161,16 @@ class _Matcher:
             )
         self.notes.append(f"{p.name} = {p.default}, the formula's default: the code takes none")
         return p.default
+
+    def _left_out(self) -> dict[str, None]:
+        """Optional tensors that the user set to None: the code is given None."""
+        found: dict[str, None] = {}
+        for tensor in self.spec.tensors:
+            if tensor.optional and self.settings.get(tensor.name, 0) is None:
+                argument = self.taken.pop(tensor.name, None)
+                if argument is not None:
+                    found[argument.name] = None
+        return found
 
     def _check_left(self, extra: Mapping[str, Any]) -> None:
         for name in extra:

@@ -13,6 +13,7 @@ from lossgen.verify.caller import Caller, Dtypes
 from lossgen.verify.compare import Judged, judge
 from lossgen.verify.point import Point
 from lossgen.verify.question import Question
+from lossgen.verify.sampling import first_points
 from lossgen.verify.truth import Undefined
 from lossgen.verify.verdict import Check, Difference
 
@@ -54,6 +55,11 @@ class Session:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def usual(self) -> dict[str, Any]:
+        """The options under which the code was found to run: a refusal of others is its right."""
+        return dict(next(first_points(self.question)).options)
+
+    @property
     def over(self) -> bool:
         """Whether the time is up."""
         return time.monotonic() > self.deadline
@@ -69,6 +75,11 @@ class Session:
         try:
             judged = judge(self.caller, point, reduction, dtype, **options)
         except Undefined:
+            return None
+        refused = [d for d in judged.differences if d.kind == "refusal"]
+        if refused and dict(point.options) != self.usual:
+            changed = [f"{k} = {v}" for k, v in point.options.items() if v != self.usual.get(k)]
+            self.note(f"the code refuses {', '.join(changed)}: it {refused[0].got}")
             return None
         judged = self._settled(judged, point, reduction)
         self.witnesses += [Witness(point, reduction, dtype, d) for d in judged.differences]
@@ -104,5 +115,5 @@ class Session:
 
 def worst(differences: Iterable[Difference]) -> tuple[Difference, ...]:
     """The differences that say most: other formulas first, values before gradients."""
-    order = {"formula": 0, "nonfinite": 1, "behaviour": 2, "rounding": 3}
+    order = {"formula": 0, "nonfinite": 1, "behaviour": 2, "refusal": 3, "rounding": 4}
     return tuple(sorted(differences, key=lambda d: (order[d.kind], d.what != "value", -d.size)))

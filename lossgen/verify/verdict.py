@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 # formula: another formula. nonfinite: NaN or infinite where the truth is not. rounding: the same
 # formula with too few digits. behaviour: it raises, mutates, answers at random, gives no gradient.
-Kind = Literal["formula", "nonfinite", "rounding", "behaviour"]
+# refusal: it raises on purpose, as a check of arguments does.
+Kind = Literal["formula", "nonfinite", "rounding", "behaviour", "refusal"]
 Verdict = Literal["holds", "holds, inaccurate", "does not hold", "cannot be asked"]
 Status = Literal["holds", "fails", "inaccurate", "skipped"]
 

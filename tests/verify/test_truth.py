@@ -11,7 +11,7 @@ from lossgen.library import Library
 from lossgen.paths import shipped
 from lossgen.spec import LossSpec
 from lossgen.verify.api import pose
-from lossgen.verify.compare import labels
+from lossgen.verify.caller import predicted
 from lossgen.verify.point import Point
 from lossgen.verify.sampling import first_points
 from lossgen.verify.target import Target
@@ -100,8 +100,8 @@ def test_a_mean_over_nothing_is_undefined() -> None:
 
 
 def test_labels_are_given_and_predictions_are_not() -> None:
-    assert labels(loaded("dice")) == {"target"}
-    assert labels(loaded("triplet_margin")) == frozenset()
+    assert predicted(loaded("dice")) == {"input"}
+    assert predicted(loaded("triplet_margin")) == {"anchor", "positive", "negative"}
 
 
 def test_the_truth_shares_nothing_with_the_compiler() -> None:

@@ -40,7 +40,7 @@ def halves(session: Session) -> Check:
             judged = _judged(session, rounded(point, dtype), dtype)
             if judged is None:
                 continue
-            raised = [d for d in judged.differences if d.kind == "behaviour"]
+            raised = [d for d in judged.differences if d.kind in ("behaviour", "refusal")]
             if raised:
                 refused = str(raised[0].got)
                 continue

@@ -7,7 +7,7 @@ import torch
 
 from lossgen.nodes import StopGradient, StraightThrough, walk
 from lossgen.verify.caller import CallFailed
-from lossgen.verify.compare import compare_numbers, labels
+from lossgen.verify.compare import compare_numbers
 from lossgen.verify.point import Point
 from lossgen.verify.sampling import first_points
 from lossgen.verify.session import Session
@@ -37,7 +37,7 @@ def _second(session: Session, point: Point) -> str:
     direction = {
         name: np.resize(pattern, point.tensors[name].shape)
         for name in point.floats
-        if name in session.caller.asked - labels(session.caller.spec)
+        if name in session.caller.asked
     }
     main = session.question.main
     try:
@@ -46,9 +46,10 @@ def _second(session: Session, point: Point) -> str:
         return ""
     if want is None:
         return ""
-    for name, numbers in _double_backward(session, point, direction).items():
+    dtype, curved = _double_backward(session, point, direction)
+    for name, numbers in curved.items():
         what = f"second derivative of {name}"
-        found = compare_numbers(session.caller, point, main, what, numbers, want[name])
+        found = compare_numbers(session.caller, point, main, what, numbers, want[name], dtype)
         if any(d.kind == "nonfinite" for d in found):
             session.note(f"the {what} is NaN or infinite at some ordinary points")
         for d in found:
@@ -59,7 +60,7 @@ def _second(session: Session, point: Point) -> str:
 
 def _double_backward(
     session: Session, point: Point, direction: dict[str, np.ndarray]
-) -> dict[str, tuple[float, ...]]:
+) -> tuple[torch.dtype, dict[str, tuple[float, ...]]]:
     leaves = session.caller.leaves(point)
     floats = {k: leaves[k] for k in direction if k in leaves}
     moves = [torch.tensor(direction[k]) for k in floats]
@@ -71,13 +72,12 @@ def _double_backward(
         terms = [(g * m).sum() for g, m in zip(first, moves, strict=True) if g is not None]
         slope = torch.stack(terms).sum()
         if not slope.requires_grad:
-            return {k: (0.0,) * x.numel() for k, x in floats.items()}
+            return result.dtype, {k: (0.0,) * x.numel() for k, x in floats.items()}
         found = torch.autograd.grad(
             slope, list(floats.values()), allow_unused=True, materialize_grads=True
         )
     except Exception as error:
         raise CallFailed(raised(error), "backward") from error
     # Added to 0: torch gives back zeros without memory where nothing is left to differentiate.
-    return {
-        k: tuple((g + 0.0).detach().flatten().tolist()) for k, g in zip(floats, found, strict=True)
-    }
+    numbers = [tuple((g + 0.0).detach().flatten().tolist()) for g in found]
+    return result.dtype, dict(zip(floats, numbers, strict=True))

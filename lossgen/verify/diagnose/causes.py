@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from lossgen.verify.caller import CallFailed, Outcome
-from lossgen.verify.compare import labels
 from lossgen.verify.point import Point
 from lossgen.verify.session import Session, Witness
 from lossgen.verify.truth import evaluate
@@ -33,7 +32,7 @@ def upstream_causes(session: Session, point: Point, reduction: str, outcome: Out
     caller = session.caller
     weights = caller.weights(len(outcome.value))
     exact = evaluate(session.question.spec, point)
-    predicted = [x for x in outcome.gradients if x not in labels(caller.spec)]
+    predicted = list(outcome.gradients)
     count = len(outcome.value)
     for words, tried in _weightings(weights, count):
         want = exact.gradient(reduction, tried)
@@ -54,13 +53,12 @@ def upstream_causes(session: Session, point: Point, reduction: str, outcome: Out
 
 
 def _weightings(weights: tuple[float, ...], count: int) -> Iterator[tuple[str, list[float]]]:
+    uses = "but its backward uses"
     yield "but its backward ignores the incoming gradient", [1.0] * count
-    yield (
-        "but its backward uses only the first element of the incoming gradient",
-        ([weights[0]] * count),
-    )
-    yield "but its backward uses the sum of the incoming gradient", [sum(weights)] * count
-    yield "but its backward uses the mean of the incoming gradient", [sum(weights) / count] * count
+    if count > 1:
+        yield f"{uses} only the first element of the incoming gradient", [weights[0]] * count
+        yield f"{uses} the sum of the incoming gradient", [sum(weights)] * count
+        yield f"{uses} the mean of the incoming gradient", [sum(weights) / count] * count
 
 
 def _proportional(got: tuple[float, ...] | None, want: list[Any], factor: float) -> bool:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import torch
+
 from lossgen.nodes import Letter
 from lossgen.spec import LossSpec
 from lossgen.verify.caller import Caller, CallFailed, Outcome
-from lossgen.verify.compare import labels
 from lossgen.verify.diagnose.causes import (
     behaviour_causes,
     broadcast_causes,
@@ -31,13 +32,13 @@ from lossgen.verify.truth.exact import Exact
 
 SECONDS = 3.0  # of this process: a busy machine must not change the answer
 MOST = 1  # explanations; a second one only repeats the first in other words
-CLOSE = 1e-7
+_CLOSE = {torch.float64: 1e-7, torch.float32: 1e-4}  # relative
 
 
 def diagnose(session: Session, witness: Witness) -> list[str]:
     """What the code computes instead, the likeliest first; nothing where nothing fits."""
     kind = witness.difference.kind
-    if kind == "behaviour":
+    if kind in ("behaviour", "refusal"):
         return behaviour_causes(witness)
     if kind == "nonfinite":
         return nonfinite_causes(session, witness)
@@ -129,7 +130,7 @@ class _Search:
         point, reduction, outcome = seen
         try:
             exact = evaluate(spec, point)
-            if not _close(outcome.value, exact.value(reduction)):
+            if not _close(outcome.value, exact.value(reduction), _CLOSE.get(outcome.dtype, 0.03)):
                 return False
             return not gradient or _same_gradient(self.session.caller, exact, reduction, outcome)
         except (
@@ -147,13 +148,12 @@ class _Search:
 def _same_gradient(caller: Caller, exact: Exact, reduction: str, outcome: Outcome) -> bool:
     want = exact.gradient(reduction, caller.weights(len(outcome.value)))
     return all(
-        _close(got or (0.0,) * len(want[name]), want[name])
+        _close(got or (0.0,) * len(want[name]), want[name], _CLOSE.get(outcome.dtype, 0.03))
         for name, got in outcome.gradients.items()
-        if name not in labels(caller.spec)
     )
 
 
-def _close(got: Sequence[float], want: Sequence[object]) -> bool:
+def _close(got: Sequence[float], want: Sequence[object], close: float) -> bool:
     if len(got) != len(want):
         return False
     numbers = [float(mp.mpf(x)) for x in want]
@@ -161,7 +161,7 @@ def _close(got: Sequence[float], want: Sequence[object]) -> bool:
     return all(
         math.isfinite(a)
         and math.isfinite(b)
-        and abs(a - b) <= CLOSE * abs(b) + 1e-11 * max(scale, 1e-3)
+        and abs(a - b) <= close * abs(b) + close * 1e-4 * max(scale, 1e-3)
         for a, b in zip(got, numbers, strict=True)
     )
 
@@ -171,7 +171,7 @@ def _small(sizes: Sizes) -> Sizes:
     short = {
         axis: s if axis.isdigit() else tuple(min(x, 3) for x in s) for axis, s in sizes.items()
     }
-    return {a: (s[:1] if a in "se" else s) for a, s in short.items()}
+    return {a: (s[:1] if a == "s" else (2, 3) if a == "e" else s) for a, s in short.items()}
 
 
 def _sized(letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
