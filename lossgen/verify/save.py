@@ -62,7 +62,6 @@ def _loading(target: str) -> tuple[str, str]:
 def _body(example: CounterExample) -> list[str]:
     lines = list(example.call)
     kind, _, name = example.what.partition(" of ")
-    want = _literal([x if isinstance(x, str) else float(x) for x in example.want])
     tolerance = "rtol=1e-3, atol=1e-6" if example.dtype != "float64" else "rtol=1e-6, atol=1e-9"
     if kind == "value":
         lines.append("got = result.detach().flatten()")
@@ -79,6 +78,7 @@ def _body(example: CounterExample) -> list[str]:
         return [*lines, f"assert list(result.shape) == {text}"]
     else:
         return _behaviour(lines, str(example.got[0]))
+    want = _literal([float(x) for x in example.want])
     lines.append(f"want = torch.tensor({want}, dtype=got.dtype)")
     lines.append(f"torch.testing.assert_close(got, want, {tolerance})")
     return lines

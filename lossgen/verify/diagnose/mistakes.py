@@ -253,8 +253,10 @@ def _add(node: sp.Add, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     for term in node.args:
         rest = sp.Add(node, -term)
         if not isinstance(term, sp.Number):
-            yield f"with {short(term)} doubled", sp.Add(rest, 2 * term)
-            yield f"with {short(term)} halved", sp.Add(rest, term / 2)
+            if 2 * term.as_coeff_Mul()[0] != 1:  # else a factor is missing, and is called so
+                yield f"with {short(term)} doubled", sp.Add(rest, 2 * term)
+            if term.as_coeff_Mul()[0] != 2:
+                yield f"with {short(term)} halved", sp.Add(rest, term / 2)
 
 
 def _mul(node: sp.Mul, letters: tuple[Letter, ...]) -> Iterator[Edit]:

@@ -20,6 +20,7 @@ Variant = tuple[str, LossSpec]
 
 def variants(spec: LossSpec) -> Iterator[Variant]:
     """The formula with one mistake about its arguments."""
+    yield "with the score itself in place of one minus it", with_item(spec, 1 - spec.item)
     yield from _options(spec)
     yield from _tensors(spec)
     yield from _divisors(spec)
