@@ -78,6 +78,13 @@ class _Matcher:
         }
         extra |= self._left_out()
         self._check_left(extra)
+        for p in self.spec.parameters:
+            taken = self.taken.get(p.name)
+            if taken is not None and not taken.required and p.default not in (None, taken.default):
+                theirs = f"{taken.name} = {taken.default}"
+                self.notes.append(
+                    f"defaults differ: the code's {theirs}, the formula's {p.default}"
+                )
         for name, argument in self.taken.items():
             if name != argument.name:
                 self.notes.append(f"the formula's {name} is the code's {argument.name}")
