@@ -176,8 +176,8 @@ QUESTIONS = (
 
 # What was found where a loss does not hold, examined by hand; by target and formula.
 _HUBER = (
-    "The formula is right; forward takes a float32 input beside a float64 target, and backward then "
-    'raises: pytorch#76646, open. With `--skip "mixed precision"` it holds.'
+    "The formula is right; forward takes a float32 input beside a float64 target, and backward "
+    'then raises: pytorch#76646, open. With `--skip "mixed precision"` it holds.'
 )
 _BCE = (
     "The formula is right in single and double precision. In half precision the gradient at a "
@@ -186,9 +186,9 @@ _BCE = (
 )
 _MULTILABEL = (
     'The formula is right. Under `torch.compile(backend="aot_eager")` torch 2.13\'s own Python '
-    "rendering of the operator counts the -1 that ends the list as a label: for scores [[0, 1]] and "
-    "the empty list [[-1, -1]] it gives 3 where the operator gives 0. With `--skip torch.compile` it "
-    "holds."
+    "rendering of the operator counts the -1 that ends the list as a label: for scores [[0, 1]] "
+    "and the empty list [[-1, -1]] it gives 3 where the operator gives 0. With "
+    "`--skip torch.compile` it holds."
 )
 EXAMINED: Mapping[tuple[str, str], str] = {
     ("torch.nn.functional:l1_loss", "l1"): (
@@ -242,7 +242,7 @@ def page(found: list[tuple[Question, Report]], torch_seconds: float) -> str:
         f"{len(holding)} of {len(found)} hold. Every other verdict was examined by hand and is",
         "explained below the table.",
         f"In the same run `import torch` took {torch_seconds:.1f} s; the median question that",
-        f"holds took {statistics.median(r.seconds for r in holding):.1f} s beyond starting the process.",
+        f"holds took {statistics.median(r.seconds for r in holding):.1f} s after it.",
         "",
         "| loss | formula | verdict | shown |",
         "| --- | --- | --- | --- |",

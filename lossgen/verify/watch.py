@@ -97,9 +97,12 @@ def _down(x: Any) -> Any:
 
 
 def _line() -> str:
-    """The line of the code that is running, outside torch and this package."""
+    """The line of the code that is running, outside torch and this package; none in backward."""
     here = str(Path(__file__).resolve().parents[1])
-    for frame in reversed(traceback.extract_stack()):
+    frames = traceback.extract_stack()
+    if any(frame.name == "_gradients" for frame in frames):
+        return ""  # in backward torch runs its own operations: no line of the code is at work
+    for frame in reversed(frames):
         path = Path(frame.filename)
         if "torch" not in path.parts and not frame.filename.startswith((here, "<")):
             return f" ({path.name}:{frame.lineno})"
