@@ -85,7 +85,7 @@ def main() -> None:
     each = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     draw = random.Random(SEED)
     losses = {bug.right: bug for bug in BUGS}
-    rows, refuted, equal = [], 0, 0
+    rows, refuted, equal, broken = [], 0, 0, 0
     for bug in losses.values():
         for fault in planted(bug, each, draw):
             report, seconds = asked(fault)
@@ -93,6 +93,7 @@ def main() -> None:
             caught = report.exit_code() != 0
             refuted += caught
             equal += same
+            broken += report.verdict == "cannot be asked"
             verdict = f"{report.verdict} (the same loss)" if same else report.verdict
             cause = report.diagnoses[0] if report.diagnoses else ""
             rows.append(f"| {fault.name.replace('|', '/')} | {verdict} | {cause} | {seconds:.1f} |")
@@ -104,7 +105,8 @@ def main() -> None:
         f"`python benchmarks/planted.py {each}`: faults drawn with seed {SEED} in the right losses",
         "of tests/zoo, by a mutator that knows nothing of the checks; without `torch.compile` and",
         f"large tensors. {len(rows)} faults, {equal} of them computing the same as before; of the",
-        f"other {total}, {refuted} are refuted ({refuted / total:.0%}).",
+        f"other {total}, {refuted} are refuted ({refuted / total:.0%}), {broken} of those",
+        "because the code no longer runs at all.",
         "",
         "| fault | verdict | it equals the formula … | s |",
         "| --- | --- | --- | --- |",

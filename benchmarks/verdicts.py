@@ -184,6 +184,11 @@ _BCE = (
     "probability of exactly 0 or 1 with the same label is 0/0: the constant 1e-12 that guards the "
     'denominator is 0 there. With `--skip "half precision"` it holds.'
 )
+_HALF = (
+    "The formula is right. In half precision the sums over 90 000 pixels exceed 65504, and the "
+    'ratio is NaN (as in SMP#463); autocast sums in single precision. With `--skip "large tensors"` it '
+    "holds"
+)
 _MULTILABEL = (
     'The formula is right. Under `torch.compile(backend="aot_eager")` torch 2.13\'s own Python '
     "rendering of the operator counts the -1 that ends the list as a label: for scores [[0, 1]] "
@@ -202,6 +207,50 @@ EXAMINED: Mapping[tuple[str, str], str] = {
     ("torch.nn:BCELoss", "binary_cross_entropy"): _BCE,
     ("torch.nn.functional:multilabel_margin_loss", "multilabel_margin"): _MULTILABEL,
     ("torch.nn:MultiLabelMarginLoss", "multilabel_margin"): _MULTILABEL,
+    (VISION + "sigmoid_focal_loss", "sigmoid_focal"): (
+        "`(1 - p_t) ** gamma` has an infinite slope at p_t = 1 for gamma below 1, and a saturated "
+        "score then gives 0 times infinity. With gamma held at 2 it holds, exactly. (A negative "
+        "alpha other than -1 is refused, and told.)"
+    ),
+    (VISION + "complete_box_iou_loss", "ciou"): (
+        "`eps` reaches only the trade-off term: `_diou_iou_loss(boxes1, boxes2)` is called without "
+        "it, so that the other denominators keep 1e-7 whatever is passed. With eps held at 1e-7 it "
+        "holds."
+    ),
+    (MONAI + "DiceLoss", "dice"): _HALF + ".",
+    (MONAI + "DiceLoss", "batch_dice"): _HALF + ".",
+    (MONAI + "DiceLoss", "jaccard"): _HALF + ".",
+    (MONAI + "GeneralizedDiceLoss", "generalized_dice"): (
+        _HALF + " (inaccurate: it computes in single precision whatever it is given)."
+    ),
+    (MONAI + "FocalLoss", "sigmoid_focal"): (
+        'With `reduction="sum"` the positions of a channel are averaged before the sum, as its '
+        'documentation says; with `reduction="mean"` it holds.'
+    ),
+    (MONAI + "FocalLoss", "softmax_focal"): (
+        "`(1 - p) ** gamma` has an infinite slope at p = 1 for gamma below 1: the gradient of a "
+        "saturated score is NaN. With gamma held at 2 it holds."
+    ),
+    (MONAI + "BarlowTwinsLoss", "barlow_twins"): (
+        "Another normalisation: it divides by the standard deviation with n - 1 in it and then by "
+        "n, so that a view's correlation with itself is (n - 1)/n and the loss of two equal views "
+        "is not 0. The paper's is 1."
+    ),
+    (KORNIA + "focal_loss", "softmax_focal"): (
+        "Another mean, as its documentation says: it divides by the number of classes times the "
+        "number of positions, ignored ones too."
+    ),
+    (SMP + "DiceLoss", "batch_dice"): (
+        "Dice is computed as Tversky with one half each, and the smoothing is not "
+        "halved with it: it counts twice. (A class that is absent from the labels is also left "
+        "out.) SMP's default smoothing of 0 hides it."
+    ),
+    (SMP + "FocalLoss", "sigmoid_focal"): (
+        'With `reduction="sum"` the classes are averaged after the positions were summed.'
+    ),
+    (SMP + "SoftCrossEntropyLoss", "cross_entropy"): (
+        "Ignored positions are counted in the mean (SMP#852), as the diagnosis says."
+    ),
 }
 
 
