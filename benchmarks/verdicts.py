@@ -186,8 +186,8 @@ _BCE = (
 )
 _HALF = (
     "The formula is right. In half precision the sums over 90 000 pixels exceed 65504, and the "
-    'ratio is NaN (as in SMP#463); autocast sums in single precision. With `--skip "large tensors"` it '
-    "holds"
+    "ratio is NaN (as in SMP#463); autocast sums in single precision. With "
+    '`--skip "large tensors"` it holds'
 )
 _MULTILABEL = (
     'The formula is right. Under `torch.compile(backend="aot_eager")` torch 2.13\'s own Python '

@@ -61,11 +61,19 @@ def test_a_clamp_is_told_from_a_stable_form() -> None:
     assert "clamped to [1e-07, 1 - 1e-07]" in report.diagnoses[0]
 
 
-def test_torch_gives_the_gradient_to_what_is_predicted_only() -> None:
-    def on_target(input: Tensor, target: Tensor) -> Tensor:
-        return ((input - target.detach()) ** 2).mean()
-
-    assert asked(on_target, "mse").holds
+def test_a_label_needs_no_gradient_and_a_prediction_does() -> None:
+    assert asked(lambda input, target: ((input - target.detach()) ** 2).mean(), "mse").holds
     report = asked(lambda input, target: ((input.detach() - target) ** 2).mean(), "mse")
     assert report.verdict == "does not hold"
-    assert report.diagnoses == ("but no gradient reaches input",)
+    assert "carries no gradient" in report.reason
+
+
+def test_a_gradient_that_is_lost_on_the_way_to_one_of_two_predictions() -> None:
+    def lost(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0) -> Tensor:
+        near = (anchor - positive + 1e-6).norm(dim=-1)
+        far = (anchor - negative.detach() + 1e-6).norm(dim=-1)
+        return (margin + near - far).clamp(min=0).mean()
+
+    how = {"settings": {"p": 2.0, "eps": 1e-6, "swap": False}}
+    report = asked(lost, "triplet_margin", **how)
+    assert report.diagnoses == ("but no gradient reaches negative",)
