@@ -22,7 +22,8 @@ def main() -> None:
     asked = json.load(sys.stdin)
     with tempfile.TemporaryFile() as printed:
         os.dup2(printed.fileno(), 1)
-        os.dup2(printed.fileno(), 2)
+        # Warnings, torch's own among them, are not the code's words.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         _send(channel, _answer(asked, channel, printed))
         channel.flush()
         # Threads and exit handlers of the code are not waited for.
@@ -59,7 +60,6 @@ def _send(channel: IO[str], message: dict[str, Any]) -> None:
 
 def _printed(printed: IO[bytes]) -> str:
     sys.stdout.flush()
-    sys.stderr.flush()
     printed.seek(0)
     text = printed.read(2000).decode("utf-8", "replace").strip()
     first = text.splitlines()[0] if text else ""
