@@ -261,7 +261,15 @@ def main() -> None:
     told = parser.parse_args()
     torch.set_num_threads(1)
     names = told.names or sorted(p.stem for p in (ROOT / "specs").glob("*.py"))
-    against, missing = [], {}
+    against: list[Against] = []
+    found: list[Accuracy] = []
+    missing: dict[str, str] = {}
+
+    def write() -> None:
+        """The page so far: a run takes its time, and may be cut short."""
+        if not told.names and told.part is None:
+            told.out.write_text(page(against, missing, found, told.seed, told.effort), "utf-8")
+
     for peer in PEERS if told.part != "catalogue" else ():
         if peer.ours not in names:
             continue
@@ -273,16 +281,15 @@ def main() -> None:
         print("\n".join(peers_table(against[-1:])[2:]), flush=True)
         for error in against[-1].accuracy.errors[:2]:
             print("   raised:", error[:200], flush=True)
-    found = []
+        write()
     for name in names if told.part != "peers" else ():
         found.append(
             measure_module(spec_of(name), module_of(name), seed=told.seed, effort=told.effort)
         )
         held = "meets its bars" if found[-1].holds else "breaks a bar"
         print(f"{name:34s} {held}, {found[-1].seconds:.0f} s", flush=True)
-    if not told.names and told.part is None:
-        told.out.write_text(page(against, missing, found, told.seed, told.effort), "utf-8")
-        print(f"wrote {told.out}")
+        write()
+    write()
     for package, why in missing.items():
         print(f"left out: {package} ({why})")
 

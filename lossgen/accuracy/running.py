@@ -122,4 +122,6 @@ def _gradient(
 
 
 def _floats(tensor: Tensor) -> tuple[float, ...]:
+    if tensor._is_zerotensor():  # a gradient of zeros that torch keeps without storage
+        return (0.0,) * tensor.numel()
     return tuple(tensor.double().flatten().tolist())
