@@ -1,13 +1,22 @@
 """Closed-form backward against autograd of the plain function: time and saved memory.
 
-Run: ``python benchmarks/backward.py [NAME …]``; writes ``benchmarks/results/backward.md``.  Both
-forms run forward and backward in one process, A B A B, on inputs of some two million elements; the
-table gives the median of the ratios of neighbouring runs, with their quartiles.  Saved memory is
-what autograd keeps between forward and backward beyond the inputs themselves.
+    python benchmarks/backward.py [NAME …] [--device cuda] [--rounds 15]
+
+Without names it writes ``benchmarks/results/backward.md`` (``backward-cuda.md`` on a GPU).  Both
+forms run forward and backward in one process, A B A B, on inputs of some two million elements (of
+sixteen times as many on a GPU, where two million are too few to see); the table gives the median of
+the ratios of neighbouring runs, with their quartiles.  Saved memory is what autograd keeps between
+forward and backward beyond the inputs themselves.
+
+On a CPU the C library hands a freed array of this size back to the system, or does not, depending
+on what was freed before it; the page faults that follow are as dear as the arithmetic and fall on
+either form by chance.  So the script starts itself anew with a C library that keeps what is freed.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import statistics
 import sys
 import time
@@ -51,23 +60,35 @@ NOT_LEARNED = (
     "pos_weight",
     "alpha",
 )
-ROUNDS = 15
+# glibc: neither map large arrays apart nor give freed memory back.
+KEPT_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_TOP_PAD_": str(2**28),
+}
 
 
-def sizes(spec: LossSpec) -> dict[str, tuple[int, ...]]:
+def sizes(spec: LossSpec, device: str = "cpu") -> dict[str, tuple[int, ...]]:
     """How large each axis is."""
     letters = sorted({axis.name for t in spec.tensors for axis in t.axes})
     if letters == ["e"]:
-        return ELEMENTWISE
-    return SMALLER.get(spec.name) or BY_AXES[" ".join(letters)]
+        found = ELEMENTWISE
+    else:
+        found = SMALLER.get(spec.name) or BY_AXES[" ".join(letters)]
+    if device == "cpu":
+        return found
+    # Pairs grow with the square of the rows.
+    pairs = found.get("n") == (1024,)
+    more = next(x for x in ("e", "s" if "n" not in found else "n", "n") if x in found)
+    return {**found, more: (found[more][0] * (4 if pairs else 16), *found[more][1:])}
 
 
-def values(t: TensorArg, spec: LossSpec, learned: bool) -> Tensor:
+def values(t: TensorArg, spec: LossSpec, device: str = "cpu") -> Tensor:
     """A tensor of the role, in float32."""
     shape: tuple[int, ...] = ()
     for axis in t.axes:
-        shape += (int(axis.name),) if axis.name.isdigit() else sizes(spec)[axis.name]
-    classes = sizes(spec).get("c", (1000,))[0]
+        shape += (int(axis.name),) if axis.name.isdigit() else sizes(spec, device)[axis.name]
+    classes = sizes(spec, device).get("c", (1000,))[0]
     match t.role.name:
         case "ClassIndex":
             return torch.randint(classes, shape)
@@ -93,9 +114,14 @@ def values(t: TensorArg, spec: LossSpec, learned: bool) -> Tensor:
 
 def run(function: Callable[..., Tensor], tensors: dict[str, Tensor], learned: list[str]) -> float:
     """Seconds of one forward and backward."""
+    on_gpu = next(iter(tensors.values())).is_cuda
+    if on_gpu:
+        torch.cuda.synchronize()
     start = time.perf_counter()
     loss = function(**tensors)
     torch.autograd.grad(loss, [tensors[x] for x in learned])
+    if on_gpu:
+        torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
@@ -116,7 +142,7 @@ def saved_bytes(function: Callable[..., Tensor], tensors: dict[str, Tensor]) -> 
     return sum(kept.values())
 
 
-def measure(name: str) -> tuple[str, float, float, float, float, float]:
+def measure(name: str, device: str, rounds: int) -> tuple[str, float, float, float, float, float]:
     """Ratios of one loss: quartiles of time, and saved MiB of both forms."""
     spec = load_spec(ROOT / "specs" / f"{name}.py")
     module = load(name)
@@ -125,7 +151,7 @@ def measure(name: str) -> tuple[str, float, float, float, float, float]:
     tensors: dict[str, Tensor] = {}
     for t in spec.tensors:
         if not t.optional:
-            tensors[t.name] = values(t, spec, t.name not in NOT_LEARNED)
+            tensors[t.name] = values(t, spec, device).to(device)
     learned = [k for k, x in tensors.items() if x.is_floating_point() and k not in NOT_LEARNED]
     learned = learned or [next(iter(tensors))]
     for k in learned:
@@ -133,7 +159,7 @@ def measure(name: str) -> tuple[str, float, float, float, float, float]:
     for function in (plain, closed, plain, closed):
         run(function, tensors, learned)
     ratios = []
-    for index in range(ROUNDS):
+    for index in range(rounds):
         pair = (plain, closed) if index % 2 else (closed, plain)
         seconds = {f: run(f, tensors, learned) for f in pair}
         ratios.append(seconds[closed] / seconds[plain])
@@ -143,32 +169,54 @@ def measure(name: str) -> tuple[str, float, float, float, float, float]:
 
 
 def main() -> None:
-    names = sys.argv[1:] or sorted(p.stem for p in (ROOT / "generated").glob("*.py"))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    on_cpu = options.device == "cpu"
+    if on_cpu and "MALLOC_TRIM_THRESHOLD_" not in os.environ:
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **KEPT_MEMORY})
+    names = options.names or sorted(p.stem for p in (ROOT / "generated").glob("*.py"))
     torch.set_num_threads(1)
     rows = []
     for name in names:
-        rows.append(measure(name))
+        rows.append(measure(name, options.device, options.rounds))
         print("{:34s} {:5.2f} {:5.2f} {:5.2f}   {:8.1f} {:8.1f} MiB".format(*rows[-1]), flush=True)
     middle = statistics.median(r[2] for r in rows)
     print(f"median of the losses: {middle:.2f}")
-    if not sys.argv[1:]:
-        lines = [
-            "# Closed-form backward against autograd of the plain function",
-            "",
-            f"torch {torch.__version__}, one CPU thread, float32, forward + backward, "
-            f"{ROUNDS} interleaved pairs.",
-            "Time is closed form / plain: quartiles of the ratios. Memory is what autograd keeps, "
-            "inputs apart.",
-            "",
-            "| loss | time: lower quartile | median | upper quartile | plain keeps, MiB "
-            "| closed form keeps, MiB |",
-            "| --- | ---: | ---: | ---: | ---: | ---: |",
-            *("| {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} | {:.1f} |".format(*r) for r in rows),
-            "",
-            f"Median of the losses: {middle:.2f}; at most {max(r[2] for r in rows):.2f}.",
-            "",
-        ]
-        (ROOT / "benchmarks" / "results" / "backward.md").write_text("\n".join(lines))
+    if not options.names:
+        where = "one CPU thread" if on_cpu else torch.cuda.get_device_name()
+        path = ROOT / "benchmarks" / "results" / f"backward{'' if on_cpu else '-cuda'}.md"
+        path.write_text(page(rows, middle, where, options.rounds), encoding="utf-8")
+
+
+def page(
+    rows: list[tuple[str, float, float, float, float, float]],
+    middle: float,
+    where: str,
+    rounds: int,
+) -> str:
+    """The results as Markdown."""
+    slower = [f"{r[0]} {r[2]:.2f}" for r in sorted(rows, key=lambda r: -r[2]) if r[2] > 1.05]
+    lines = [
+        "# Closed-form backward against autograd of the plain function",
+        "",
+        f"torch {torch.__version__}, {where}, float32, forward + backward, {rounds} interleaved "
+        "pairs.",
+        "Time is closed form / plain: quartiles of the ratios. Memory is what autograd keeps, "
+        "inputs apart.",
+        "",
+        "| loss | time: lower quartile | median | upper quartile | plain keeps, MiB "
+        "| closed form keeps, MiB |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        *("| {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} | {:.1f} |".format(*r) for r in rows),
+        "",
+        f"Median of the losses: {middle:.2f}; at most {max(r[2] for r in rows):.2f}; above 1.05: "
+        f"{', '.join(slower) or 'none'}.",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def total(terms: Iterable[sp.Expr]) -> sp.Expr:
     """The sum of terms, those under one condition under one ``Where``."""
     plain: list[sp.Expr] = []
     branches: dict[sp.Expr, list[tuple[sp.Expr, sp.Expr]]] = {}
-    for term in terms:
+    for term in _as_choices(terms):
         if isinstance(term, Where):
             branches.setdefault(term.args[0], []).append((term.args[1], term.args[2]))
         else:
@@ -75,6 +75,41 @@ def total(terms: Iterable[sp.Expr]) -> sp.Expr:
     for condition, pairs in branches.items():
         plain.append(Where(condition, total(p[0] for p in pairs), total(p[1] for p in pairs)))
     return sp.Add(*plain)
+
+
+def _as_choices(terms: Iterable[sp.Expr]) -> list[sp.Expr]:
+    """The terms, two that are masks times something as the one choice that they are.
+
+    ``where(c, g, 0)*a`` and ``where(c, 0, g)*b`` are ``where(c, g*a, g*b)``, in which an infinite
+    ``a`` meets no 0.
+    """
+    done: list[sp.Expr] = []
+    for term in terms:
+        mine = _as_mask(term)
+        for k, other in enumerate(done if mine else ()):
+            theirs = _as_mask(other)
+            if mine and theirs and mine.args[0] == theirs.args[0]:
+                (_, a, b), (_, c, d) = mine.args, theirs.args
+                if (a, d) == (0, 0) or (b, c) == (0, 0):
+                    done[k] = Where(mine.args[0], a + c, b + d)
+                    break
+        else:
+            done.append(term)
+    return done
+
+
+def _as_mask(term: sp.Expr) -> Where | None:
+    """``where(c, g*a, 0)`` for ``where(c, g, 0)*a``."""
+    masks = [
+        f
+        for f in sp.Mul.make_args(term)
+        if isinstance(f, Where) and 0 in f.args[1:] and not nd.is_static(f.args[0])
+    ]
+    if len(masks) != 1:
+        return None
+    condition, yes, no = masks[0].args
+    rest = sp.Mul(*(f for f in sp.Mul.make_args(term) if f is not masks[0]))
+    return Where(condition, yes * rest, no * rest)
 
 
 def _varies(expr: sp.Expr) -> bool:
@@ -130,8 +165,16 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         _pull(a, times(seed, nd.Sigmoid(a - b)), found)
         _pull(b, times(seed, nd.Sigmoid(b - a)), found)
     elif isinstance(expr, nd.Hypot):
+        # Where one side is never 0, neither is the root.
+        never_zero = any(a.is_positive for a in expr.args)
         for side in expr.args:
-            _pull(side, times(seed, nd.Ratio(side, expr)), found)
+            slope = side / expr if never_zero else nd.Ratio(side, expr)
+            _pull(side, times(seed, slope), found)
+    elif isinstance(expr, nd.Ratio):
+        a, b = expr.args
+        # The quotient again, rather than a/b**2: the square is out of range where b is not.
+        _pull(a, times(seed, nd.Ratio(ONE, b)), found)
+        _pull(b, times(seed, -expr * nd.Ratio(ONE, b)), found)
     elif isinstance(expr, nd.Pow1pM1):
         x, power = expr.args
         _pull(x, times(seed, power_slope(1 + x, power)), found)

@@ -29,7 +29,20 @@ def factored(expr: sp.Expr) -> sp.Expr:
         # The sign outside, so that what differs by it is the same expression.
         condition, yes, no = expr.args
         return -Where(condition, -yes, -no)
+    if isinstance(expr, Where) and not is_static(expr.args[0]):
+        return _choice(expr)
     return _sum(expr) if isinstance(expr, sp.Add) else expr
+
+
+def _choice(expr: Where) -> sp.Expr:
+    """What both branches are multiplied by, outside: no branch that is 0 has a factor."""
+    condition, yes, no = expr.args
+    common = sorted(_factors(yes) & _factors(no), key=str)
+    if not common:
+        return expr
+    for factor in common:
+        yes, no = _without(yes, factor), _without(no, factor)
+    return sp.Mul(*common, Where(condition, yes, no))
 
 
 def _is_negative(expr: sp.Expr) -> bool:

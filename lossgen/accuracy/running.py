@@ -122,6 +122,5 @@ def _gradient(
 
 
 def _floats(tensor: Tensor) -> tuple[float, ...]:
-    if tensor._is_zerotensor():  # a gradient of zeros that torch keeps without storage
-        return (0.0,) * tensor.numel()
-    return tuple(tensor.double().flatten().tolist())
+    # A gradient that is 0 by structure has no memory of its own until it is copied.
+    return tuple(tensor.clone().double().flatten().tolist())

@@ -18,9 +18,9 @@ from sympy.printing.str import StrPrinter
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
-from lossgen.backends.torch_in_place import atomic, makes_a_value, moves, spanned
+from lossgen.backends.torch_in_place import atomic, makes_a_value, moves, roots_of, spanned
 from lossgen.backends.torch_names import Names
-from lossgen.nodes import Letter, Read, free_letters, is_scalar
+from lossgen.nodes import ONE, Letter, Read, free_letters, is_scalar
 from lossgen.program import Extent
 
 
@@ -88,7 +88,7 @@ class Arithmetic(StrPrinter):
         first, *rest = terms
         text = self.parenthesize(first, PRECEDENCE["Add"], strict=True)
         for k, term in enumerate(rest, 1):
-            if self.owns(terms[:k]):
+            if self.owns(terms[:k], term):
                 text = self._added_in_place(text, term)
             elif _negative(term):
                 text += f" - {self.parenthesize(_negate(term), PRECEDENCE['Add'])}"
@@ -107,12 +107,14 @@ class Arithmetic(StrPrinter):
             return f"{enclosed(text)}.{method}({self.code(rest)}, alpha={self.code(scale)})"
         return f"{enclosed(text)}.{method}({self.code(term)})"
 
-    def owns(self, parts: Sequence[sp.Expr]) -> bool:
-        """Whether what parts have been joined to may be overwritten (see ``torch_in_place``)."""
+    def owns(self, parts: Sequence[sp.Expr], operand: sp.Expr = ONE) -> bool:
+        """Whether what parts are joined to may take an operand in (see ``torch_in_place``)."""
         can = self.names.ownership
         if can is None or len(self.scope) < can.rank:
             return False
         if not any(moves(p, can.moving) for p in parts):
+            return False
+        if roots_of([operand], can.roots) - roots_of(parts, can.sure, surely=True):
             return False
         if {*self.scope} - frozenset().union(*(spanned(p, can.thin) for p in parts)):
             return False
@@ -190,7 +192,7 @@ class Arithmetic(StrPrinter):
             else:
                 item = self.parenthesize(factor, PRECEDENCE["Mul"], strict=not inverse)
                 whole = False
-            if done and self.owns(done) and not (sign and len(done) == 1):
+            if done and self.owns(done, factor) and not (sign and len(done) == 1):
                 argument = item if whole else self.code(factor)
                 text = f"{enclosed(text)}.{'div_' if inverse else 'mul_'}({argument})"
             elif not done and text in ("", "-"):

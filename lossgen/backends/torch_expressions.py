@@ -232,6 +232,14 @@ class Expressions(Reads):
         name = "torch.xlogy" if is_scalar(x) or is_scalar(y) else "_xlogy"
         return f"{name}({', '.join(texts)})"
 
+    def _print_Sigmoid(self, expr: Any) -> str:
+        if is_scalar(expr) or self.names.plain:
+            return self._print_Node(expr)
+        at, sign = expr.arg, ""
+        if isinstance(at, sp.Mul) and at.args[0] == -1:
+            at, sign = -at, ", -1"
+        return f"_sigmoid({bare(self.code(at))}{sign})"
+
     def _print_LogCosh(self, expr: Any) -> str:
         if is_scalar(expr):
             return self._print_Node(expr)

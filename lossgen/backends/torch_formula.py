@@ -58,7 +58,12 @@ class Formula:
         return None
 
     def lines(
-        self, program: Program, roots: Mapping[str, Guard], full: frozenset[str] = frozenset()
+        self,
+        program: Program,
+        roots: Mapping[str, Guard],
+        full: frozenset[str] = frozenset(),
+        *,
+        plain: bool = False,
     ) -> list[str]:
         """The lines of a program.
 
@@ -66,16 +71,19 @@ class Formula:
             program: what is printed.
             roots: when each of its results is needed.
             full: results that must have their whole shape.
+            plain: whether autograd is to differentiate them, and a person to read them.
         """
         reverse = program is self.compiled.backward.program
         if reverse:
             program = fused(program)
         names = names_for(program, self.spec)
-        names = replace(names, numbers=self._numbers())
+        names = replace(names, numbers=self._numbers(), plain=plain)
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()
         blocks = without_copies(schedule(with_guards(program, roots)), frozenset(roots))
         if reverse:
-            names = replace(names, ownership=ownership(program, blocks, self._numbers()))
+            names = replace(
+                names, ownership=ownership(program, blocks, self.compiled.forward, self._numbers())
+            )
         return TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
 
     def _numbers(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ The functional form refuses what its checks refuse; the plain function checks no
 
 from __future__ import annotations
 
+from lossgen.backends.torch_branches import bounded
 from lossgen.backends.torch_casts import flattened
 from lossgen.backends.torch_checks import refusal_lines
 from lossgen.backends.torch_formula import Formula
@@ -62,12 +63,13 @@ def _multiplies_matrices(autograd: AutogradPage) -> bool:
 
 def plain_page(f: Formula) -> FunctionPage:
     """The formula in a few lines, its default reduction taken."""
-    forward = f.compiled.forward
+    # Autograd goes through every branch, also where it is not taken.
+    forward = bounded(f.compiled.forward)
     arguments = _plain_arguments(f)
     roots: dict[str, Guard] = dict.fromkeys(forward.results, ALWAYS)
     if (unit := f.unit_divisor()) is not None:
         roots[forward.results[-1]] = guard_of(unit)
-    lines = f.lines(forward, roots)
+    lines = f.lines(forward, roots, plain=True)
     body = [*_dispatch_plain(f), *_plain_prepare(f), *lines]
     value = f.reduced(f.spec.default_reduction)
     # torch declares no type for its norm.

@@ -77,6 +77,7 @@ class _Fuse:
             return expr
         if isinstance(expr, sp.Mul) and (whole := self._softmax(expr)) is not None:
             return whole
+        expr = self._spread(expr) if isinstance(expr, sp.Mul) else expr
         expr = rebuild(expr, [self(a) for a in expr.args])
         if isinstance(expr, Where) and (gated := self._gated(expr)) is not None:
             return gated
@@ -106,6 +107,20 @@ class _Fuse:
                 if gate is not None and free_letters(rest) == self.scope:
                     return WhereAbove(rest, *gate)
         return expr
+
+    def _spread(self, expr: sp.Mul) -> sp.Expr:
+        """``g*(a*sigmoid(x) + b*sigmoid(-x))`` as a sum, of which each term is one step."""
+        for factor in expr.args:
+            terms = sp.Add.make_args(factor)
+            rest = [f for f in expr.args if f is not factor]
+            short = all(isinstance(f, Read) or is_scalar(f) for f in rest)
+            if len(terms) > 1 and short and all(self._steps(t, rest) for t in terms):
+                return sp.Add(*(sp.Mul(*rest, t) for t in terms))
+        return expr
+
+    def _steps(self, term: sp.Expr, rest: list[sp.Expr]) -> bool:
+        whole = sp.Mul(*rest, term)
+        return isinstance(whole, sp.Mul) and self._sigmoid(whole) != whole
 
     def _sigmoid(self, expr: sp.Mul) -> sp.Expr:
         number, factors = expr.as_coeff_mul()

@@ -9,13 +9,18 @@ It refuses nothing.
 
 from __future__ import annotations
 
+import re
+
 # By the text that calls for each.
 HELPERS: dict[str, str] = {
     "_power_slope(": '''def _power_slope(base: Tensor, exponent: float) -> Tensor:
     """``base ** (exponent - 1)``, and where base is 0, rather than infinity, \
 0 (1 for exponent 1)."""
     slope = base ** (exponent - 1)
-    return slope if exponent >= 1 else slope.masked_fill(base == 0, 0.0)''',
+    if exponent >= 1:
+        return slope
+    # What multiplies it may be as small as the slope is large.
+    return slope.masked_fill(base == 0, 0.0).clamp(max=torch.finfo(slope.dtype).max)''',
     "_step(": '''def _step(x: Tensor) -> Tensor:
     """1 where x is positive, 1/2 where it is 0, else 0."""
     return 0.5 * torch.sign(x) + 0.5''',
@@ -23,6 +28,11 @@ HELPERS: dict[str, str] = {
     """``x`` where ``gate > bound``, else 0, in one pass: torch's backward of a threshold."""
     kept: Tensor = torch.ops.aten.threshold_backward(x, gate, bound)
     return kept''',
+    "_sigmoid(": '''def _sigmoid(u: Tensor, sign: int = 1) -> Tensor:
+    """``sigmoid(sign * u)``, also where torch's is 0 though a number that small exists."""
+    # torch's backward of softplus; beyond 80 a sigmoid is 1, in float64 too.
+    share: Tensor = torch.ops.aten.softplus_backward(u.new_ones(()), u, sign, 80)
+    return share''',
     "_times_sigmoid(": '''def _times_sigmoid(x: Tensor, u: Tensor, sign: int = 1) -> Tensor:
     """``x * sigmoid(sign * u)``, in one pass: torch's backward of softplus."""
     # Beyond 80 a sigmoid is 1, in float64 too.
@@ -33,9 +43,8 @@ HELPERS: dict[str, str] = {
     result: Tensor = torch.ops.aten._softmax_backward_data(grad, prob, dim, prob.dtype)
     return result''',
     "_in_autocast(": '''def _in_autocast(device_type: str) -> bool:
-    """Whether autocast is on; some devices (meta) have none."""
-    available = torch.amp.autocast_mode.is_autocast_available(device_type)
-    return available and torch.is_autocast_enabled(device_type)''',
+    """Whether autocast is on; the meta device has none."""
+    return device_type != "meta" and torch.is_autocast_enabled(device_type)''',
     "_masked_logsumexp(": '''def _masked_logsumexp(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:
@@ -49,6 +58,15 @@ HELPERS: dict[str, str] = {
     near = torch.log1p(2.0 * torch.sinh(0.5 * size.clamp(max=1.0)).square())
     far = size + torch.log1p(torch.exp(-2.0 * size)) - math.log(2.0)
     return torch.where(size < 1.0, near, far)''',
+    "_norm(": '''def _norm(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """Euclidean length; the squares of very large and very small numbers are in range, too."""
+    if not x.numel():
+        return torch.linalg.vector_norm(x, dim=dim)  # type: ignore[no-any-return]
+    fixed = x.detach()
+    largest = torch.maximum(fixed.amax(dim, keepdim=True), -fixed.amin(dim, keepdim=True))
+    scale = torch.where((largest > 0) & (largest < math.inf), largest, 1.0)
+    length: Tensor = scale.amax(dim) * torch.linalg.vector_norm(x / scale, dim=dim)
+    return length''',
     "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
     at = label.unsqueeze(dim)
@@ -150,6 +168,10 @@ FORWARD_MODE = '''def _tangents(
 
 def needed(text: str) -> list[str]:
     """The helpers that a module's text calls, and those that these call."""
-    found = {mark: body for mark, body in HELPERS.items() if mark in text}
+    found = {mark: body for mark, body in HELPERS.items() if _calls(text, mark)}
     inside = "\n".join(found.values())
-    return [body for mark, body in HELPERS.items() if mark in found or mark in inside]
+    return [body for mark, body in HELPERS.items() if mark in found or _calls(inside, mark)]
+
+
+def _calls(text: str, mark: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(mark)}", text) is not None

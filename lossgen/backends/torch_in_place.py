@@ -10,14 +10,16 @@ A value may be overwritten where it is all of this:
 - made by this line, or by one above whose value nothing below this line reads;
 - as large as the result, and as the largest input: a small one is not worth the reading;
 - a multiple of the gradient that comes in. Of batched gradients each has its own, and what they
-  share (what the forward kept) must not be written to by any.
+  share (what the forward kept) must not be written to by any;
+- a function of every input that the next operand depends on. Forward mode over reverse mode, as in
+  a Hessian, batches the tangents of one input: what has none cannot take one in.
 
 In anything else, and in every forward, the step makes a new value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -42,28 +44,42 @@ class Ownership:
         rank: of the largest input.
         moving: the arrays that are multiples of the gradient that comes in.
         thin: the arrays that may be one number instead.
+        roots, sure: the inputs through which each array may vary, and does for certain.
         consumed: by the identity of a statement, the arrays that it is the last to read.
     """
 
     rank: int
     moving: frozenset[str]
     thin: frozenset[str]
+    roots: Mapping[str, frozenset[str]]
+    sure: Mapping[str, frozenset[str]]
     consumed: Mapping[int, frozenset[str]]
 
 
 def ownership(
-    program: Program, blocks: Sequence[Block], numbers: frozenset[str] = frozenset()
+    program: Program,
+    blocks: Sequence[Block],
+    forward: Program,
+    numbers: frozenset[str] = frozenset(),
 ) -> Ownership:
     """What the lines of a backward program may overwrite.
 
     Args:
         program: the backward.
         blocks: its statements as they will run.
+        forward: what made that which the backward reads.
         numbers: inputs that may be one number.
     """
     rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
     moving = {a.name for a in program.inputs if a.name.startswith("grad_")}
     thin = set(numbers)
+    roots = {a.name: frozenset((a.name,)) for a in forward.inputs if a.kind == "real"}
+    sure = dict(roots)
+    for x in (*forward.statements, *in_order(blocks)):
+        if x.kind == "real":
+            roots[x.name] = roots.get(x.name, frozenset()) | roots_of(x.expressions(), roots)
+            found = roots_of(x.expressions(), sure, surely=True)
+            sure[x.name] = sure.get(x.name, found) & found
     makers: dict[str, list[Statement]] = {}
     last: dict[str, Statement] = {}
     readers: dict[str, list[Statement]] = {}
@@ -86,9 +102,38 @@ def ownership(
         unseen = all(y is x or _only_sums(y, name) for y in readers[name])
         if fresh and large and wanted and unseen and _reads_once(x, name):
             consumed.setdefault(id(x), set()).add(name)
-    return Ownership(
-        rank, frozenset(moving), frozenset(thin), {k: frozenset(v) for k, v in consumed.items()}
-    )
+    last_reads = {k: frozenset(v) for k, v in consumed.items()}
+    return Ownership(rank, frozenset(moving), frozenset(thin), roots, sure, last_reads)
+
+
+# What has no tangent whatever it is applied to.
+_FLAT = (nd.Compare, nd.And, nd.Not, nd.StopGradient, nd.Sign, nd.Step, nd.Floor)
+
+
+def _may_be_flat(expr: sp.Basic) -> bool:
+    """Whether an expression may be constant in what it reads, as a power of exponent 0 is."""
+    power = isinstance(expr, (sp.Pow, nd.PowerSlope)) and not expr.args[1].is_number
+    return power or isinstance(expr, _FLAT)
+
+
+def roots_of(
+    exprs: Iterable[sp.Basic], roots: Mapping[str, frozenset[str]], *, surely: bool = False
+) -> frozenset[str]:
+    """The inputs through which expressions vary; ``surely`` leaves out what may have no slope."""
+    found: set[str] = set()
+    for expr in exprs:
+        if isinstance(expr, Read):
+            found |= roots.get(expr.name, frozenset())
+        elif isinstance(expr, nd.StopGradient) or (surely and _may_be_flat(expr)):
+            continue
+        elif surely and isinstance(expr, nd.Where) and nd.is_static(expr.args[0]):
+            branches = [roots_of([a], roots, surely=True) for a in expr.args[1:]]
+            found |= frozenset.intersection(*branches)
+        elif surely and isinstance(expr, FusedStep):
+            found |= roots_of(expr.args[:1], roots, surely=True)
+        else:
+            found |= roots_of(expr.args, roots, surely=surely)
+    return frozenset(found)
 
 
 def in_order(blocks: Sequence[Block]) -> Iterator[Statement]:

@@ -32,6 +32,7 @@ class Names:
         like: a tensor whose dtype and device new values take.
         numbers: arrays that may be one number, which is cheap to scale.
         ownership: what lines may overwrite; None where nothing may be.
+        plain: whether each function is torch's own of that name, whatever its last digits.
     """
 
     arrays: Mapping[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]]
@@ -41,6 +42,7 @@ class Names:
     like: str
     numbers: frozenset[str] = frozenset()
     ownership: Ownership | None = None
+    plain: bool = False
 
     def size(self, letter: Letter) -> str:
         """The size of the axis a letter runs over."""

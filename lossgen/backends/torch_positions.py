@@ -115,7 +115,7 @@ class Positions(Context):
         printer = self.printer(x, x.free)
         code = printer.code(x.base)
         if set(x.free) <= free_letters(x.base):
-            return operand(code), "_" if printer.owns([x.base]) else ""
+            return operand(code), "_" if printer.owns([x.base], x.body) else ""
         return f"{operand(code)}.expand({self.shape(x.free)})", ""
 
     def _seed(self, body: sp.Expr) -> str:

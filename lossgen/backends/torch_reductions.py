@@ -63,7 +63,7 @@ class Reductions(Context):
         if x.op in ("softmax", "log_softmax"):
             code = f"{operand(inner)}.{x.op}({where or 0})"
         elif x.op == "norm":
-            code = f"torch.linalg.vector_norm({bare(inner)}{f', dim={where}' if where else ''})"
+            code = f"_norm({bare(inner)}, {where or tuple(range(len(scope)))})"
         elif x.op == "logsumexp":
             code = f"{operand(inner)}.logsumexp({where or tuple(range(len(scope)))})"
         else:

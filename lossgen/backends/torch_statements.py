@@ -122,8 +122,9 @@ class TorchStatements(Products, Positions, Reductions):
         if is_scalar(x.body):
             return self._constant(x, code)
         if x.name in self.full:
-            if x.kind != "real":
-                code = f"{operand(code)}.to({self.names.like}.dtype)"
+            cast = f".to({self.names.like}.dtype)"
+            if x.kind != "real" and not code.endswith(cast):
+                code = f"{operand(code)}{cast}"
             elif isinstance(x.body, nd.Read) and any(a.name == code for a in self.program.inputs):
                 # A Function may not return an input as it is.
                 code = f"{code}.view_as({code})"

@@ -91,7 +91,11 @@ class Collecting(Tape):
             self.arrays[inner], self.kinds[inner] = self.arrays.pop(taken), self.kinds.pop(taken)
             dense = Read(Str(inner), *self.arrays[inner][0])
         free = letters if whole_shape else self.sorted(free_letters(dense))
-        return self.add(final, free, dense, extents={k: v for k, v in extents.items() if k in free})
+        extents = {k: v for k, v in extents.items() if k in free}
+        # Steps that the same adjoint reaches read one array, where that is large.
+        rank = max((len(a.axes) for a in self.forward.inputs if a.kind == "real"), default=0)
+        share = len(free) >= rank and not whole_shape
+        return self.add(final, free, dense, extents=extents, share=share)
 
     def _stacked(self, name: str, pieces: list[At], final: str) -> str:
         """The pieces of an axis's positions, side by side."""

@@ -5,9 +5,18 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import Log
+from lossgen.nodes import Log, Where
 from lossgen.stabilize.known import Known
-from lossgen.stabilize.matching import inverse, is_constant, negated, peel, same, terms, without
+from lossgen.stabilize.matching import (
+    inverse,
+    is_constant,
+    minus,
+    negated,
+    peel,
+    same,
+    terms,
+    without,
+)
 
 
 def x_log_x(mul: sp.Expr, known: Known) -> sp.Expr | None:
@@ -25,7 +34,7 @@ def relative_entropy(mul: sp.Expr, known: Known) -> sp.Expr | None:
     """``p*log(p/q)`` and ``p*(log(p) - log(q))``."""
     for factor in mul.args:
         top, below = _log_ratio(peel(factor))
-        if top is None or below is None or (is_constant(top) and is_constant(below)):
+        if top is None or below is None or is_constant(top) or is_constant(below):
             continue
         other = next((a for a in mul.args if same(a, top)), None)
         if other is not None:
@@ -98,3 +107,48 @@ def entropy_and_rest(mul: sp.Expr, known: Known) -> sp.Expr | None:
                 left = sp.Add(*without(total.args, term))
                 return rest * (nd.Xlogy(log.arg, log.arg) + log.arg * left)
     return None
+
+
+def slope_of_cross_entropy(expr: sp.Expr, known: Known) -> sp.Expr | None:
+    """``t/p - (1 - t)/(1 - p)``, times anything, also where a condition protects the divisors.
+
+    Where t is near p, the two quotients are near each other, and their difference loses them.
+    """
+    condition, whole = (None, expr) if isinstance(expr, sp.Add) else (expr.args[0], expr.args[1])
+    if condition is not None and (expr.args[2] != 0 or nd.is_static(condition)):
+        return None
+    factors = sp.Mul.make_args(whole)
+    for found in factors:
+        if isinstance(found, sp.Add) and (better := _over_both(found, condition, known)):
+            rest = sp.Mul(*without(factors, found)) * better
+            return rest if condition is None else Where(condition, rest, 0)
+    return None
+
+
+def _over_both(add: sp.Expr, condition: sp.Expr | None, known: Known) -> sp.Expr | None:
+    """``k*(t - p)/(p*(1 - p))`` in place of the two terms of a sum that make it."""
+    quotients = [(t, *q) for t in add.args if (q := _over_one(t, condition)) is not None]
+    for first, above, p in quotients:
+        for second, other, q in quotients:
+            if first is second or not same(q, 1 - p) or is_constant(p):
+                continue
+            for share in sp.Mul.make_args(above):
+                rest = sp.Mul(*without(sp.Mul.make_args(above), share))
+                if same(other, -rest * (1 - share)) or same(other, minus(rest) * (1 - share)):
+                    known.within(0, 1, p)
+                    both = p * (1 - p) if condition is None else Where(condition, p * (1 - p), 1)
+                    one = rest * (share - p) / both
+                    return sp.Add(*without(add.args, first, second), one)
+    return None
+
+
+def _over_one(term: sp.Expr, condition: sp.Expr | None) -> tuple[sp.Expr, sp.Expr] | None:
+    """``a`` and ``p`` for ``a/p``, with what the condition protects taken as it is there."""
+
+    def here(x: sp.Expr) -> sp.Expr:
+        if isinstance(x, Where) and x.args[0] == condition:
+            return x.args[1]
+        return sp.Add(*map(here, x.args)) if isinstance(x, sp.Add) else x
+
+    above, below = fraction(term)
+    return None if above is None or below is None else (above, here(below))

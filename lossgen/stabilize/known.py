@@ -177,7 +177,7 @@ class Known:
             return self._extreme(expr)
         if isinstance(expr, nd.Clip):
             x, low, high = (self.of(a) for a in expr.args)
-            return Range(max(low.low, min(x.low, high.low)), high.high)
+            return -_larger(-_larger(x, low), -high)
         if isinstance(expr, nd.StraightThrough):
             return self.of(expr.args[0])
         if isinstance(expr, nd.Rewritten):

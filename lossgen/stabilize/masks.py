@@ -1,13 +1,13 @@
-"""Masks as factors: what a mask leaves out must not come back as infinity times 0."""
+"""Masks and conditions: what they leave out must not come back, as infinity times 0."""
 
 from __future__ import annotations
 
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import Where, free_letters
+from lossgen.nodes import ONE, Where, free_letters
 from lossgen.stabilize.known import Known
-from lossgen.stabilize.matching import peel, strip, without
+from lossgen.stabilize.matching import inverse, peel, same, strip, without
 
 
 def mask_outward(mul: sp.Expr, known: Known) -> sp.Expr | None:
@@ -23,6 +23,22 @@ def mask_outward(mul: sp.Expr, known: Known) -> sp.Expr | None:
         if 0 in (yes, no) and not product and not _finite(rest, known):
             return Where(condition, rest * yes, rest * no)
     return None
+
+
+def quotient_without_zeros(choice: sp.Expr, known: Known) -> sp.Expr | None:
+    """``where(b > 0, a/b, 0)`` for b of at least 0, and ``where(b != 0, a/b, 0)``."""
+    condition, yes, no = choice.args
+    if not isinstance(condition, nd.Compare) or condition.right != 0:
+        return None
+    if condition.op == "==":
+        yes, no = no, yes
+    factors = peel(yes).args if isinstance(peel(yes), sp.Mul) else (peel(yes),)
+    below = next((f for f in factors if same(inverse(f) or ONE, condition.left)), None)
+    if no != 0 or below is None or condition.op not in (">", "!=", "=="):
+        return None
+    if condition.op == ">":
+        known.nonnegative(condition.left)
+    return nd.Ratio(sp.Mul(*without(tuple(factors), below)), condition.left)
 
 
 def _finite(expr: sp.Expr, known: Known) -> bool:
@@ -42,3 +58,63 @@ def _sound(node: sp.Basic, known: Known) -> bool:
     return not isinstance(
         node, (nd.Log1p, nd.Acos, nd.Xlogy, nd.RelEntropy, nd.Log1mExp, nd.Pow1pM1)
     )
+
+
+def open_protected_names(where: sp.Expr, known: Known) -> sp.Expr | None:
+    """``p = sqrt(x); where(x > 0, p, 0)``, where only the condition keeps p's slope finite.
+
+    A name is computed everywhere; what it stands for can be made safe where it is not taken.
+    """
+    condition, yes, no = where.args
+    if nd.is_static(condition):
+        return None
+    asked = _reads(condition)
+    branches = [_opened(branch, asked, known) for branch in (yes, no)]
+    return None if branches == [yes, no] else Where(condition, *branches)
+
+
+def _opened(expr: sp.Expr, asked: set[sp.Basic], known: Known) -> sp.Expr:
+    if isinstance(expr, nd.Let):
+        inner = peel(expr)
+        return _opened(inner, asked, known) if _singular(inner, asked, known) else expr
+    if isinstance(expr, _CLOSED) or not expr.args:
+        return expr
+    return nd.rebuild(expr, [_opened(a, asked, known) for a in expr.args])
+
+
+_CLOSED = (nd.Reduce, nd.Along, nd.Compare, nd.StopGradient, nd.Read)
+
+
+def _singular(expr: sp.Basic, asked: set[sp.Basic], known: Known) -> bool:
+    """Whether a value or slope may be infinite for what a condition asks about."""
+    if isinstance(expr, nd.Let):
+        return _singular(peel(expr), asked, known)
+    guarded = isinstance(expr, Where) and _reads(expr.args[0]) & asked
+    if guarded or isinstance(expr, _CLOSED):
+        return False
+    inside = expr.args[0] if expr.args else expr
+    if isinstance(expr, (nd.Log, nd.Sqrt, nd.Lgamma)):
+        fails = not known.of(inside).positive
+    elif isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and expr.exp > 0):
+        fails = not known.of(inside).nonzero
+    elif isinstance(expr, nd.Log1p):
+        fails = not known.of(1 + inside).positive
+    elif isinstance(expr, nd.Log1mExp):
+        fails = not known.of(inside).negative
+    elif isinstance(expr, nd.Acos):
+        fails = not (known.of(1 + inside).positive and known.of(1 - inside).positive)
+    else:
+        fails = False
+    if fails and _reads(inside) & asked:
+        return True
+    return any(_singular(a, asked, known) for a in expr.args)
+
+
+def _reads(expr: sp.Basic) -> set[sp.Basic]:
+    """What an expression moves with: not what it only finds its place by, or holds constant."""
+    expr = strip(expr)
+    if isinstance(expr, nd.Read):
+        return {expr}
+    if isinstance(expr, nd.StopGradient):
+        return set()
+    return set().union(*map(_reads, expr.args))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import sympy as sp
 
 from lossgen import nodes as nd
@@ -49,25 +51,25 @@ def complement_of_sigmoid(add: sp.Expr, known: Known) -> sp.Expr | None:
 
 
 def difference_of_sigmoids(add: sp.Expr, known: Known) -> sp.Expr | None:
-    """``2*sigmoid(x) - 1``, times anything, and ``sigmoid(x) - sigmoid(-x)``: tanh of x/2."""
-    if len(add.args) != 2:
-        return None
-    for first, second in (add.args, add.args[::-1]):
-        factors = first.args if isinstance(first, sp.Mul) else (first,)
-        for factor in factors:
-            inner = peel(factor)
-            if not isinstance(inner, Sigmoid):
-                continue
-            scale = sp.Mul(*without(factors, factor))
-            if same(scale, -2 * second) or (
-                scale.is_number and is_number(second, float(-scale / 2))
-            ):
-                return scale / 2 * nd.Tanh(inner.arg / 2)
-            under = negated(second)
-            other = None if under is None or scale != 1 else peel(under)
-            if isinstance(other, Sigmoid) and opposite(other.arg, inner.arg):
-                return nd.Tanh(inner.arg / 2)
+    """``2*sigmoid(x) - 1`` and ``sigmoid(x) - sigmoid(-x)``, times anything: tanh of x/2."""
+    for first, second in permutations(add.args, 2) if len(add.args) < 5 else ():
+        rest = without(add.args, first, second)
+        for inner in _sigmoids(first):
+            scale = first / inner
+            number = scale.is_number and is_number(second, float(-scale / 2))
+            if number or same(scale, -2 * second):
+                return sp.Add(*rest, scale / 2 * nd.Tanh(inner.arg / 2))
+            for other in _sigmoids(second):
+                if opposite(other.arg, inner.arg) and same(scale, minus(second / other)):
+                    return sp.Add(*rest, scale * nd.Tanh(inner.arg / 2))
     return None
+
+
+def _sigmoids(term: sp.Expr) -> list[sp.Expr]:
+    """The sigmoids that are factors of a term."""
+    factors = term.args if isinstance(term, sp.Mul) else (term,)
+    bases = (f.base if isinstance(f, sp.Pow) and f.exp.is_Integer else f for f in factors)
+    return [b for b in bases if isinstance(b, Sigmoid)]
 
 
 def log_of_difference_of_sigmoids(log: sp.Expr, known: Known) -> sp.Expr | None:
@@ -187,6 +189,38 @@ def softplus_and_its_argument(add: sp.Expr, known: Known) -> sp.Expr | None:
                 if isinstance(inner, nd.Abs) and positive is not None and 0 in shift.args[:2]:
                     inside = same(inner.arg, positive) or opposite(inner.arg, positive)
                     return sp.Add(*rest, sign * nd.Softplus(positive)) if inside else None
+    return None
+
+
+def difference_of_log_sigmoids(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``a*log_sigmoid(x) - a*log_sigmoid(-x)``, in softplus too, and under an option's branch."""
+    found = [(t, *s) for t in add.args if (s := _times_softplus(t)) is not None]
+    for k, (first, scale, argument) in enumerate(found):
+        for second, other, opposed in found[k + 1 :]:
+            if opposite(argument, opposed) and opposite(scale, other) and not is_constant(argument):
+                return sp.Add(*without(add.args, first, second), scale * argument)
+    for term in add.args if found else ():
+        factors = sp.Mul.make_args(term)
+        option = next((f for f in factors if isinstance(f, Where)), None)
+        if option is None or not nd.is_static(option.args[0]):
+            continue
+        branches = [sp.Mul(*without(factors, option), b) for b in option.args[1:]]
+        sums = [sp.Add(b, *without(add.args, term)) for b in branches]
+        done = [difference_of_log_sigmoids(x, known) for x in sums if isinstance(x, sp.Add)]
+        if any(x is not None for x in done):
+            return Where(option.args[0], *(x or y for x, y in zip(done, sums, strict=True)))
+    return None
+
+
+def _times_softplus(term: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+    """``a`` and ``x`` for ``a*softplus(x)``."""
+    factors = sp.Mul.make_args(term)
+    for factor in factors:
+        inner, rest = peel(factor), sp.Mul(*without(factors, factor))
+        if isinstance(inner, nd.Softplus):
+            return rest, inner.arg
+        if isinstance(inner, nd.LogSigmoid):
+            return minus(rest), minus(inner.arg)
     return None
 
 

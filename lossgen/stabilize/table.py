@@ -200,6 +200,20 @@ RULES: tuple[Rule, ...] = (
         sp.Add,
         entropies.difference_of_logs,
     ),
+    Rule(
+        "t/p - (1 - t)/(1 - p)",
+        "(t - p)/(p*(1 - p))",
+        "0 <= p <= 1, every t",
+        (sp.Add, nd.Where),
+        entropies.slope_of_cross_entropy,
+    ),
+    Rule(
+        "log_sigmoid(x) - log_sigmoid(-x)",
+        "x",
+        EVERY,
+        sp.Add,
+        sigmoids.difference_of_log_sigmoids,
+    ),
     Rule("x - logsumexp(x)", "log_softmax(x)", "one letter", sp.Add, letters.less_logsumexp),
     Rule(
         "m + logsumexp(x - m)",
@@ -307,6 +321,14 @@ RULES: tuple[Rule, ...] = (
         masks.mask_outward,
         everywhere=False,
     ),
+    Rule(
+        "p = f(x); where(c, p, y)",
+        "where(c, f(where(c, x, safe)), y)",
+        "f singular, c about x",
+        nd.Where,
+        masks.open_protected_names,
+        everywhere=False,
+    ),
     # --- powers
     Rule("1/(1 + exp(x))", "sigmoid(-x)", EVERY, sp.Pow, sigmoids.logistic),
     Rule("exp(x)**p", "exp(p*x)", "p no whole number above 0", sp.Pow, exponentials.power_of_exp),
@@ -322,6 +344,13 @@ RULES: tuple[Rule, ...] = (
         roots.root_of_two_squares,
     ),
     # --- others
+    Rule(
+        "where(b > 0, a/b, 0), where(b != 0, a/b, 0)",
+        "ratio(a, b)",
+        "b >= 0; every b",
+        nd.Where,
+        masks.quotient_without_zeros,
+    ),
     Rule("sigmoid(log(p/(1 - p)))", "p", "0 <= p <= 1", Sigmoid, sigmoids.sigmoid_of_logit),
     Rule(
         "softmax(x - m), log_softmax(x - m)",

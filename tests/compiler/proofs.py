@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Naive = Callable[..., Tensor]
@@ -334,7 +335,38 @@ PROOFS = (
     ),
     Proof("2*sigmoid(x) - 1", "sigmoid(x[e]) - sigmoid(-x[e])"),
     Proof("2*sigmoid(x) - 1", "sigmoid(x[e]) - 0.5"),
+    Proof("2*sigmoid(x) - 1", "y[e] * sigmoid(x[e]) - y[e] * sigmoid(-x[e]) + y[e] ** 2", PAIR),
     Proof("2*sigmoid(x) - 1", "y[e] - 2 * y[e] * sigmoid(x[e])", PAIR),
+    Proof(
+        "log_sigmoid(x) - log_sigmoid(-x)",
+        "log(sigmoid(x[e])) - log(sigmoid(-x[e]))",
+        naive=lambda x: F.logsigmoid(x) - F.logsigmoid(-x),
+        hard=(1e-7, 1e-3),
+    ),
+    Proof(
+        "log_sigmoid(x) - log_sigmoid(-x)",
+        "y[e] * softplus(x[e]) - y[e] * softplus(-x[e])",
+        PAIR,
+    ),
+    Proof(
+        "t/p - (1 - t)/(1 - p)",
+        "y[e] / x[e] - (1 - y[e]) / (1 - x[e])",
+        "x: Probabilities[e], y: Real[e]",
+        low=1e-30,
+        high=0.999,
+        beyond=(1.5, -2.0),
+        refused=PAIR,
+        naive=lambda x, y: y / x - (1 - y) / (1 - x),
+        hard=(0.1, 0.9),
+        close=True,
+    ),
+    Proof(
+        "t/p - (1 - t)/(1 - p)",
+        "where(x[e] > 0, 3 * y[e] * ((1 - y[e]) / (1 - x[e]) - y[e] / x[e]), 0)",
+        "x: Probabilities[e], y: Real[e]",
+        low=1e-30,
+        high=0.999,
+    ),
     Proof(
         "1 - tanh(x), 1 - tanh(x)**2",
         "1 - tanh(x[e])",
@@ -643,6 +675,15 @@ PROOFS = (
         naive=lambda x: torch.log(x) * torch.where(x > 1, x, 0.0),
         hard=(0.0, 0.0),
     ),
+    Proof(
+        "p = f(x); where(c, p, y)",
+        "p = sqrt(x[e]); where(x[e] > 0, p, 0)",
+        low=-10.0,
+        naive=lambda x: torch.where(x > 0, torch.sqrt(x), 0.0),
+        hard=(-5.0, -1.0),
+        gradient=True,
+    ),
+    Proof("p = f(x); where(c, p, y)", "p = log(x[e]) * x[e]; where(x[e] > 0, p, 0)", low=-10.0),
     # --- powers
     Proof(
         "1/(1 + exp(x))",
@@ -699,6 +740,17 @@ PROOFS = (
         hard=(1e20, 1e37),
     ),
     # --- others
+    Proof(
+        "where(b > 0, a/b, 0), where(b != 0, a/b, 0)",
+        "where(y[e] > 0, x[e] / y[e], 0)",
+        "x: Real[e], y: Positive[e]",
+        refused=PAIR,
+    ),
+    Proof(
+        "where(b > 0, a/b, 0), where(b != 0, a/b, 0)",
+        "where(x[e] == 0, 0, 2 * y[e] / x[e])",
+        PAIR,
+    ),
     Proof(
         "sigmoid(log(p/(1 - p)))",
         "sigmoid(log(x[e] / (1 - x[e])))",

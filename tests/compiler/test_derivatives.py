@@ -125,6 +125,7 @@ SMOOTH = {
     "its logarithm": nd.LogErfc(X * Y),
     "scaled": nd.Erfcx(X * Y),
     "another form": nd.Rewritten((X - Y) * (X + Y), X**2 - Y**2),
+    "quotient without zeros": nd.Ratio(X**2, Y * X),
     "max, first": nd.Max(X, X - 1 - Y**2),
     "max, second": nd.Max(X - 1, X * 2 + 40),
     "max of an option": nd.Max(P, X + 40),
@@ -223,7 +224,7 @@ def test_conditions_carry_none() -> None:
 
 
 def test_a_node_that_only_derivatives_use_has_none_of_its_own() -> None:
-    for node in (nd.Digamma(X), nd.Ratio(X, Y), nd.PowerSlope(X, P)):
+    for node in (nd.Digamma(X), nd.PowerSlope(X, P)):
         with pytest.raises(NoDerivative):
             partials(node)
 
@@ -238,6 +239,18 @@ def test_the_slope_of_a_branch_stays_under_its_condition() -> None:
     assert isinstance(found, Where)
     assert found.args[0] == Compare(">", X, 0)
     assert found.args[2] == 0
+
+
+def test_two_sides_of_a_kink_are_one_choice() -> None:
+    """Each side times a 0 of the other's would be NaN where the other overflows."""
+    below = Compare("<=", X, P)
+    found = partials(Y * Where(below, X**2, P * X))[X]
+    assert found == Where(below, 2 * X * Y, P * Y)
+
+
+def test_the_slope_of_a_quotient_squares_no_divisor() -> None:
+    found = partials(nd.Ratio(X, Y))
+    assert found == {X: nd.Ratio(1, Y), Y: -nd.Ratio(1, Y) * nd.Ratio(X, Y)}
 
 
 def test_a_shared_condition_is_written_once() -> None:

@@ -34,6 +34,7 @@ CANONICAL = {
     "m + logsumexp(x - m)": "drops a shift that logsumexp makes itself, and its gradient",
     "softmax(x - m), log_softmax(x - m)": "drops a shift that softmax makes itself",
     "1 - softmax(x)[label]": "keeps what log_softmax knows near 0",
+    "where(b > 0, a/b, 0), where(b != 0, a/b, 0)": "its slope has no b**2, which is out of range",
     "sqrt(Sum(x**2))": "the zero vector gets slope 0 in place of NaN",
 }
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from lossgen import describe
 from lossgen.cli import cli
-from lossgen.spec import load_spec
+from lossgen.spec import load_spec, read_spec
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "specs").glob("*.py"))
@@ -59,6 +59,20 @@ def test_masks_stand_under_their_sum() -> None:
 def test_the_rules_that_fired_are_named() -> None:
     text = shown("grpo", "--program")
     assert "expm1(x)" in text.partition("Made stable")[2]
+
+
+def test_rules_that_were_refused_are_named_with_the_reason() -> None:
+    text = (
+        "from lossgen.language import Positive, Real, e, exp, log, loss\n\n\n@loss()\n"
+        "def tried(input: Real[e], scale: Positive[e]):\n"
+        '    """Tried."""\n    return exp(log(input[e])) + exp(log(scale[e]))\n'
+    )
+    spec = read_spec(text, "tried", "specs/tried.py")
+    left = describe.program_text(spec).partition("Left as written")[2]
+    assert "exp(log(x)), exp(p*log(x))  →  x, x**p: input[e] is not known to be at least 0" in left
+    (told,) = describe.as_json(spec)["refused_rules"]
+    assert told["reason"] == "input[e] is not known to be at least 0"
+    assert "loss[e] = exp(log(input[e])) + scale[e]" in describe.program_text(spec)
 
 
 @pytest.mark.parametrize("name", NAMES)

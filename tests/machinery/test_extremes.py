@@ -1,0 +1,155 @@
+"""Values and gradients at the ends of a format's range, against arithmetic of many digits.
+
+Wherever the true number is finite and representable the generated code must give it, whatever
+overflows or vanishes on the way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from mpmath import mp
+from torch import Tensor
+
+from tests.generated_modules import functional, load
+
+DTYPES = (torch.float32, torch.float64)
+TAU = 0.125
+
+
+def ulps(found: float, true: Any, dtype: torch.dtype) -> float:
+    """The error in units in the last place of the format, subnormal numbers among them."""
+    info = torch.finfo(dtype)
+    if not math.isfinite(found):
+        return math.inf
+    with mp.workdps(60):
+        exponent = max(mp.floor(mp.log(abs(true), 2)) if true else -2000, math.log2(info.tiny))
+        return float(abs(mp.mpf(found) - true) / (mp.mpf(info.eps) * mp.mpf(2) ** exponent))
+
+
+def gradients(loss: Callable[..., Tensor], *inputs: Tensor, **options: Any) -> list[Tensor]:
+    leaves = [x.clone().requires_grad_() for x in inputs]
+    return list(torch.autograd.grad(loss(*leaves, **options).sum(), leaves))
+
+
+# --- a choice whose other side overflows ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["huber", "smooth_l1"])
+@pytest.mark.parametrize("style", ["functional", "plain"])
+def test_an_error_beyond_the_largest_number_has_the_slope_of_the_line(
+    name: str, style: str, dtype: torch.dtype
+) -> None:
+    loss = functional(name) if style == "functional" else getattr(load(name), name)
+    largest = torch.finfo(dtype).max
+    for x, t in ((largest, 1.0), (-largest, 1.0), (largest, -largest), (1e19, 0.0), (0.0, 1e300)):
+        if max(abs(x), abs(t)) > largest:
+            continue
+        found = gradients(loss, torch.tensor([x], dtype=dtype), torch.tensor([t], dtype=dtype))
+        assert [g.item() for g in found] == [math.copysign(1, x - t), -math.copysign(1, x - t)]
+
+
+# --- the slope of cross-entropy between probabilities ---------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_probabilities_near_each_other_keep_the_digits_of_their_difference(
+    dtype: torch.dtype,
+) -> None:
+    p = torch.tensor([0.5, 0.3, 0.9, 1e-3, 0.999, 1e-5, 0.7, 0.1], dtype=dtype)
+    q = torch.nextafter(p, torch.tensor(2.0, dtype=dtype))
+    q[6:] = torch.tensor([0.2, 0.95], dtype=dtype)
+    found = gradients(functional("binary_cross_entropy"), p, q, reduction="none")[0]
+    for g, a, b in zip(found.tolist(), p.tolist(), q.tolist(), strict=True):
+        with mp.workdps(60):
+            true = (mp.mpf(a) - mp.mpf(b)) / (mp.mpf(a) * (1 - mp.mpf(a)))
+        assert ulps(g, true, dtype) <= 4
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_at_the_ends_the_slope_is_the_difference_times_a_large_number(dtype: torch.dtype) -> None:
+    one = 1 - torch.finfo(dtype).eps / 2 if dtype == torch.float64 else 1.0
+    p = torch.tensor([one, 0.0, 1e-14], dtype=dtype)
+    q = torch.tensor([1.0, 0.25, 1e-13], dtype=dtype)
+    found = gradients(functional("binary_cross_entropy"), p, q, reduction="none")[0]
+    for g, a, b in zip(found.tolist(), p.tolist(), q.tolist(), strict=True):
+        assert ulps(g, (mp.mpf(a) - mp.mpf(b)) * 10**12, dtype) <= 2
+
+
+# --- sigmoids whose value is below the smallest normal number -------------------------------------
+
+
+@pytest.mark.parametrize("x", [-87.0, -88.0, -89.0, -95.0, -100.0])
+def test_a_sigmoid_below_the_normal_numbers_is_not_lost(x: float) -> None:
+    scores, ones = torch.tensor([-x]), torch.tensor([1.0])
+    found = gradients(functional("soft_margin"), scores, ones, reduction="none")
+    with mp.workdps(60):
+        sigmoid = 1 / (1 + mp.exp(-mp.mpf(x)))
+        assert ulps(found[0].item(), -sigmoid, torch.float32) <= 4
+        # What a subnormal number is rounded by is multiplied by x.
+        assert ulps(found[1].item(), mp.mpf(x) * sigmoid, torch.float32) <= abs(x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_slope_in_a_label_is_the_score(dtype: torch.dtype) -> None:
+    x = torch.tensor([1e-4, -1e-7, 0.0, 3.0, -200.0], dtype=dtype)
+    t = torch.full_like(x, 0.5)
+    loss = functional("binary_cross_entropy_with_logits")
+    found = gradients(loss, x, t, reduction="none")[1]
+    assert torch.equal(found, -x)
+
+
+# --- lengths whose squares are out of range -------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("share", [1e-3, 0.6, 0.9])
+@pytest.mark.parametrize("style", ["functional", "plain"])
+def test_rows_of_any_size_have_their_cosine(style: str, share: float, dtype: torch.dtype) -> None:
+    info = torch.finfo(dtype)
+    loss = functional("info_nce") if style == "functional" else load("info_nce").info_nce
+    for size in (info.max**share, info.tiny**share, 1.0):
+        query = torch.tensor([[3.0, -4.0, 1.0], [0.5, 2.0, -1.0]], dtype=dtype) * size
+        key = torch.tensor([[1.0, 2.0, -2.0], [-1.0, 0.5, 3.0]], dtype=dtype)
+        slope = gradients(loss, query, key, tau=TAU)[0]
+        with mp.workdps(60):
+            true = _info_nce_slope(query.tolist(), key.tolist())
+        scale = max(abs(v) for row in true for v in row)
+        for got, exact in zip(slope.tolist(), true, strict=True):
+            for g, e in zip(got, exact, strict=True):
+                assert abs(mp.mpf(g) - e) <= 64 * info.eps * scale
+
+
+def _info_nce_slope(query: list[list[float]], key: list[list[float]]) -> list[list[Any]]:
+    """The gradient of the mean, by central differences of many digits."""
+
+    def value(rows: list[list[Any]]) -> Any:
+        def unit(row: list[Any]) -> list[Any]:
+            length = mp.sqrt(sum(v * v for v in row))
+            return [v / length for v in row]
+
+        first, second = [unit(r) for r in rows], [unit([mp.mpf(v) for v in r]) for r in key]
+        sims = [
+            [sum(a * b for a, b in zip(f, s, strict=True)) / TAU for s in second] for f in first
+        ]
+        losses = [mp.log(sum(mp.exp(s) for s in row)) - row[k] for k, row in enumerate(sims)]
+        return sum(losses) / len(losses)
+
+    exact = [[mp.mpf(v) for v in row] for row in query]
+    found = []
+    for i, row in enumerate(exact):
+        found.append([])
+        for k, v in enumerate(row):
+            step = abs(v) * mp.mpf(10) ** -20
+            sides = []
+            for sign in (1, -1):
+                moved = [list(r) for r in exact]
+                moved[i][k] = v + sign * step
+                sides.append(value(moved))
+            found[-1].append((sides[0] - sides[1]) / (2 * step))
+    return found
