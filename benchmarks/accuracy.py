@@ -154,8 +154,8 @@ def worse_list(found: Iterable[Against]) -> list[str]:
                 p = a.where
                 lines.append(
                     f"- {against.peer.ours} against {against.peer.package}, {dtype} {quantity}: "
-                    f"{number(a.worst)} against {number(b.worst)} ulp. Gave {p.computed!r}, exact "
-                    f"{p.exact}, at {p.how}, {p.what}: {_short(dict(p.tensors))}"
+                    f"{number(a.worst)} against {number(b.worst)} ulp{_WHY.get(p.verdict, '')}. "
+                    f"Gave {p.computed!r}, exact {p.exact[:40]}, at {p.how}, {p.what}: {_short(dict(p.tensors))}"
                 )
     return lines or ["Nowhere."]
 
@@ -234,6 +234,12 @@ def medians(found: list[Accuracy]) -> list[str]:
     return lines
 
 
+_WHY = {
+    "terms": " (the formula cancels there: within the bar of its terms)",
+    "avoidable": " (terms cancel there that need not)",
+    "conditioned": " (no more than roundings of the inputs do)",
+    "half": " (within 1 ulp of the rounded float32 result)",
+}
 HOW_TO_READ = """\
 Cells are worst / 99th percentile of the error, in units in the last place of the exact result,
 over ordinal-uniform points, extremes (0, the smallest and largest numbers, 17, 88, 104, 1e4, …),
