@@ -154,8 +154,8 @@ def worse_list(found: Iterable[Against]) -> list[str]:
                 p = a.where
                 lines.append(
                     f"- {against.peer.ours} against {against.peer.package}, {dtype} {quantity}: "
-                    f"{number(a.worst)} against {number(b.worst)} ulp. Gave {p.computed!r}, exact "
-                    f"{p.exact}, at {p.how}, {p.what}: {_short(dict(p.tensors))}"
+                    f"{number(a.worst)} against {number(b.worst)} ulp{_WHY.get(p.verdict, '')}. "
+                    f"Gave {p.computed!r}, exact {p.exact[:40]}, at {p.how}, {p.what}: {_short(dict(p.tensors))}"
                 )
     return lines or ["Nowhere."]
 
@@ -234,6 +234,12 @@ def medians(found: list[Accuracy]) -> list[str]:
     return lines
 
 
+_WHY = {
+    "terms": " (the formula cancels there: within the bar of its terms)",
+    "avoidable": " (terms cancel there that need not)",
+    "conditioned": " (no more than roundings of the inputs do)",
+    "half": " (within 1 ulp of the rounded float32 result)",
+}
 HOW_TO_READ = """\
 Cells are worst / 99th percentile of the error, in units in the last place of the exact result,
 over ordinal-uniform points, extremes (0, the smallest and largest numbers, 17, 88, 104, 1e4, …),
@@ -261,7 +267,15 @@ def main() -> None:
     told = parser.parse_args()
     torch.set_num_threads(1)
     names = told.names or sorted(p.stem for p in (ROOT / "specs").glob("*.py"))
-    against, missing = [], {}
+    against: list[Against] = []
+    found: list[Accuracy] = []
+    missing: dict[str, str] = {}
+
+    def write() -> None:
+        """The page so far: a run takes its time, and may be cut short."""
+        if not told.names and told.part is None:
+            told.out.write_text(page(against, missing, found, told.seed, told.effort), "utf-8")
+
     for peer in PEERS if told.part != "catalogue" else ():
         if peer.ours not in names:
             continue
@@ -273,16 +287,15 @@ def main() -> None:
         print("\n".join(peers_table(against[-1:])[2:]), flush=True)
         for error in against[-1].accuracy.errors[:2]:
             print("   raised:", error[:200], flush=True)
-    found = []
+        write()
     for name in names if told.part != "peers" else ():
         found.append(
             measure_module(spec_of(name), module_of(name), seed=told.seed, effort=told.effort)
         )
         held = "meets its bars" if found[-1].holds else "breaks a bar"
         print(f"{name:34s} {held}, {found[-1].seconds:.0f} s", flush=True)
-    if not told.names and told.part is None:
-        told.out.write_text(page(against, missing, found, told.seed, told.effort), "utf-8")
-        print(f"wrote {told.out}")
+        write()
+    write()
     for package, why in missing.items():
         print(f"left out: {package} ({why})")
 

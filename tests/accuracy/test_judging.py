@@ -219,3 +219,10 @@ def test_a_measurement_repeats_itself() -> None:
     first, again = (measured(SOFTPLUS, F.softplus, dtypes=tuple(DTYPES)) for _ in range(2))
     assert first.measured == again.measured
     assert PAIR
+
+
+def test_a_gradient_of_zeros_without_storage_is_zeros() -> None:
+    spec = elementwise("Abs(input[e] - target[e])")
+    found = measured(spec, lambda input, target: F.l1_loss(input, target, reduction="none"))
+    assert row(found, "gradient").holds
+    assert row(found, "second").worst == 0
