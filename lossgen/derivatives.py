@@ -132,6 +132,12 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
     elif isinstance(expr, sp.Pow):
         _pull(expr.base, times(seed, power_slope(expr.base, expr.exp)), found)
         _pull(expr.exp, times(seed, expr * nd.Log(expr.base)), found)
+    elif isinstance(expr, nd.Atan) and (sides := _quotient(expr.arg)) is not None:
+        # The angle of a point; its slopes are in range wherever the point's coordinates are.
+        a, b = sides
+        length = nd.Hypot(a, b)
+        _pull(a, times(seed, nd.Ratio(b, length) * nd.Ratio(ONE, length)), found)
+        _pull(b, times(seed, -nd.Ratio(a, length) * nd.Ratio(ONE, length)), found)
     elif isinstance(expr, nd.Unary):
         if type(expr) not in SLOPES:
             raise NoDerivative(type(expr).__name__)
@@ -191,6 +197,12 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         _pull(q, times(seed, -p / q), found)
     elif not isinstance(expr, (Compare, nd.And, nd.Or, nd.Not)):
         raise NoDerivative(type(expr).__name__)
+
+
+def _quotient(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+    """``a`` and ``b`` for ``a/b``."""
+    below = next((f for f in sp.Mul.make_args(expr) if f.is_Pow and f.exp == -1), None)
+    return None if below is None else (expr * below.base, below.base)
 
 
 def times(seed: sp.Expr, factor: sp.Expr) -> sp.Expr:

@@ -16,7 +16,7 @@ from functools import cache
 import sympy as sp
 
 from lossgen.keep import cost
-from lossgen.nodes import Read, Where, free_letters, is_static, rebuild
+from lossgen.nodes import Read, Where, free_letters, is_scalar, is_static, rebuild
 
 
 @cache
@@ -31,6 +31,9 @@ def factored(expr: sp.Expr) -> sp.Expr:
         return -Where(condition, -yes, -no)
     if isinstance(expr, Where) and not is_static(expr.args[0]):
         return _choice(expr)
+    if isinstance(expr, sp.Add) and is_scalar(expr):
+        # Numbers are collected: alpha - (1 - alpha) is 2*alpha - 1.
+        return sp.expand_mul(expr)
     return _sum(expr) if isinstance(expr, sp.Add) else expr
 
 
@@ -46,7 +49,9 @@ def _choice(expr: Where) -> sp.Expr:
 
 
 def _is_negative(expr: sp.Expr) -> bool:
-    return bool(isinstance(expr, sp.Mul) and expr.args[0].is_negative)
+    """Whether a minus stands in front."""
+    number = expr.args[0] if isinstance(expr, sp.Mul) else sp.S.One
+    return bool(number.is_Number and number.is_negative)
 
 
 def _sum(expr: sp.Add) -> sp.Expr:

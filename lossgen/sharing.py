@@ -68,13 +68,13 @@ def share(program: Program, taken: Iterable[str]) -> Program:
 
 def children(expr: sp.Basic) -> tuple[sp.Basic, ...]:
     """The parts of an expression; the sign of a product is not one of its factors."""
-    if isinstance(expr, sp.Mul) and expr.args[0].is_negative:
+    if _is_negative(expr):
         return (-expr,)
     return () if isinstance(expr, Read) else expr.args
 
 
 def _with_children(expr: sp.Basic, parts: Sequence[sp.Basic]) -> sp.Basic:
-    if isinstance(expr, sp.Mul) and expr.args[0].is_negative:
+    if _is_negative(expr):
         return -parts[0]
     return rebuild(expr, parts)
 
@@ -223,4 +223,6 @@ def _operand(expr: sp.Basic) -> str:
 
 
 def _is_negative(term: sp.Basic) -> bool:
-    return bool(isinstance(term, sp.Mul) and term.args[0].is_negative)
+    """Whether a minus stands in front."""
+    number = term.args[0] if isinstance(term, sp.Mul) else sp.S.One
+    return bool(number.is_Number and number.is_negative)

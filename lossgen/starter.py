@@ -33,6 +33,8 @@ def formula_spec(
     tensors: Sequence[str] = (),
     parameters: Sequence[str] = (),
     templates: Sequence[Path] = (),
+    *,
+    formatted: bool = True,
 ) -> str:
     """Return the spec of a formula given as text.
 
@@ -42,6 +44,7 @@ def formula_spec(
         tensors: each ``NAME:ROLE``, as of ``--tensor``.
         parameters: each ``NAME=VALUE`` or ``NAME:ROLE=VALUE``, as of ``--param``.
         templates: folders searched before the shipped one.
+        formatted: whether a person will read it; formatting takes a process of its own.
 
     Raises:
         LossgenError: for anything that is not understood.
@@ -69,6 +72,7 @@ def formula_spec(
         title=name.replace("_", " ").capitalize(),
         arguments=arguments,
         formula=formula,
+        formatted=formatted,
     )
 
 
@@ -112,8 +116,10 @@ def _role(option: str, name: str, role: str, allowed: Sequence[str]) -> str:
     raise LossgenError(f"{option} {name}: there is no role '{role}'. {hint}")
 
 
-def _rendered(template: str, folders: Sequence[Path], name: str, **values: object) -> str:
+def _rendered(
+    template: str, folders: Sequence[Path], name: str, *, formatted: bool = True, **values: object
+) -> str:
     from lossgen.render import environment
 
     text = environment(folders).get_template(template).render(name=name, **values)
-    return format_sources({f"{name}.py": text})[f"{name}.py"]
+    return format_sources({f"{name}.py": text})[f"{name}.py"] if formatted else text

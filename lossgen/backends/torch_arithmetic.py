@@ -24,6 +24,18 @@ from lossgen.nodes import ONE, Letter, Read, free_letters, is_scalar
 from lossgen.program import Extent
 
 
+class Quotient(nd.Node):
+    """``a / b``, of which a power is taken."""
+
+    __slots__ = ()
+
+
+class SquareOver(nd.Node):
+    """``a**2 / b``."""
+
+    __slots__ = ()
+
+
 class Arithmetic(StrPrinter):
     """Prints arithmetic in one scope of letters."""
 
@@ -136,6 +148,7 @@ class Arithmetic(StrPrinter):
         if not isinstance(expr, sp.Mul):
             return str(self._print(expr))
         coefficient, factors = expr.as_coeff_mul()
+        factors = _in_range(factors)
         sign = "-" if coefficient.is_negative else ""
         above, below = list(factors), []
         if abs(coefficient) != 1:
@@ -149,7 +162,8 @@ class Arithmetic(StrPrinter):
         for factor in factors:
             if isinstance(factor, sp.Pow) and _negative_exponent(factor.exp):
                 above.remove(factor)
-                below.append(sp.Pow(factor.base, -factor.exp))
+                again = -factor.exp if _divides_twice(factor, factors) else 1
+                below += [factor.base ** (-factor.exp / again)] * again
             if isinstance(factor, nd.Ratio):
                 above.remove(factor)
                 above += [] if factor.args[0] == 1 else [factor.args[0]]
@@ -213,6 +227,14 @@ class Arithmetic(StrPrinter):
         code = self.within(letters).operand(divisor)
         return aligned(f"{code}.masked_fill({code} == 0, math.inf)", letters, self.scope)
 
+    def _print_Quotient(self, expr: Any) -> str:
+        above, below = expr.args
+        first = self.parenthesize(above, PRECEDENCE["Mul"], strict=True)
+        return f"({first} / {self.parenthesize(below, PRECEDENCE['Mul'])})"
+
+    def _print_SquareOver(self, expr: Any) -> str:
+        return f"_square_over({', '.join(self.code(a) for a in expr.args)})"
+
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         base, exponent = expr.base, expr.exp
         if _negative_exponent(exponent):
@@ -250,6 +272,36 @@ class Arithmetic(StrPrinter):
 
     def _print_Param(self, expr: Any) -> str:
         return str(expr.name)
+
+
+def _in_range(factors: Sequence[sp.Expr]) -> list[sp.Expr]:
+    """The factors, squares joined with what divides them: alone they may be out of range.
+
+    ``a**2/b**2`` as ``(a/b)**2``, and ``a**2/b`` as ``a*(a/b)``.
+    """
+    done = list(factors)
+    for above in factors:
+        square = isinstance(above, sp.Pow) and above.exp == 2 and not is_scalar(above.base)
+        for below in factors if square else ():
+            if not (isinstance(below, sp.Pow) and below in done and not is_scalar(below.base)):
+                continue
+            if below.exp in (-1, -2) and free_letters(below) == free_letters(above):
+                done.remove(above)
+                done.remove(below)
+                whole = below.exp == -2
+                a, b = above.base, below.base
+                done.append(Quotient(a, b) ** 2 if whole else SquareOver(a, b))
+                break
+    return done
+
+
+def _divides_twice(power: sp.Pow, factors: Sequence[sp.Expr]) -> bool:
+    """Whether ``a/b**2`` is ``a/b/b``: the square of b may be out of range where it is not."""
+    parts = sp.Add.make_args(power.base)
+    short = sum(not is_scalar(p) for p in parts) == 1
+    plain = all(isinstance(p, Read) or is_scalar(p) for p in parts)
+    above = any(not is_scalar(f) and not f.is_Pow for f in factors)
+    return power.exp in (-2, -3) and short and plain and above
 
 
 def enclosed(code: str) -> str:

@@ -114,7 +114,9 @@ class _Fuse:
             terms = sp.Add.make_args(factor)
             rest = [f for f in expr.args if f is not factor]
             short = all(isinstance(f, Read) or is_scalar(f) for f in rest)
-            if len(terms) > 1 and short and all(self._steps(t, rest) for t in terms):
+            # What comes in is often one number, and costs nothing to multiply by at the end.
+            own = any(isinstance(f, Read) and not f.name.startswith("grad_") for f in rest)
+            if len(terms) > 1 and short and own and all(self._steps(t, rest) for t in terms):
                 return sp.Add(*(sp.Mul(*rest, t) for t in terms))
         return expr
 

@@ -58,6 +58,9 @@ HELPERS: dict[str, str] = {
     near = torch.log1p(2.0 * torch.sinh(0.5 * size.clamp(max=1.0)).square())
     far = size + torch.log1p(torch.exp(-2.0 * size)) - math.log(2.0)
     return torch.where(size < 1.0, near, far)''',
+    "_square_over(": '''def _square_over(a: Tensor, b: Tensor) -> Tensor:
+    """``a**2 / b``; the square alone may be out of range where the quotient is not."""
+    return a * (a / b)''',
     "_norm(": '''def _norm(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """Euclidean length; the squares of very large and very small numbers are in range, too."""
     if not x.numel():

@@ -4,37 +4,92 @@ import click
 
 from lossgen.cli.accuracy import Request, accuracy_options, measured, show_accuracy
 from lossgen.cli.options import complete_name, directory_option, project_at
-from lossgen.errors import LossgenError
+from lossgen.verify.request import is_target
 
 
 @click.command("verify")
-@click.argument("name", shell_complete=complete_name)
+@click.argument("target", shell_complete=complete_name)
+@click.option(
+    "--spec", metavar="NAME", help="The formula: of the catalogue, the project, or a file."
+)
+@click.option("--expr", metavar="FORMULA", help="The formula, as one line of mathematics.")
+@click.option(
+    "--param", "params", metavar="NAME=VALUE", multiple=True, help="A parameter of --expr."
+)
+@click.option(
+    "--tensor", "tensors", metavar="NAME:ROLE", multiple=True, help="What a tensor of --expr holds."
+)
+@click.option(
+    "--map", "mapped", metavar="OURS=THEIRS", multiple=True, help="Whose argument is whose."
+)
+@click.option("--set", "held", metavar="NAME=VALUE", multiple=True, help="An option, held there.")
+@click.option(
+    "--pass",
+    "passed",
+    metavar="TENSOR=HOW",
+    multiple=True,
+    help="How the code takes a tensor: sigmoid, softmax, one_hot, index, channels_last, …",
+)
+@click.option("--reduction", metavar="NAME", help="What the code computes: none, mean or sum.")
+@click.option(
+    "--result", default="", metavar="HOW", help="What is taken of its answer: first, negative, KEY."
+)
+@click.option("--skip", metavar="CHECK", multiple=True, help="A check to leave out.")
+@click.option(
+    "--time-limit", default=60.0, show_default=True, metavar="SECONDS", help="For all of it."
+)
+@click.option("--strict", is_flag=True, help="Exit 1 also where digits are missing.")
 @click.option("--json", "as_json", is_flag=True, help="For a program to read.")
 @accuracy_options
+@click.option("--junit", metavar="FILE", help="Write JUnit XML as well.")
+@click.option("--save", metavar="FILE", help="Write a pytest file of the counter-example.")
 @directory_option
 @click.pass_context
 def command(
     ctx: click.Context,
-    name: str,
+    /,
+    target: str,
+    directory: str,
     as_json: bool,
     accuracy: bool,
     only_accuracy: bool,
-    seed: int,
     effort: float,
-    directory: str,
+    seed: int,
+    **told: object,
 ) -> None:
-    """Generate the loss NAME afresh, run its generated test, and say whether it holds.
+    """Prove or refute TARGET: a loss by name, or anybody's code.
 
-    Then measure how accurate it is: value and gradient, in every style and dtype.
+    \b
+    lossgen verify dice                              the project's or the catalogue's
+    lossgen verify package.module:DiceLoss --spec dice
+    lossgen verify path/file.py:fn --expr "abs(input - target)"
 
-    NAME is one of the project's own losses or of the catalogue. Nothing is written to the project.
-    Exits 0 where it holds, 1 where it does not.
+    A name is generated afresh, its generated test run, and its accuracy measured: value and
+    gradient, in every style and dtype. Code is imported and called, in a process
+    of its own, and compared with the formula: value, gradient, second derivative, extremes,
+    precisions, transforms. Nothing is written to the project.
+    Exits 0 where it holds, 1 where it does not, 2 where it cannot be asked.
     """
-    project = project_at(directory)
-    if ":" in name or name.endswith(".py"):
-        raise LossgenError(
-            f"'{name}' is code, not the name of a loss; names are what `lossgen list` shows."
+    if is_target(target):
+        from lossgen.cli.verify_code import verify_code
+
+        answer = verify_code(target, directory, as_json=as_json, seed=seed, **told)  # type: ignore[arg-type]
+        ctx.exit(answer)
+    _refuse(told)
+    request = Request(accuracy or only_accuracy, only_accuracy, seed, effort)
+    ctx.exit(0 if _by_name(target, directory, as_json, request) else 1)
+
+
+def _refuse(told: dict[str, object]) -> None:
+    given = [name for name, value in told.items() if value and name not in ("time_limit", "strict")]
+    if given:
+        raise click.UsageError(
+            "These options are about code: give a target, package.module:name or file.py:name."
         )
+
+
+def _by_name(name: str, directory: str, as_json: bool, request: Request) -> bool:
+    project = project_at(directory)
     path = project.library().path(name)
     import tempfile
     from dataclasses import replace
@@ -48,7 +103,6 @@ def command(
         (product,) = produce(elsewhere, [name], project.library())
         write(product)
         module, test = elsewhere.module(name), elsewhere.test(name)
-        request = Request(accuracy or only_accuracy, only_accuracy, seed, effort)
         told: dict[str, object] = {"name": name}
         holds = True
         if as_json and not request.alone:
@@ -70,4 +124,4 @@ def command(
             import json
 
             click.echo(json.dumps(told, indent=2))
-    ctx.exit(0 if holds else 1)
+    return holds

@@ -108,4 +108,4 @@ def test_verify_for_a_program(run: Run, project: Path, rendering: Rendering) -> 
 def test_code_is_no_name(run: Run, project: Path) -> None:
     result = run("verify", "package.module:DiceLoss")
     assert result.exit_code == 2
-    assert "is code, not the name of a loss" in result.output
+    assert "There is no module 'package.module'" in result.output

@@ -125,6 +125,7 @@ SMOOTH = {
     "its logarithm": nd.LogErfc(X * Y),
     "scaled": nd.Erfcx(X * Y),
     "another form": nd.Rewritten((X - Y) * (X + Y), X**2 - Y**2),
+    "angle of a point": nd.Atan(X * Y / (Y**2 + 1)),
     "quotient without zeros": nd.Ratio(X**2, Y * X),
     "max, first": nd.Max(X, X - 1 - Y**2),
     "max, second": nd.Max(X - 1, X * 2 + 40),

@@ -153,3 +153,33 @@ def _info_nce_slope(query: list[list[float]], key: list[list[float]]) -> list[li
                 sides.append(value(moved))
             found[-1].append((sides[0] - sides[1]) / (2 * step))
     return found
+
+
+# --- quotients whose squares are out of range -------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_squared_error_over_a_variance_is_in_range_where_the_quotient_is(
+    dtype: torch.dtype,
+) -> None:
+    large = torch.finfo(dtype).max ** 0.75
+    inputs = [torch.tensor([v], dtype=dtype) for v in (large, 0.0, large)]
+    loss = functional("gaussian_nll")
+    value = loss(*inputs, reduction="none").item()
+    found = [g.item() for g in gradients(loss, *inputs, reduction="none")]
+    with mp.workdps(60):
+        x = mp.mpf(inputs[0].item())
+        assert ulps(value, (mp.log(x) + x) / 2, dtype) <= 4
+        for got, true in zip(found, (1, -1, (1 / x - 1) / 2), strict=True):
+            assert ulps(got, mp.mpf(true), dtype) <= 4
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("share", [-0.7, -0.3, 0.0, 0.3])
+def test_boxes_of_any_shape_have_a_slope(share: float, dtype: torch.dtype) -> None:
+    thin = float(torch.tensor(torch.finfo(dtype).max ** share, dtype=dtype))
+    box = torch.tensor([[0.0, 0.0, thin, 1.0]], dtype=dtype)
+    target = torch.tensor([[0.0, 0.0, 2 * thin, 1.0]], dtype=dtype)
+    for name in ("giou", "ciou"):
+        for found in gradients(functional(name), box, target, reduction="none"):
+            assert found.isfinite().all(), name

@@ -1,0 +1,184 @@
+"""From a question to a report: checks, and where one fails a small counter-example and its cause.
+
+In: a ``Question``. Out: a ``Report``. Wrong numbers end the checks at once, for more of them say
+nothing new; so does the time limit, and what it left out is listed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+
+from lossgen.errors import LossgenError, suggest
+from lossgen.verify.caller import Caller, CallFailed
+from lossgen.verify.checks import CHECKS
+from lossgen.verify.diagnose import diagnose
+from lossgen.verify.evidence import Evidence, agrees, gather
+from lossgen.verify.example import counterexample
+from lossgen.verify.question import Question
+from lossgen.verify.session import Session, Witness, worst
+from lossgen.verify.shrink import shrink
+from lossgen.verify.target import raised
+from lossgen.verify.verdict import Check, Report, Verdict
+
+Progress = Callable[[str], None]
+
+
+def ask(
+    question: Question,
+    *,
+    limit: float = 60.0,
+    skip: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Answer a question within ``limit`` seconds (as far as the code returns at all)."""
+    for name in skip:
+        if name not in CHECKS:
+            hint = suggest(name, CHECKS) or f"There are {', '.join(CHECKS)}."
+            raise LossgenError(f"There is no check '{name}' to skip. {hint}")
+    start = time.monotonic()
+    session = Session(question, Caller(question), start + limit, agrees)
+    tell = progress or (lambda text: None)
+    with _settled(question.seed):
+        checks, stopped = _checks(session, skip, tell)
+        if stopped:
+            return _report(session, checks, "cannot be asked", stopped, start)
+        return _conclude(session, checks, tell, start)
+
+
+def _checks(session: Session, skip: Sequence[str], tell: Progress) -> tuple[list[Check], str]:
+    """Make the checks; the text says why nothing can be asked, if so."""
+    done: list[Check] = []
+    for name, check in CHECKS.items():
+        if name in skip:
+            done.append(Check(name, "skipped", "as asked"))
+            continue
+        if session.over:
+            done.append(Check(name, "skipped", "no time left"))
+            continue
+        tell(name)
+        start = time.monotonic()
+        try:
+            made = check(session)
+        except CallFailed as failure:
+            if not done:
+                return done, f"The code {_sentence(str(failure))}"
+            made = Check(name, "fails", str(failure))
+        except Exception as error:
+            if _ours(error):
+                raise
+            made = Check(name, "skipped", raised(error))
+        done.append(replace(made, seconds=round(time.monotonic() - start, 3)))
+        if made.status == "fails":
+            break
+    return done, ""
+
+
+def _ours(error: Exception) -> bool:
+    """Whether an exception is a fault of this program rather than of the code it calls."""
+    return not isinstance(error, (RuntimeError, NotImplementedError, MemoryError))
+
+
+def _sentence(text: str) -> str:
+    return text if text.startswith(("gives", "it gives")) else f"raises {text}"
+
+
+def _conclude(session: Session, checks: list[Check], tell: Progress, start: float) -> Report:
+    failing = [c for c in checks if c.status == "fails"]
+    inaccurate = [c for c in checks if c.status == "inaccurate"]
+    if failing:
+        return _refuted(session, checks, failing[0], tell, start)
+    tell("evidence")
+    found = gather(session)
+    if inaccurate:
+        difference = worst([d for c in inaccurate for d in c.differences])[0]
+        reason = (
+            f"The formula is right, but fewer than half the digits are: {difference.what} is "
+            f"{difference.got}, exactly {difference.want} ({inaccurate[0].name}, "
+            f"{difference.dtype})."
+        )
+        return _report(session, checks, "holds, inaccurate", reason, start, found)
+    return _report(session, checks, "holds", "", start, found)
+
+
+def _refuted(
+    session: Session, checks: list[Check], check: Check, tell: Progress, start: float
+) -> Report:
+    witness = _leading(session)
+    tell("a small counter-example")
+    small = shrink(session, witness)
+    tell("what it computes instead")
+    causes = diagnose(session, witness)
+    report = _report(session, checks, "does not hold", _why(check, small), start)
+    return replace(report, counterexample=counterexample(session, small), diagnoses=tuple(causes))
+
+
+def _leading(session: Session) -> Witness:
+    order = worst([w.difference for w in session.witnesses])
+    return next(w for w in session.witnesses if w.difference is order[0])
+
+
+def _why(check: Check, witness: Witness) -> str:
+    difference = witness.difference
+    if difference.kind in ("behaviour", "refusal"):
+        return f"The code {difference.got}."
+    if difference.kind == "nonfinite":
+        many = f" with {witness.point.count} numbers" if witness.point.count > 10_000 else ""
+        place = f" in {difference.dtype}{many}" if difference.dtype != "float64" else ""
+        return f"Its {difference.what} is {difference.got}{place}, where the formula's is finite."
+    return f"Its {difference.what} is another than the formula's."
+
+
+def _report(
+    session: Session,
+    checks: list[Check],
+    verdict: Verdict,
+    reason: str,
+    start: float,
+    found: Evidence | None = None,
+) -> Report:
+    question = session.question
+    return Report(
+        target=question.target.name,
+        formula=question.spec.name,
+        verdict=verdict,
+        reason=reason,
+        seed=question.seed,
+        assumed=assumptions(question),
+        checks=tuple(checks),
+        evidence=found.text if found else (),
+        notes=tuple(session.notes),
+        seconds=round(time.monotonic() - start, 2),
+        where=question.target.where,
+    )
+
+
+def assumptions(question: Question) -> tuple[str, ...]:
+    """What the answer rests on, in words."""
+    lines = list(question.matching.notes)
+    for name, chain in question.adapters.items():
+        lines += [f"the code takes {name} {adapter.text}" for adapter in chain]
+    lines += [f"{k} = {v}, as set" for k, v in question.matching.extra.items()]
+    fixed = question.matching.fixed
+    told = {note.split(" =")[0] for note in question.matching.notes}
+    lines += [f"{k} = {v}, as set" for k, v in fixed.items() if k not in told]
+    if not question.passed:
+        lines.append(f"the code's result is the formula's with reduction {question.reductions[0]}")
+    if question.result:
+        lines.append(f"its result is taken as: {question.result}")
+    return tuple(lines)
+
+
+@contextmanager
+def _settled(seed: int) -> Iterator[None]:
+    """Torch's random state, seeded for the questions and given back after them."""
+    state = torch.random.get_rng_state()
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.random.set_rng_state(state)

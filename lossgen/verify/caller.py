@@ -1,0 +1,256 @@
+"""Calls the code at a point of the formula, and takes what comes back apart.
+
+In: a ``Question`` and a ``Point``. Out: an ``Outcome``: value, shape, gradients in the formula's
+terms. What the code raises becomes a ``CallFailed`` with its text; nothing of the code is changed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lossgen.spec import LossSpec
+from lossgen.verify.adapters import apply, class_axis
+from lossgen.verify.point import Point
+from lossgen.verify.question import Question
+from lossgen.verify.target import raised
+
+Dtypes = torch.dtype | Mapping[str, torch.dtype]
+
+
+class CallFailed(Exception):
+    """The code raised, or what it gave back is no loss.
+
+    Attributes:
+        stage: forward or backward.
+        refusal: whether it was raised on purpose, as a check of arguments is.
+    """
+
+    def __init__(self, message: str, stage: str = "forward", *, refusal: bool = False) -> None:
+        super().__init__(message)
+        self.stage, self.refusal = stage, refusal
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came back.
+
+    Attributes:
+        value: the result, flat.
+        shape: of the result.
+        gradients: for each float tensor its gradient, flat; None where none flows.
+        attached: whether the result carries a gradient at all.
+    """
+
+    value: tuple[float, ...]
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    gradients: Mapping[str, tuple[float, ...] | None]
+    attached: bool = True
+
+
+# What breaks rather than refuses.
+_BROKEN = (RuntimeError, ArithmeticError, LookupError, AttributeError, NameError, MemoryError)
+
+
+def upstream(count: int) -> tuple[float, ...]:
+    """Weights without symmetry: both signs, none 0 or 1, exact in half precision."""
+    return tuple(((7 * k + 5) % 17 - 8.5) / 8 for k in range(count))
+
+
+def predicted(spec: LossSpec) -> frozenset[str]:
+    """The tensors that training differentiates by: of floats, and neither weights nor labels.
+
+    Where every tensor is called like a label, all of them.
+    """
+    floats = {
+        t.name
+        for t in spec.tensors
+        if t.role.kind == "real" and t.role.name not in ("Weight", "Binary", "Sign")
+    }
+    return frozenset(floats - _LABELS or floats)
+
+
+_LABELS = {"target", "targets", "label", "labels", "teacher", "reference"}
+
+
+class Caller:
+    """Calls one target."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self.spec = question.spec
+        first = self.spec.tensors[0]
+        self._class_places = {t.name: class_axis(self.spec, t) for t in self.spec.tensors}
+        self._class_owner = next(
+            (
+                t
+                for t in self.spec.tensors
+                if any(a.name in "cd" for a in t.axes) and len(t.axes) > 1
+            ),
+            first,
+        )
+
+    def leaves(
+        self, point: Point, dtype: Dtypes = torch.float64, *, grad: bool = True
+    ) -> dict[str, Tensor]:
+        """The point's tensors in torch, asking for gradients where the role lets them."""
+        made = {}
+        for name, array in point.tensors.items():
+            if name not in self.question.matching.taken:
+                continue
+            tensor = torch.tensor(np.ascontiguousarray(array).reshape(array.shape))
+            if tensor.is_floating_point():
+                wanted = dtype if isinstance(dtype, torch.dtype) else dtype.get(name, torch.float64)
+                tensor = tensor.to(wanted)
+                if grad and name in self.asked:
+                    tensor.requires_grad_()
+            made[name] = tensor
+        return made
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The tensors whose gradient is asked for: weights and labels are given, not learnt."""
+        return predicted(self.spec)
+
+    def function(self, point: Point, reduction: str) -> Callable[..., Tensor]:
+        """The code as a function of the formula's tensors alone, in the point's order."""
+        matching = self.question.matching
+        present = [x for x in point.tensors if x in matching.taken]
+
+        def call(*tensors: Tensor) -> Tensor:
+            given = self._adapted(dict(zip(present, tensors, strict=True)))
+            given |= {k: v for k, v in point.options.items() if k in matching.taken}
+            init: dict[str, Any] = {}
+            named: dict[str, Any] = {}
+            positional: list[Any] = []
+            for name, value in given.items():
+                argument = matching.taken[name]
+                if argument.stage == "init":
+                    init[argument.name] = value
+                elif argument.positional:
+                    positional.append(value)
+                else:
+                    named[argument.name] = value
+            for name, value in matching.extra.items():
+                theirs = self.question.target.argument(name)
+                stage = theirs.stage if theirs else "call"
+                (init if stage == "init" else named)[name] = value
+            if self.question.passed and matching.reduction is not None:
+                stage = matching.reduction.stage
+                (init if stage == "init" else named)["reduction"] = reduction
+            return self._taken(self.question.target.call(init, positional, named))
+
+        return call
+
+    def result(self, point: Point, leaves: Mapping[str, Tensor], reduction: str) -> Tensor:
+        """Call the code.
+
+        Raises:
+            CallFailed: where it raises, or gives back something that is no tensor of floats.
+        """
+        function = self.function(point, reduction)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return function(*leaves.values())
+        except CallFailed:
+            raise
+        except _BROKEN as error:
+            raise CallFailed(raised(error)) from error
+        except Exception as error:
+            raise CallFailed(raised(error), refusal=True) from error
+
+    def run(
+        self,
+        point: Point,
+        reduction: str,
+        dtype: Dtypes = torch.float64,
+        *,
+        weights: Sequence[float] | None = None,
+        grad: bool = True,
+    ) -> Outcome:
+        """Value and gradient at a point, the result weighted by ``weights`` (else ``upstream``).
+
+        Raises:
+            CallFailed: as ``result``, and where the backward raises.
+        """
+        leaves = self.leaves(point, dtype, grad=grad)
+        result = self.result(point, leaves, reduction)
+        gradients: dict[str, tuple[float, ...] | None] = {}
+        if grad and result.requires_grad:
+            gradients = self._gradients(result, leaves, weights)
+        elif grad:
+            gradients = {k: None for k, x in leaves.items() if x.requires_grad}
+        value = tuple(result.detach().double().flatten().tolist())
+        attached = bool(result.requires_grad)
+        return Outcome(value, tuple(result.shape), result.dtype, gradients, attached)
+
+    def _gradients(
+        self, result: Tensor, leaves: Mapping[str, Tensor], weights: Sequence[float] | None
+    ) -> dict[str, tuple[float, ...] | None]:
+        floats = {k: x for k, x in leaves.items() if x.requires_grad}
+        numbers = weights if weights is not None else self.weights(result.numel())
+        seed = torch.tensor(numbers, dtype=torch.float64).to(result.dtype).view(result.shape)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = torch.autograd.grad(result, list(floats.values()), seed, allow_unused=True)
+        except Exception as error:
+            raise CallFailed(raised(error), "backward") from error
+        return {
+            k: None if g is None else tuple(g.detach().double().flatten().tolist())
+            for k, g in zip(floats, found, strict=True)
+        }
+
+    @staticmethod
+    def weights(count: int) -> tuple[float, ...]:
+        """The weights of a result of so many numbers; a scalar is not weighted by 1 either."""
+        return upstream(count)
+
+    def class_place(self, name: str, point: Point) -> tuple[int, int]:
+        """The place of the class axis in a tensor, and the number of classes."""
+        shapes = {k: x.shape for k, x in point.tensors.items()}
+        return self._class_places[name], self._classes(shapes)
+
+    def _classes(self, shapes: Mapping[str, Sequence[int]]) -> int:
+        shape = shapes.get(self._class_owner.name, ())
+        return int(shape[self._class_places[self._class_owner.name]]) if len(shape) > 1 else 2
+
+    def _adapted(self, tensors: dict[str, Any]) -> dict[str, Any]:
+        if not self.question.adapters:
+            return tensors
+        classes = self._classes({k: x.shape for k, x in tensors.items()})
+        return {
+            name: apply(self.question.adapters.get(name, ()), x, self._class_places[name], classes)
+            for name, x in tensors.items()
+        }
+
+    def _taken(self, answer: Any) -> Tensor:
+        how = self.question.result
+        if how == "first" and isinstance(answer, (tuple, list)) and answer:
+            answer = answer[0]
+        elif how == "negative" and isinstance(answer, Tensor):
+            answer = -answer
+        elif how and isinstance(answer, Mapping) and how in answer:
+            answer = answer[how]
+        if not isinstance(answer, Tensor):
+            hint = ""
+            if isinstance(answer, (tuple, list)):
+                hint = "; take its first element: --result first"
+            elif isinstance(answer, Mapping):
+                hint = f"; take one of {', '.join(map(str, answer))}: --result KEY"
+            raise CallFailed(f"it gives back a {type(answer).__name__}, not a tensor{hint}")
+        if not answer.is_floating_point():
+            raise CallFailed(f"it gives back a tensor of {answer.dtype}, not of floats")
+        if answer.device.type != "cpu":
+            raise CallFailed(
+                f"it gives back a tensor on {answer.device}; only the CPU is asked here"
+            )
+        return answer

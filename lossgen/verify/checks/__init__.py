@@ -1,0 +1,30 @@
+"""The checks: each takes a ``Session`` and gives a ``Check``.
+
+``CHECKS`` lists them in the order in which they are made: what refutes most code comes first.
+"""
+
+from collections.abc import Callable, Mapping
+
+from lossgen.verify.checks import behaviour, dtypes, extremes, layouts, second, transforms, values
+from lossgen.verify.session import Session
+from lossgen.verify.verdict import Check
+
+CHECKS: Mapping[str, Callable[[Session], Check]] = {
+    "runs": behaviour.runs,
+    "value and gradient": values.first,
+    "every option and reduction": values.options,
+    "ties": values.ties,
+    "one sample": values.single,
+    "nothing kept": values.empty,
+    "inputs untouched": behaviour.untouched,
+    "extreme values": extremes.extremes,
+    "second derivative": second.second,
+    "memory layout": layouts.layouts,
+    "half precision": dtypes.halves,
+    "mixed precision": dtypes.mixed,
+    "large tensors": dtypes.large,
+    "shapes": layouts.shapes,
+    "vmap": transforms.vmapped,
+    "jvp": transforms.forward_mode,
+    "torch.compile": transforms.compiled,
+}

@@ -1,0 +1,27 @@
+"""Extreme values: saturated scores, labels at their ends, numbers that overflow when squared."""
+
+from __future__ import annotations
+
+import torch
+
+from lossgen.verify.checks.outcome import concluded
+from lossgen.verify.sampling import points
+from lossgen.verify.session import Session
+from lossgen.verify.verdict import Check, Difference
+
+_ENOUGH = 3
+
+
+def extremes(session: Session) -> Check:
+    """In double and in single precision."""
+    looked, differences = 0, list[Difference]()
+    question = session.question
+    for point in points(question, "extreme"):
+        for dtype in (torch.float64, torch.float32):
+            judged = session.judged(point, question.main, dtype)
+            if judged is not None:
+                looked += 1
+                differences += judged.differences
+        if len([d for d in differences if d.kind != "rounding"]) >= _ENOUGH or session.over:
+            break
+    return concluded("extreme values", differences, looked, "comparisons")

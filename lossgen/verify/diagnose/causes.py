@@ -1,0 +1,112 @@
+"""Causes that are no other formula: upstream gradients, non-finite steps, in-place changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from lossgen.verify.caller import CallFailed, Outcome
+from lossgen.verify.point import Point
+from lossgen.verify.session import Session, Witness
+from lossgen.verify.truth import evaluate
+from lossgen.verify.watch import broadcasts, first_nonfinite
+
+
+def behaviour_causes(witness: Witness) -> list[str]:
+    """A hint for what code does wrong besides its numbers."""
+    text = str(witness.difference.got)
+    if "inplace operation" in text:
+        return ["but an in-place operation overwrites what its backward needs"]
+    if "second derivative" in text:
+        return ["but its backward cannot be differentiated, and does not say so"]
+    if "carries no gradient" in text:
+        return ["but detached: it is computed under no_grad, from detach(), or from integers"]
+    if "dtype" in text and "raises in backward" in text:
+        return ["but its backward does not cast its gradient to the type of its input"]
+    return []
+
+
+def upstream_causes(session: Session, point: Point, reduction: str, outcome: Outcome) -> list[str]:
+    """The value is right and the gradient wrong: whether the incoming gradient is ignored."""
+    caller = session.caller
+    weights = caller.weights(len(outcome.value))
+    exact = evaluate(session.question.spec, point)
+    predicted = list(outcome.gradients)
+    count = len(outcome.value)
+    for words, tried in _weightings(weights, count):
+        want = exact.gradient(reduction, tried)
+        if all(_proportional(outcome.gradients[x], want[x], 1.0) for x in predicted):
+            return [words]
+    want = exact.gradient(reduction, weights)
+    nothing = [x for x in predicted if not any(outcome.gradients[x] or ())]
+    if nothing and any(any(w != 0 for w in want[x]) for x in nothing):
+        return [f"but no gradient reaches {', '.join(nothing)}"]
+    for factor, words in (
+        (-1.0, "with the sign of its gradient turned"),
+        (2.0, "with twice its gradient"),
+        (0.5, "with half its gradient"),
+    ):
+        if all(_proportional(outcome.gradients[x], want[x], factor) for x in predicted):
+            return [words]
+    return []
+
+
+def _weightings(weights: tuple[float, ...], count: int) -> Iterator[tuple[str, list[float]]]:
+    uses = "but its backward uses"
+    yield "but its backward ignores the incoming gradient", [1.0] * count
+    if count > 1:
+        yield f"{uses} only the first element of the incoming gradient", [weights[0]] * count
+        yield f"{uses} the sum of the incoming gradient", [sum(weights)] * count
+        yield f"{uses} the mean of the incoming gradient", [sum(weights) / count] * count
+
+
+def _proportional(got: tuple[float, ...] | None, want: list[Any], factor: float) -> bool:
+    numbers = [float(x) * factor for x in want]
+    if got is None or not any(numbers):
+        return False
+    scale = max(map(abs, numbers))
+    return all(
+        math.isfinite(a) and abs(a - b) <= 1e-7 * scale for a, b in zip(got, numbers, strict=True)
+    )
+
+
+def broadcast_causes(session: Session, witness: Witness) -> list[str]:
+    """Whether tensors that do not fit meet somewhere and grow."""
+    if witness.difference.kind != "formula":
+        return []
+    seen = broadcasts()
+    try:
+        with seen:
+            session.caller.run(witness.point, witness.reduction, grad=False)
+    except CallFailed:
+        return []
+    return [f"but {seen.found}"] if seen.found else []
+
+
+def nonfinite_causes(session: Session, witness: Witness) -> list[str]:
+    """Which operation is the first to give NaN or an infinity."""
+    seen = first_nonfinite()
+    dtype = witness.dtype
+    try:
+        with seen:
+            session.caller.run(witness.point, witness.reduction, dtype)
+    except CallFailed:
+        return []
+    if not seen.found:
+        return []
+    operation = seen.found.split(" ")[0]
+    hint = _HINTS.get(operation, "")
+    backward = "backward" in operation or witness.difference.what != "value"
+    where = "the gradient" if backward and "backward" in operation else "the result"
+    return [f"but {seen.found} makes {where} non-finite first{hint}"]
+
+
+_HINTS = {
+    "exp": ": it overflows; a stable form is log-sum-exp, softplus or log-sigmoid",
+    "log": ": it is taken of 0; a stable form is log-softmax or log-sigmoid",
+    "div": ": the denominator is 0 or overflows",
+    "mul": ": it is 0 times infinity, or overflows",
+    "sum": ": the sum overflows; take the mean first, or sum in single precision",
+    "pow": ": it overflows, or is a negative power of 0",
+}

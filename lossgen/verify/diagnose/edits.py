@@ -1,0 +1,120 @@
+"""One mistake in one place of an expression: of what is computed, of gradients, of stability.
+
+In: an expression, and the letters there are. Out: (words, changed expression). A part that occurs
+several times is changed wherever it occurs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.nodes import Letter, walk
+from lossgen.verify.diagnose.mistakes import node_edits
+from lossgen.verify.diagnose.parts import Edit, replaced, short
+
+
+def edits(expr: sp.Expr, letters: tuple[Letter, ...]) -> Iterator[Edit]:
+    """Every single mistake."""
+    for node in walk(expr):
+        for words, new in node_edits(node, letters):
+            if new != node:
+                yield words, replaced(expr, node, new)
+
+
+def detached(expr: sp.Expr) -> Iterator[Edit]:
+    """Gradients stopped where they should flow; the value stays."""
+    seen: set[str] = set()
+    parts = [
+        x
+        for x in walk(expr)
+        if isinstance(x, (nd.Let, sp.Pow, nd.Unary, nd.Reduce, nd.Along, nd.Read))
+    ]
+    for node in sorted(parts, key=lambda x: not isinstance(x, nd.Let)):
+        words = f"if no gradient flows through {short(node)}"
+        if words not in seen:
+            seen.add(words)
+            if isinstance(node, nd.Let):
+                stopped: Any = nd.Let(node.name, node.params, nd.StopGradient(node.body), node.at)
+                yield words, _all_lets(expr, node, stopped)
+            else:
+                yield words, replaced(expr, node, nd.StopGradient(node))
+
+
+def _all_lets(expr: sp.Expr, let: nd.Let, stopped: nd.Let) -> Any:
+    """A named part stopped wherever it is read."""
+    changed: Any = expr
+    alike = [x for x in walk(expr) if isinstance(x, nd.Let) and x.body == let.body]
+    for other in alike:
+        changed = replaced(changed, other, nd.Let(other.name, other.params, stopped.body, other.at))
+    return changed
+
+
+CLAMPS = (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+
+
+def clamped(expr: sp.Expr) -> Iterator[Edit]:
+    """Small numbers added or clamped to, in place of a stable form."""
+    found = list(walk(expr))
+    for node, size in itertools.product(found, CLAMPS):
+        eps = sp.Float(size)
+        if isinstance(node, nd.Log):
+            inner = node.arg
+            yield (
+                f"with {short(inner)} clamped to [{size:g}, 1 - {size:g}] in the log",
+                replaced(expr, node, nd.Log(nd.Clip(inner, eps, 1 - eps))),
+            )
+            yield (
+                f"with {size:g} added in log({short(inner)})",
+                replaced(expr, node, nd.Log(inner + eps)),
+            )
+            yield (
+                f"with log({short(inner)}) clamped at {size:g}",
+                replaced(expr, node, nd.Log(nd.Max(inner, eps))),
+            )
+        elif isinstance(node, nd.LogSigmoid):
+            yield (
+                f"with {size:g} added in log(sigmoid({short(node.arg)}))",
+                _each(expr, _added(eps)),
+            )
+            yield (
+                f"with sigmoid({short(node.arg)}) clamped to [{size:g}, 1 - {size:g}]",
+                _each(expr, _held(eps)),
+            )
+        elif isinstance(node, nd.Along) and node.op == "log_softmax":
+            soft = nd.Along("softmax", node.body, node.letter, node.position)
+            yield (
+                f"with {size:g} added in the log of the softmax",
+                replaced(expr, node, nd.Log(soft + eps)),
+            )
+            yield (
+                f"with the softmax clamped at {size:g} in the log",
+                replaced(expr, node, nd.Log(nd.Clip(soft, eps, 1))),
+            )
+        elif isinstance(node, sp.Pow) and node.exp == -1 and not node.base.is_number:
+            yield (
+                f"with {size:g} added to the denominator {short(node.base)}",
+                replaced(expr, node, 1 / (node.base + eps)),
+            )
+        elif isinstance(node, nd.Sqrt) or (isinstance(node, nd.Reduce) and node.op == "norm"):
+            yield f"with {size:g} added to {short(node)}", replaced(expr, node, node + eps)
+
+
+def _each(expr: sp.Expr, change: Callable[[Any], sp.Expr]) -> Any:
+    """Every log-sigmoid changed at once: it is one line of code."""
+    changed: Any = expr
+    for node in [x for x in walk(expr) if isinstance(x, nd.LogSigmoid)]:
+        changed = replaced(changed, node, change(node))
+    return changed
+
+
+def _added(eps: sp.Float) -> Callable[[Any], sp.Expr]:
+    return lambda x: nd.Log(nd.Sigmoid(x.arg) + eps)
+
+
+def _held(eps: sp.Float) -> Callable[[Any], sp.Expr]:
+    return lambda x: nd.Log(nd.Clip(nd.Sigmoid(x.arg), eps, 1 - eps))

@@ -1,0 +1,178 @@
+"""Tries the mistakes, and keeps those that explain what the code gives.
+
+A mistake is first held against one small point; what survives must agree with value and gradient at
+further points of other sizes, under every reduction that the code was refuted in.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from lossgen.nodes import Letter
+from lossgen.spec import LossSpec
+from lossgen.verify.caller import Caller, CallFailed, Outcome
+from lossgen.verify.diagnose.causes import (
+    behaviour_causes,
+    broadcast_causes,
+    nonfinite_causes,
+    upstream_causes,
+)
+from lossgen.verify.diagnose.edits import clamped, detached, edits
+from lossgen.verify.diagnose.whole import Variant, scales, special_cases, variants, with_item
+from lossgen.verify.point import Point
+from lossgen.verify.sampling import Sizes, first_points, moved_options, resized, usual_sizes
+from lossgen.verify.session import Session, Witness
+from lossgen.verify.truth import Undefined, evaluate, mp
+from lossgen.verify.truth.exact import Exact
+
+SECONDS = 3.0  # of this process: a busy machine must not change the answer
+MOST = 1  # explanations; a second one only repeats the first in other words
+_CLOSE = {torch.float64: 1e-7, torch.float32: 1e-4}  # relative
+
+
+def diagnose(session: Session, witness: Witness) -> list[str]:
+    """What the code computes instead, the likeliest first; nothing where nothing fits."""
+    kind = witness.difference.kind
+    if kind in ("behaviour", "refusal"):
+        return behaviour_causes(witness)
+    if kind == "nonfinite":
+        return nonfinite_causes(session, witness)
+    found = _Search(session, witness, time.process_time() + SECONDS).run()
+    return found or broadcast_causes(session, witness)
+
+
+@dataclass
+class _Search:
+    session: Session
+    witness: Witness
+    deadline: float
+    seen: list[tuple[Point, str, Outcome]] = field(default_factory=list)
+
+    def run(self) -> list[str]:
+        self._collect()
+        if not self.seen:
+            return []
+        found: list[str] = []
+        value_right = all(
+            self._agrees(self.session.question.spec, s, gradient=False) for s in self.seen
+        )
+        if value_right:
+            point, reduction, outcome = self.seen[-1]
+            causes = upstream_causes(self.session, point, reduction, outcome)
+            if causes:
+                return causes
+        in_value: list[str] = []
+        for words, spec in self._candidates(value_right):
+            if time.process_time() > self.deadline or len(found) >= MOST:
+                break
+            if not all(self._agrees(spec, s, gradient=False) for s in self.seen):
+                continue
+            if all(self._agrees(spec, s) for s in self.seen):
+                found.append(words)
+            elif not value_right:
+                in_value.append(f"{words}, in value; its gradient does not follow")
+        return found or in_value[:MOST]
+
+    def _collect(self) -> None:
+        """What the code gives at a few points, the smallest first."""
+        question, caller = self.session.question, self.session.caller
+        reduction = self.witness.reduction
+        small = resized(question, _small(usual_sizes(question.spec)), question.seed + 3)
+        others = [*first_points(question), moved_options(question, small)]
+        if self.witness.point.count < 400:
+            others.append(self.witness.point)
+        others.append(Point(small.tensors, self.witness.point.options, small.label))
+        for point in (small, *others):
+            try:
+                self.seen.append((point, reduction, caller.run(point, reduction)))
+            except CallFailed:
+                continue
+
+    def _candidates(self, value_right: bool) -> Iterator[Variant]:
+        spec = self.session.question.spec
+        letters = tuple(sorted(set(spec.axes.values()), key=str))
+        if value_right:
+            for words, item in detached(spec.item):
+                yield words, with_item(spec, item)
+            return
+        yield from self._reductions(spec)
+        yield from special_cases(spec)
+        yield from variants(spec)
+        for words, factor in scales(spec, _sized(letters)):
+            yield words, with_item(spec, spec.item * factor)
+        named = tuple(sorted(spec.axes, key=str))
+        for words, item in edits(spec.item, named):
+            yield words, with_item(spec, item)
+        for words, item in clamped(spec.item):
+            yield words, with_item(spec, item)
+
+    def _reductions(self, spec: LossSpec) -> Iterator[Variant]:
+        """Another reduction than the one it is taken for."""
+        for name in ("sum", "mean", "none", *(k for k, _ in spec.divisors)):
+            if name != self.witness.reduction and self._reduced(name):
+                yield f"with reduction {name}, not {self.witness.reduction}", spec
+
+    def _reduced(self, reduction: str) -> bool:
+        spec = self.session.question.spec
+        same = all(self._agrees(spec, (p, reduction, o)) for p, _, o in self.seen)
+        if same:
+            self.seen = [(p, reduction, o) for p, _, o in self.seen]
+        return same
+
+    def _agrees(
+        self, spec: LossSpec, seen: tuple[Point, str, Outcome], *, gradient: bool = True
+    ) -> bool:
+        point, reduction, outcome = seen
+        try:
+            exact = evaluate(spec, point)
+            if not _close(outcome.value, exact.value(reduction), _CLOSE.get(outcome.dtype, 0.03)):
+                return False
+            return not gradient or _same_gradient(self.session.caller, exact, reduction, outcome)
+        except (
+            Undefined,
+            ZeroDivisionError,
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+            OverflowError,
+        ):
+            return False  # a changed formula may have no value here
+
+
+def _same_gradient(caller: Caller, exact: Exact, reduction: str, outcome: Outcome) -> bool:
+    want = exact.gradient(reduction, caller.weights(len(outcome.value)))
+    return all(
+        _close(got or (0.0,) * len(want[name]), want[name], _CLOSE.get(outcome.dtype, 0.03))
+        for name, got in outcome.gradients.items()
+    )
+
+
+def _close(got: Sequence[float], want: Sequence[object], close: float) -> bool:
+    if len(got) != len(want):
+        return False
+    numbers = [float(mp.mpf(x)) for x in want]
+    scale = max([abs(x) for x in numbers if math.isfinite(x)], default=0.0)
+    return all(
+        math.isfinite(a)
+        and math.isfinite(b)
+        and abs(a - b) <= close * abs(b) + close * 1e-4 * max(scale, 1e-3)
+        for a, b in zip(got, numbers, strict=True)
+    )
+
+
+def _small(sizes: Sizes) -> Sizes:
+    """Sizes for a first look: no two alike, and few."""
+    short = {
+        axis: s if axis.isdigit() else tuple(min(x, 3) for x in s) for axis, s in sizes.items()
+    }
+    return {a: (s[:1] if a == "s" else (2, 3) if a == "e" else s) for a, s in short.items()}
+
+
+def _sized(letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
+    return tuple(x for x in letters if not x.name.isdigit())

@@ -1,0 +1,232 @@
+"""Which argument of the code is which argument of the formula.
+
+In: a spec, a target, and what the user said (``--map``, ``--set``). Out: a ``Matching`` and, in
+words, what was assumed. By name first, then by the names people use for the same thing, then by
+place where that leaves no choice. What stays open is refused, with the option that settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lossgen.errors import LossgenError, suggest
+from lossgen.spec import LossSpec, Parameter, TensorArg
+from lossgen.verify.target import Argument, Target
+
+_PREDICTED = (
+    "input inputs pred preds prediction predictions predicted y_pred yhat y_hat logits logit "
+    "output outputs scores score x student student_logits log_probs log_prob probs prob p"
+)
+_WANTED = (
+    "target targets label labels y_true y gt ground_truth truth true targ teacher teacher_logits q"
+)
+_WEIGHT = "weight weights class_weight class_weights"
+_MASK = "mask valid valid_mask attention_mask"
+SYNONYMS = tuple(frozenset(x.split()) for x in (_PREDICTED, _WANTED, _WEIGHT, _MASK))
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """How the code is called.
+
+    Attributes:
+        taken: formula argument -> argument of the code.
+        fixed: what the user set, and what the formula has and the code takes no argument for.
+        extra: arguments of the code alone, as the user set them.
+        reduction: the code's argument that chooses a reduction, if it has one.
+        notes: what was assumed, in words.
+    """
+
+    taken: Mapping[str, Argument]
+    fixed: Mapping[str, Any]
+    extra: Mapping[str, Any]
+    reduction: Argument | None
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Matcher:
+    spec: LossSpec
+    target: Target
+    mapping: dict[str, str]
+    settings: dict[str, Any]
+    taken: dict[str, Argument] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def free(self) -> list[Argument]:
+        used = {(a.name, a.stage) for a in self.taken.values()}
+        return [
+            a
+            for a in self.target.arguments
+            if (a.name, a.stage) not in used and a.name != "reduction"
+        ]
+
+    def match(self) -> Matching:
+        self._mapped()
+        self._alike(exact=True)
+        self._alike(exact=False)
+        self._placed()
+        self._check_tensors()
+        fixed = self._options()
+        extra = {
+            name: value
+            for name, value in self.settings.items()
+            if name not in {a.name for a in self.spec.arguments}
+        }
+        extra |= self._left_out()
+        self._check_left(extra)
+        for p in self.spec.parameters:
+            taken = self.taken.get(p.name)
+            if taken is not None and not taken.required and p.default not in (None, taken.default):
+                theirs = f"{taken.name} = {taken.default}"
+                self.notes.append(
+                    f"defaults differ: the code's {theirs}, the formula's {p.default}"
+                )
+        for name, argument in self.taken.items():
+            if name != argument.name:
+                self.notes.append(f"the formula's {name} is the code's {argument.name}")
+        return Matching(
+            self.taken, fixed, extra, self.target.argument("reduction"), tuple(self.notes)
+        )
+
+    def _mapped(self) -> None:
+        names = {a.name for a in self.spec.arguments}
+        for name, theirs in self.mapping.items():
+            if name not in names:
+                hint = suggest(name, names) or f"It has {', '.join(sorted(names))}."
+                raise LossgenError(f"--map {name}={theirs}: the formula has no '{name}'. {hint}")
+            argument = self.target.argument(theirs)
+            if argument is None and self.target.open:
+                argument = Argument(theirs, "call", False, False)
+            if argument is None:
+                known = [a.name for a in self.target.arguments]
+                hint = suggest(theirs, known) or f"It has {', '.join(known)}."
+                raise LossgenError(f"--map {name}={theirs}: the code has no '{theirs}'. {hint}")
+            self.taken[name] = argument
+
+    def _alike(self, *, exact: bool) -> None:
+        for ours in self.spec.arguments:
+            if ours.name in self.taken:
+                continue
+            found = [a for a in self.free if _same(ours, a.name, exact)]
+            if len(found) > 1 and isinstance(ours, TensorArg):
+                # A constructor's argument is a weight; a prediction is given at the call.
+                found = [a for a in found if (a.stage == "call") != _held(ours)] or found
+            if found:
+                self.taken[ours.name] = found[0]
+
+    def _placed(self) -> None:
+        ours = [t for t in self.spec.tensors if not t.optional and t.name not in self.taken]
+        theirs = [
+            a for a in self.free if a.stage == "call" and a.required and a.name not in self.settings
+        ]
+        if not self.target.known and not self.target.arguments:
+            for tensor in ours:
+                self.taken[tensor.name] = Argument(tensor.name, "call", True, True)
+            self.notes.append("its signature cannot be read: tensors are passed by place")
+        elif ours and len(ours) == len(theirs):
+            self.taken.update({t.name: a for t, a in zip(ours, theirs, strict=True)})
+
+    def _check_tensors(self) -> None:
+        missing = [t.name for t in self.spec.tensors if not t.optional and t.name not in self.taken]
+        if missing:
+            theirs = ", ".join(a.name for a in self.free if a.stage == "call") or "none left"
+            raise LossgenError(
+                f"Which argument of {self.target.name} is the formula's '{missing[0]}'? "
+                f"It takes {theirs}. Say so: --map {missing[0]}=NAME"
+            )
+        for tensor in self.spec.tensors:
+            if tensor.optional and tensor.name not in self.taken:
+                self.notes.append(f"the code takes no {tensor.name}: the formula's is left out")
+
+    def _options(self) -> dict[str, Any]:
+        fixed: dict[str, Any] = {}
+        for p in self.spec.parameters:
+            if p.name in self.settings:
+                value = self.settings[p.name]
+                if not p.role.admits(value):
+                    raise LossgenError(
+                        f"--set {p.name}={value}: the formula wants {p.role.domain}."
+                    )
+                fixed[p.name] = value
+            elif p.name not in self.taken:
+                fixed[p.name] = self._absent(p)
+        return fixed
+
+    def _absent(self, p: Parameter) -> Any:
+        held = getattr(self.target.object, p.name, None) if self.target.kind == "instance" else None
+        if isinstance(held, (int, float)) and p.role.admits(held):
+            self.notes.append(f"{p.name} = {held}, as the instance has it")
+            return held
+        if p.default is None:
+            raise LossgenError(
+                f"The formula needs '{p.name}', and {self.target.name} has no argument of that "
+                f"name. Say which it is, --map {p.name}=NAME, or what it is, --set {p.name}=VALUE"
+            )
+        self.notes.append(f"{p.name} = {p.default}, the formula's default: the code takes none")
+        return p.default
+
+    def _left_out(self) -> dict[str, None]:
+        """Optional tensors that the user set to None: the code is given None."""
+        found: dict[str, None] = {}
+        for tensor in self.spec.tensors:
+            if tensor.optional and self.settings.get(tensor.name, 0) is None:
+                argument = self.taken.pop(tensor.name, None)
+                if argument is not None:
+                    found[argument.name] = None
+        return found
+
+    def _check_left(self, extra: Mapping[str, Any]) -> None:
+        for name in extra:
+            if self.target.argument(name) is None and not self.target.open:
+                known = [a.name for a in self.target.arguments]
+                known += [p.name for p in self.spec.parameters]
+                raise LossgenError(
+                    f"--set {name}: neither the formula nor the code has '{name}'. "
+                    f"{suggest(name, known)}".rstrip()
+                )
+        left = [a for a in self.free if a.required and a.name not in extra]
+        if left:
+            names = ", ".join(f"'{a.name}'" for a in left)
+            raise LossgenError(
+                f"{self.target.name} needs {names}, which the formula has not. "
+                f"Give it: --set {left[0].name}=VALUE, or say what it is: --map NAME={left[0].name}"
+            )
+
+
+def match(
+    spec: LossSpec,
+    target: Target,
+    mapping: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Matching:
+    """Match the arguments of a target to those of a spec.
+
+    Raises:
+        LossgenError: where something stays open, or a name is unknown.
+    """
+    return _Matcher(spec, target, dict(mapping or {}), dict(settings or {})).match()
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _same(ours: TensorArg | Parameter, theirs: str, exact: bool) -> bool:
+    if exact:
+        return _plain(ours.name) == _plain(theirs)
+    if isinstance(ours, Parameter):
+        return False
+    return any(ours.name in group and theirs.lower() in group for group in SYNONYMS)
+
+
+def _held(tensor: TensorArg) -> bool:
+    return tensor.optional or tensor.role.learnable
+
+
+def names(arguments: Sequence[Argument]) -> str:
+    """The names of arguments, for a message."""
+    return ", ".join(a.name for a in arguments)

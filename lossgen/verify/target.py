@@ -1,0 +1,217 @@
+"""The code in question: found, loaded, and asked for its arguments.
+
+In: ``package.module:name``, ``path/file.py:name``, or a live object. Out: a ``Target``. Refused,
+with what to do: a file or a name that is not there, a module that raises when it is imported,
+something that cannot be called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from lossgen.errors import LossgenError, suggest
+
+Kind = Literal["function", "class", "instance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of the code: ``stage`` says whether a constructor or a call takes it."""
+
+    name: str
+    stage: Literal["init", "call"]
+    required: bool
+    positional: bool
+    default: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Something that can be called as a loss.
+
+    Attributes:
+        name: as it was given, for messages.
+        where: file and line of its definition, if known.
+        open: whether it takes any keyword (``**kwargs``) beside its arguments.
+        known: whether its signature could be read.
+    """
+
+    name: str
+    kind: Kind
+    object: Any
+    arguments: tuple[Argument, ...]
+    where: str = ""
+    open: bool = False
+    known: bool = True
+
+    def argument(self, name: str) -> Argument | None:
+        """The argument of that name; a constructor's comes first."""
+        return next((a for a in self.arguments if a.name == name), None)
+
+    def call(self, init: Mapping[str, Any], positional: list[Any], named: Mapping[str, Any]) -> Any:
+        """Build it where it is a class, and call it."""
+        function = self.object(**init) if self.kind == "class" else self.object
+        return function(*positional, **named)
+
+
+def load_target(text: str) -> Target:
+    """Load ``package.module:name`` or ``path/file.py:name``.
+
+    Raises:
+        LossgenError: where there is no such code, or it cannot be imported.
+    """
+    place, separator, name = text.rpartition(":")
+    if not separator or not place or not name:
+        raise LossgenError(
+            f"'{text}' does not say which object is meant. "
+            "Write package.module:name or path/file.py:name."
+        )
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place)
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            public = [x for x in vars(found) if not x.startswith("_")]
+            hint = suggest(part, public) or f"It defines {', '.join(public[:12]) or 'nothing'}."
+            raise LossgenError(f"{place} has no '{part}'. {hint}")
+        found = getattr(found, part)
+    return describe_target(found, text)
+
+
+def describe_target(found: Any, name: str = "") -> Target:
+    """A live object as a ``Target``.
+
+    Raises:
+        LossgenError: where it cannot be called.
+    """
+    name = name or getattr(found, "__qualname__", type(found).__qualname__)
+    if not callable(found):
+        raise LossgenError(f"{name} is a {type(found).__name__}, which cannot be called as a loss.")
+    where = _where(found)
+    is_class: bool = inspect.isclass(found)
+    if is_class:
+        if _is_autograd_function(found):
+            taken = _arguments(found.forward, "call")[0][1:]
+            return Target(name, "function", found.apply, taken, where)
+        init, open_init, known = _arguments(found, "init")
+        call_of = getattr(found, "forward", None) or found.__call__
+        call, open_call, known_call = _arguments(call_of, "call")
+        return Target(
+            name,
+            "class",
+            found,
+            (*init, *call[1:]),
+            where,
+            open_init or open_call,
+            known and known_call,
+        )
+    function = found.forward if _is_module(found) else found
+    kind: Kind = "instance" if _is_module(found) or not inspect.isroutine(found) else "function"
+    arguments, is_open, known = _arguments(function, "call")
+    return Target(name, kind, found, arguments, where, is_open, known)
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise LossgenError(f"{path}: there is no such file.")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:  # its siblings, as if it had been started there
+        sys.path.insert(0, folder)
+    name = f"_lossgen_target_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _guarded(lambda: spec.loader.exec_module(module), str(path))  # type: ignore[union-attr]
+    return module
+
+
+def _from_package(name: str) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        hint = f"Did you mean {name}.py, a file?" if Path(f"{name}.py").is_file() else ""
+        raise LossgenError(f"There is no module '{name}' here or installed. {hint}".rstrip())
+    module: ModuleType = _guarded(lambda: importlib.import_module(name), name)
+    return module
+
+
+def _guarded(load: Callable[[], Any], place: str) -> Any:
+    """Run code that is not ours; what it raises becomes a message."""
+    try:
+        return load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise LossgenError(f"{place} cannot be imported: {raised(error)}") from error
+
+
+def raised(error: BaseException) -> str:
+    """What code that is not ours raised: kind, text, and the last line outside torch and us."""
+    text = f"{type(error).__name__}: {error}".strip().splitlines()
+    shown = " ".join(text[:3]).strip()[:300]
+    ours = str(Path(__file__).resolve().parents[1])
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        inside = ("torch" in Path(frame.filename).parts, frame.filename.startswith((ours, "<")))
+        if not any(inside):
+            return f"{shown} ({Path(frame.filename).name}:{frame.lineno})"
+    return shown
+
+
+def _arguments(
+    function: Any, stage: Literal["init", "call"]
+) -> tuple[tuple[Argument, ...], bool, bool]:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return (), True, False
+    found, is_open = [], False
+    for p in signature.parameters.values():
+        if p.kind is p.VAR_KEYWORD:
+            is_open = True
+        elif p.kind is not p.VAR_POSITIONAL:
+            required = p.default is p.empty
+            found.append(
+                Argument(
+                    p.name,
+                    stage,
+                    required,
+                    p.kind is p.POSITIONAL_ONLY,
+                    None if required else p.default,
+                )
+            )
+    return tuple(found), is_open, True
+
+
+def _is_module(found: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(found, torch.nn.Module)
+
+
+def _is_autograd_function(found: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and issubclass(found, torch.autograd.Function)
+
+
+def _where(found: Any) -> str:
+    try:
+        source = inspect.unwrap(found) if inspect.isroutine(found) else found
+        subject = source if inspect.isclass(source) or inspect.isroutine(source) else type(source)
+        path = inspect.getsourcefile(subject)
+        return f"{Path(path).name}:{inspect.getsourcelines(subject)[1]}" if path else ""
+    except (TypeError, OSError):
+        return ""

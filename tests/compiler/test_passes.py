@@ -1,0 +1,178 @@
+"""Fewer passes over the elements: shared values, common factors, fused steps, work in place."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import sympy as sp
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sympy.core.parameters import distribute
+from sympy.core.symbol import Str
+
+from lossgen import nodes as nd
+from lossgen.compiled import compile_loss
+from lossgen.errors import LossgenError
+from lossgen.factoring import factored
+from lossgen.keep import cost
+from lossgen.nodes import Letter, Param, Read, Where, walk
+from lossgen.pipeline import module_source
+from lossgen.program import show
+from tests.compiler.catalogue import NAMES, formulas, spec_of
+
+E = Letter("e")
+A, B, P, Q, X = (Read(Str(name), E) for name in "abpqx")
+PAIR = "x: Real[e], y: Real[e]"
+
+
+def module(body: str, arguments: str, name: str = "made") -> dict[str, Any]:
+    namespace: dict[str, Any] = {}
+    exec(compile(module_source(spec_of(body, arguments, name)), "made.py", "exec"), namespace)
+    return namespace
+
+
+# --- sharing ----------------------------------------------------------------------------------
+
+
+def test_a_dear_value_that_stands_twice_is_computed_once() -> None:
+    loss = compile_loss(spec_of("sigmoid(-x[e]) * y[e] + sigmoid(-x[e]) ** 2", PAIR))
+    assert show(loss.forward).splitlines() == [
+        "sigmoid_neg_x[e] = sigmoid(-x[e])",
+        "loss[e] = sigmoid_neg_x[e]**2 + sigmoid_neg_x[e]*y[e]",
+    ]
+
+
+def test_what_costs_one_pass_is_written_again() -> None:
+    loss = compile_loss(spec_of("(1 - x[e]) * exp(1 - x[e])", "x: Real[e]"))
+    assert show(loss.forward).splitlines() == ["loss[e] = (1 - x[e])*exp(1 - x[e])"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_dear_is_computed_twice(name: str) -> None:
+    for loss in formulas(name):
+        seen: dict[sp.Basic, str] = {}
+        for x in loss.forward.statements:
+            # Elsewhere the same text may stand for another span of the letters.
+            for node in walk(x.body) if not x.extents else ():
+                dear = isinstance(node, nd.Unary) and cost(node) >= 4
+                if dear and nd.free_letters(node) and x.op == "map":
+                    assert seen.setdefault(node, x.name) == x.name, (node, x.name)
+
+
+# --- factoring --------------------------------------------------------------------------------
+
+
+def test_a_common_factor_is_taken_out_of_a_sum() -> None:
+    with distribute(False):
+        assert factored(A * P * Q - B * P * Q) == (A - B) * P * Q
+        assert factored(A * P + B * P + X) == (A + B) * P + X
+
+
+def test_a_factor_leaves_a_branch_on_an_option_but_not_one_on_elements() -> None:
+    option, element = nd.Compare(">", Param("alpha"), 0), nd.Compare(">", X, 0)
+    with distribute(False):
+        assert factored(A * P + Where(option, B * P, 0)) == (A + Where(option, B, 0)) * P
+        kept = A * P + Where(element, B * P, 0)
+        # Where x <= 0, p may be infinite, and 0 times it is no number.
+        assert factored(kept) == kept
+
+
+def test_a_sign_stands_outside_a_choice() -> None:
+    condition = nd.Compare(">", X, 0)
+    assert factored(Where(condition, -A, -B)) == -Where(condition, A, B)
+
+
+# --- in place ---------------------------------------------------------------------------------
+
+leaves = st.sampled_from(["x[e]", "y[e]", "0.5", "x[e]", "y[e]"])
+
+
+def grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    one = st.sampled_from(
+        ["sigmoid({})", "tanh({})", "exp(-({}) ** 2)", "({}) ** 2", "-({})", "Max(0, {})",
+         "log_sigmoid({})", "where(x[e] > y[e], {}, 0)", "Abs({})"]
+    )  # fmt: skip
+    two = st.sampled_from(
+        ["({}) + ({})", "({}) - ({})", "({}) * ({})", "({}) / (2 + ({}) ** 2)", "Max({}, {})"]
+    )
+    return st.one_of(
+        st.builds(str.format, one, inner),
+        st.builds(lambda f, a, b: f.format(a, b), two, inner, inner),
+    )
+
+
+bodies = st.recursive(leaves, grown, max_leaves=7).filter(lambda b: "x[e]" in b and "y[e]" in b)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(bodies)
+def test_whatever_is_overwritten_every_derivative_is_autograds(body: str) -> None:
+    """First, batched, repeated and second derivatives, and a Hessian in forward over reverse."""
+    try:
+        made = module(body, PAIR)
+    except LossgenError:  # a formula that the language refuses, such as x - x
+        return
+    plain, closed = made["made"], made["made_loss"]
+    draw = torch.Generator().manual_seed(3)
+    x, y = (torch.randn(5, dtype=torch.float64, generator=draw).requires_grad_() for _ in "xy")
+    assert torch.equal(plain(x, y), closed(x, y)) or torch.allclose(plain(x, y), closed(x, y))
+    if not plain(x, y).requires_grad:
+        return
+    options: dict[str, Any] = {"allow_unused": True, "materialize_grads": True}
+    weights = torch.randn(3, 5, dtype=torch.float64, generator=draw)
+
+    def gradients(loss: torch.Tensor, weight: torch.Tensor, **more: Any) -> Any:
+        return torch.autograd.grad(loss, (x, y), weight, retain_graph=True, **options, **more)
+
+    items = closed(x, y, reduction="none")
+    wanted = [torch.autograd.grad(plain(x, y) * 5, (x, y), **options)]
+    found = [gradients(items, torch.ones(5, dtype=torch.float64)) for _ in range(2)]
+    for got in found:
+        torch.testing.assert_close(got, wanted[0], rtol=1e-10, atol=1e-11)
+    batched = torch.autograd.grad(
+        items, (x, y), weights, is_grads_batched=True, retain_graph=True, allow_unused=True
+    )
+    for k in range(3):
+        single = gradients(items, weights[k])
+        for many, one in zip(batched, single, strict=True):
+            if many is not None:
+                torch.testing.assert_close(many[k], one, rtol=1e-10, atol=1e-11)
+    second = [
+        torch.func.hessian(f, argnums=(0, 1))(x.detach(), y.detach()) for f in (plain, closed)
+    ]
+    torch.testing.assert_close(second[1], second[0], rtol=1e-9, atol=1e-10)
+
+
+def test_no_forward_overwrites_anything() -> None:
+    for name in NAMES:
+        for loss in formulas(name):
+            text = module_source(loss.spec)
+            forwards = re.findall(r"def forward\(.*?def setup_context", text, re.DOTALL)
+            assert forwards
+            assert not any(re.search(r"\.(?:add|sub|mul|div|scatter_add)_\(", f) for f in forwards)
+
+
+# --- fused steps ------------------------------------------------------------------------------
+
+
+def test_what_a_gate_shuts_out_may_be_infinite() -> None:
+    made = module("Max(0, x[e], tie=0) * y[e]", PAIR)
+    x = torch.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+    y = torch.tensor([float("inf"), float("inf"), 3.0])
+    loss = made["made_loss"](x, y, reduction="none")
+    (gradient,) = torch.autograd.grad(loss, x, torch.ones(3))
+    assert gradient.tolist() == [0.0, 0.0, 3.0]
+
+
+def test_two_equal_numbers_share_the_gradient_and_the_larger_has_it_all() -> None:
+    made = module("Max(x[e], y[e])", PAIR)
+    x = torch.tensor([1.0, 2.0, 3.0, -0.0], requires_grad=True)
+    y = torch.tensor([2.0, 2.0, 2.0, 0.0], requires_grad=True)
+    made["made_loss"](x, y, reduction="sum").backward()
+    assert x.grad is not None
+    assert y.grad is not None
+    assert x.grad.tolist() == [0.0, 0.5, 1.0, 0.5]
+    assert y.grad.tolist() == [1.0, 0.5, 0.0, 0.5]

@@ -1,0 +1,131 @@
+"""Mistakes called by their name, and counter-examples small enough to check by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import lossgen
+from lossgen.verify.verdict import Report
+
+COSTLY = ("torch.compile", "large tensors")
+
+
+def asked(code: object, formula: str, **how: object) -> Report:
+    return lossgen.verify(code, formula, skip=COSTLY, **how)
+
+
+def dice(input: Tensor, target: Tensor, smooth: float, change: Callable[..., Tensor]) -> Tensor:
+    prob, label = input.sigmoid().flatten(2), target.flatten(2)
+    return change(prob, label, smooth)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda p, t, s: ((2 * (p * t).sum(2) + s) / ((p + t).sum(2) + s)).mean(),
+            "the score itself",
+        ),
+        (
+            lambda p, t, s: (1 - 2 * (p * t).sum(2) / ((p + t).sum(2) + s)).mean(),
+            "without the term smooth",
+        ),
+        (
+            lambda p, t, s: (1 - ((p * t).sum(2) + s) / ((p + t).sum(2) + s)).mean(),
+            "without the factor 2",
+        ),
+        (
+            lambda p, t, s: (1 - (2 * (p * t).sum(2) + s) / ((p**2 + t**2).sum(2) + s)).mean(),
+            "squares in the denominator",
+        ),
+        (
+            lambda p, t, s: (1 - (2 * (p * t).sum((0, 2)) + s) / ((p + t).sum((0, 2)) + s)).mean(),
+            "",
+        ),
+        (
+            lambda p, t, s: (1 - (2 * (p * t).sum(2) + s) / ((p + t).sum(2) + s)).sum(),
+            "reduction sum",
+        ),
+        (
+            lambda p, t, s: (1 - (2 * (p * t).sum(2) + s) / ((p.sigmoid() + t).sum(2) + s)).mean(),
+            "",
+        ),
+        (
+            lambda p, t, s: (1 - (2 * (p * t).sum(2) + s) / ((p + t).sum(2).detach() + s)).mean(),
+            "no gradient flows through mass",
+        ),
+    ],
+)
+def test_ways_to_get_dice_wrong(change: Callable[..., Tensor], words: str) -> None:
+    report = asked(lambda input, target, smooth=1.0: dice(input, target, smooth, change), "dice")
+    assert report.verdict == "does not hold"
+    assert report.counterexample is not None
+    assert report.counterexample.count <= 4
+    if words:
+        assert words in report.diagnoses[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "formula", "words"),
+    [
+        (lambda input, target: F.kl_div(target.log(), input.exp()), "kl_div", ""),
+        (lambda input, target: (input - target).abs().sqrt().mean(), "l1", ""),
+        (lambda input, target: -((input - target) ** 2).mean(), "mse", "sign"),
+        (lambda input, target: ((input - target) ** 2).mean() / 2, "mse", "halved"),
+        (lambda input, target: (input - target).abs().mean(), "mse", "place of its square"),
+        (
+            lambda input, target: F.cross_entropy(input.softmax(1), target),
+            "cross_entropy",
+            "applied twice",
+        ),
+        (
+            lambda input, target: F.cross_entropy(input, target) / torch.log(torch.tensor(2.0)),
+            "cross_entropy",
+            "base 2",
+        ),
+        (
+            lambda anchor, positive, negative, margin=1.0: F.triplet_margin_loss(
+                anchor, negative, positive, margin=margin
+            ),
+            "triplet_margin",
+            "positive and negative exchanged",
+        ),
+    ],
+)
+def test_confusions_are_named(code: Callable[..., Tensor], formula: str, words: str) -> None:
+    report = asked(code, formula)
+    assert report.verdict == "does not hold"
+    if words:
+        assert report.diagnoses, report
+        assert words in report.diagnoses[0]
+
+
+def test_the_derivation_leads_to_what_is_expected() -> None:
+    def wrong(input: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
+        return dice(input, target, smooth, lambda p, t, s: (p - t).mean())
+
+    example = asked(wrong, "dice").counterexample
+    assert example is not None
+    text = "\n".join(example.derivation)
+    for words in (
+        "prob[c, n, s] = sigmoid(input[n, c, s]) = ",
+        "overlap[c, n]",
+        "loss = 1 - ",
+        "mean = ",
+    ):
+        assert words in text
+
+
+def test_a_batch_bug_keeps_two_samples_and_no_more() -> None:
+    def over_batch(input: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
+        p, t = input.sigmoid().flatten(2), target.flatten(2)
+        return (1 - (2 * (p * t).sum((0, 2)) + smooth) / ((p + t).sum((0, 2)) + smooth)).mean()
+
+    example = asked(over_batch, "dice").counterexample
+    assert example is not None
+    assert (len(example.tensors["input"]), example.count) == (2, 4)
