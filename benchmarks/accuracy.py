@@ -155,7 +155,8 @@ def worse_list(found: Iterable[Against]) -> list[str]:
                 lines.append(
                     f"- {against.peer.ours} against {against.peer.package}, {dtype} {quantity}: "
                     f"{number(a.worst)} against {number(b.worst)} ulp{_WHY.get(p.verdict, '')}. "
-                    f"Gave {p.computed!r}, exact {p.exact[:40]}, at {p.how}, {p.what}: {_short(dict(p.tensors))}"
+                    f"Gave {p.computed!r}, exact {p.exact[:40]}, at {p.how}, {p.what}: "
+                    f"{_short(dict(p.tensors))}"
                 )
     return lines or ["Nowhere."]
 

@@ -38,6 +38,8 @@ Verdict = Literal[
 ]
 HOLDS: frozenset[Verdict] = frozenset(("ulp", "terms", "avoidable", "half", "native", "not judged"))
 Pick = Callable[[Exact], Bounded]
+# Of several outcomes of a decision that rounding could turn, the nearest is what the code took.
+_BETTER: tuple[Verdict, ...] = ("ulp", "terms", "avoidable", "conditioned", "breaks")
 _MOST_DOUBTS = 3
 _STEP = -90  # the inputs are moved by 2**_STEP of themselves
 _PROBES = 3
@@ -96,11 +98,11 @@ class Judge:
         error = self._one(computed, exact, factor, pick, avoidable)
         if error.verdict in HOLDS or not self.exact.doubtful:
             return error
-        for other in self.others():
-            second = self._one(computed, pick(other), factor, pick, avoidable)
-            if second.verdict in ("ulp", "terms"):
-                return second
-        return error
+        others = [
+            self._one(computed, pick(other), factor, pick, avoidable) for other in self.others()
+        ]
+        judged = (e for e in others if e.verdict != "not judged")
+        return min((error, *judged), key=lambda e: (_BETTER.index(e.verdict), e.ulp))
 
     def _one(
         self, computed: float, exact: Bounded, factor: float, pick: Pick, avoidable: bool

@@ -154,6 +154,10 @@ def _bounded(number: Num, form: Format) -> Bounded:
 def _slopes(
     tape: Tape, leaves: Mapping[str, list[Num]], seeds: list[tuple[Num, int]], form: Format
 ) -> dict[str, tuple[Bounded, ...]]:
+    if any(mp.isnan(number.value) for number, _ in seeds):
+        # What is no number (0 / 0, a root of a negative) has no slope, though some path may.
+        nowhere = Bounded(mp.nan, -math.inf, -math.inf)
+        return {name: (nowhere,) * len(numbers) for name, numbers in leaves.items()}
     found = tape.gradient(seeds)
     nothing = (mp.zero, float("-inf"), float("-inf"))
     return {

@@ -193,3 +193,9 @@ def test_the_working_precision_is_left_as_it_was() -> None:
         assert mp.prec == 77
     at("exp(input[e]) + target[e]", 1.0, 2.0)
     assert mp.prec == before
+
+
+def test_what_is_no_number_has_no_slope() -> None:
+    found = at("(input[e] - 1)/(target[e] - 1) + input[e]", 1.0, 1.0)
+    assert mp.isnan(found.items[0].value)
+    assert mp.isnan(found.slopes["input"][0].value)

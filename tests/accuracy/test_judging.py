@@ -226,3 +226,17 @@ def test_a_gradient_of_zeros_without_storage_is_zeros() -> None:
     found = measured(spec, lambda input, target: F.l1_loss(input, target, reduction="none"))
     assert row(found, "gradient").holds
     assert row(found, "second").worst == 0
+
+
+def test_code_may_take_either_side_where_rounding_decides() -> None:
+    spec = elementwise("Max(0, exp(input[e]) - exp(target[e]))")
+    style = Style("it", lambda input, target: F.relu(input.exp() - target.exp()), {}, True)
+    up = torch.nextafter(torch.tensor(3.0), torch.tensor(4.0)).item()
+    points = [("", ((3.0,), (t,))) for t in (3.0, up)]
+    found = judged(spec, style, points)
+    assert "breaks" not in found["value"]
+    assert "breaks" not in found["gradient"]
+    far = judged(spec, style, [("", ((3.0,), (3.5,)))])
+    assert far["gradient"] == {"ulp": 2}
+    wrong = Style("it", lambda input, target: (input.exp() - target.exp()).abs(), {}, True)
+    assert judged(spec, wrong, [("", ((3.0,), (3.5,)))])["gradient"] == {"breaks": 2}

@@ -8,20 +8,26 @@ from typing import Any
 
 import pytest
 
+from lossgen.accuracy.generated import load, styles
 from lossgen.accuracy.report import number, place, verdict
 from lossgen.accuracy.results import Measured, Point
+from lossgen.errors import LossgenError
+from tests.accuracy.specs import elementwise
 from tests.cli.conftest import Run, project, run, write_spec
 
 __all__ = ["project", "run"]
 
-OVERFLOWS = '''from lossgen.language import Real, e, loss, sqrt
+WRONG = """
+import torch
 
 
-@loss(family="regression")
-def bad(input: Real[e], target: Real[e]):
-    """Its square overflows."""
-    return sqrt((input[e] - target[e]) ** 2 + 1)
-'''
+def mine(input, target):
+    return ((input - target) ** 2).mean()
+
+
+def mine_loss(input, target, *, reduction):
+    return torch.exp(2 * torch.log((input - target).abs()))
+"""
 QUICK = ("--only-accuracy", "--effort", "0.05")
 
 
@@ -45,16 +51,31 @@ def test_an_accurate_loss_meets_its_bars(run: Run, project: Path) -> None:
     assert "cases hold" not in result.output
 
 
-def test_an_inaccurate_loss_breaks_them_and_the_point_is_told(run: Run, project: Path) -> None:
-    (project / "specs").mkdir(exist_ok=True)
-    (project / "specs" / "bad.py").write_text(OVERFLOWS)
-    result = run("verify", "bad", *QUICK)
-    if result.exit_code == 0:
-        pytest.skip("the compiler has learnt to write this one without an overflow")
+def test_an_inaccurate_loss_breaks_them_and_the_point_is_told(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_spec(project, "mine")
+    path = project / "wrong.py"
+    path.write_text(WRONG)
+    wrong = load(path)
+    monkeypatch.setattr("lossgen.accuracy.generated.load", lambda path: wrong)
+    result = run("verify", "mine", *QUICK)
     assert result.exit_code == 1
-    assert "bad breaks its bars of accuracy" in result.output
-    assert "gave inf, exact is" in result.output
+    assert "mine breaks its bars of accuracy" in result.output
+    assert "functional value float64: item[0]" in result.output
+    assert "exact is" in result.output
     assert "input=[" in result.output
+    assert told(run, "mine", *QUICK)["accuracy"]["sound"] is False
+    # Beside the proof it is told, and the proof decides.
+    assert run("verify", "mine", "--effort", "0.05").exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["def other():\n    pass\n", "raise ValueError(3)\n"])
+def test_a_file_without_the_loss_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(LossgenError, match=r"mine\.py"):
+        styles(elementwise("(input[e] - target[e])**2"), load(path))
 
 
 def test_for_a_program(run: Run, project: Path) -> None:
