@@ -188,7 +188,7 @@ def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, Change]]:
             yield "detached term", lambda n, side=side: _detached(n, side)  # type: ignore[misc]
 
 
-_STEPS = frozenset(("to", "sign", "new_tensor", "eye", "arange", "detach"))
+_STEPS = frozenset(("to", "sign", "new_full", "new_tensor", "eye", "arange", "detach"))
 
 
 def _looks_like_tensor(node: ast.expr) -> bool:

@@ -140,9 +140,13 @@ class Expressions(Reads):
                 return f"{self.operand(condition)}.to({self.names.like}.dtype)"
             if (yes, no) == (0, 1):
                 return f"{self.operand(nd.Not(condition))}.to({self.names.like}.dtype)"
-            first = f"{self.names.like}.new_tensor({self.code(yes)})"
+            first = self.number(yes)
             return f"torch.where({test}, {first}, {self.code(no)})"
         return f"torch.where({test}, {bare(self.code(yes))}, {bare(self.code(no))})"
+
+    def number(self, expr: sp.Basic) -> str:
+        """A number as a tensor, filled on the device: ``new_tensor`` would wait for it."""
+        return f"{self.names.like}.new_full((), {self.code(expr)})"
 
     def _print_Max(self, expr: Any) -> str:
         return self._extreme(expr, "maximum", "min", ">")
@@ -174,7 +178,7 @@ class Expressions(Reads):
         if share == 0 and bound == 0 and clamp == "min":
             return f"torch.relu({self.code(a)})"
         if share == sp.S.Half:
-            return f"torch.{both}({self.code(a)}, {self.names.like}.new_tensor({self.code(bound)}))"
+            return f"torch.{both}({self.code(a)}, {self.number(bound)})"
         if share == 0:
             # The one clamp of torch's whose slope at the bound is 0.
             if clamp == "min":
@@ -213,7 +217,7 @@ class Expressions(Reads):
         if all(numbers):
             return self._print_Node(expr)
         a, b = (
-            f"{self.names.like}.new_tensor({self.code(x)})" if number else bare(self.code(x))
+            self.number(x) if number else bare(self.code(x))
             for x, number in zip(expr.args, numbers, strict=True)
         )
         return f"torch.logaddexp({a}, {b})"
@@ -253,7 +257,7 @@ class Expressions(Reads):
         if not any(numbers):
             return f"_hypot({a}, {b})"
         tensor, number = (b, a) if numbers[0] else (a, b)
-        return f"torch.hypot({tensor}, {self.names.like}.new_tensor({number}))"
+        return f"torch.hypot({tensor}, {self.names.like}.new_full((), {number}))"
 
     def _print_Rewritten(self, expr: Any) -> str:
         return f"({bare(self.code(expr.form))})"
