@@ -124,7 +124,10 @@ def fill(
         mask = random.integers(0, 2, shape).astype(bool)
         mask[:1] |= manner != "extreme"
         return mask
-    if kind == "index":
+    if kind == "groups" and manner == "plain":
+        # All of one group but one: a row has several like it, another has none.
+        return (random.permutation(shape[0]) == 0).astype(np.int64)
+    if kind in ("index", "groups"):
         return random.integers(0, max(sample.classes, 1), shape).astype(np.int64)
     if kind == "labels":  # a list of classes names none of them twice
         rows = [random.permutation(np.arange(-1, shape[-1] - 1)) for _ in range(shape[0])]

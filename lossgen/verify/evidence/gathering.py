@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -241,6 +242,9 @@ def _all_zero(algebra: Symbols, pairs: Sequence[tuple[Any, Any]]) -> bool:
     return all(algebra.is_zero(algebra.mpf(a) - b) for a, b in pairs)
 
 
+_TICK = 0.02  # seconds
+
+
 @contextmanager
 def _interrupted(seconds: float) -> Iterator[None]:
     """End what takes too long, where a process can be told so."""
@@ -249,11 +253,14 @@ def _interrupted(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def stop(*_: Any) -> None:
-        raise Undecided("no time left")
+    def stop(_: int, frame: FrameType | None) -> None:
+        # Not in a callback of torch's, which would swallow it: then at the next tick.
+        name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
+        if name.partition(".")[0] in ("lossgen", "sympy", "mpmath"):
+            raise Undecided("no time left")
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds, _TICK)
     try:
         yield
     finally:
