@@ -38,7 +38,6 @@ FUNCTIONS = {
     nd.Atan: "np.arctan({})", nd.Max: "np.maximum({}, {})", nd.Min: "np.minimum({}, {})",
     nd.Clip: "np.clip({}, {}, {})", nd.Where: "np.where({}, {}, {})", nd.Not: "np.logical_not({})",
     nd.StopGradient: "({})", nd.StraightThrough: "({})", nd.LogAddExp: "np.logaddexp({}, {})",
-    nd.Ratio: "np.where({1} == 0, 0, {0} / np.where({1} == 0, 1, {1}))",
 }  # fmt: skip
 REDUCTIONS = {
     "sum": "np.sum({}, {}, where={})", "mean": "np.mean({}, {}, where={})",
