@@ -65,7 +65,7 @@ HELPERS: dict[str, str] = {
     return a * (a / b)''',
     "_norm(": '''def _norm(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """Euclidean length; the squares of very large and very small numbers are in range, too."""
-    bits = math.frexp(torch.finfo(x.dtype).max)[1]
+    bits = round(math.log2(torch.finfo(x.dtype).max))
     usual, far = 2.0 ** (3 * bits // 8), 2.0 ** (3 * bits // 4)
     size = torch.linalg.vector_norm(x.detach(), dim=dim, keepdim=True)
     # Powers of two: scaling by them rounds nothing.
