@@ -90,6 +90,10 @@ class NumPyPrinter(StrPrinter):
     def _print_Pi(self, expr: Any) -> str:
         return "np.pi"
 
+    def _print_Ratio(self, expr: Any) -> str:
+        above, below = map(self._print, expr.args)
+        return f"(({above}) / np.where(({below}) == 0, np.inf, {below}))"
+
     def _print_Node(self, expr: Any) -> str:
         text = FUNCTIONS[type(expr)]
         return text.format(*map(self._print, expr.args[: text.count("{}")]))
