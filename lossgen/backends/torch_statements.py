@@ -149,7 +149,8 @@ def _joined(lines: list[str], indent: str) -> list[str]:
     inner = f"{indent}    "
     outer = [line for line in lines[1:] if not line.startswith(f"{inner} ")]
     tests = [lines[0].strip()[3:-1], lines[1].strip()[3:-1]]
-    if len(outer) != 1 or not outer[0].startswith(f"{inner}if ") or any(" or " in t for t in tests):
+    if len(outer) != 1 or not outer[0].startswith(f"{inner}if "):
         return lines
+    tests = [f"({t})" if " or " in t else t for t in tests]
     inside = [line.removeprefix("    ") for line in lines[2:]]
     return [f"{indent}if {' and '.join(tests)}:", *inside]
