@@ -47,7 +47,8 @@ def distillation_jsd(
     log_p = log_softmax(student[s, c] / temperature, c)
     log_q = log_softmax(teacher[s, c] / temperature, c)
     p, q = exp(log_p), exp(log_q)
-    log_mix = log(beta * q + (1 - beta) * p)
+    # By logarithms: where both probabilities round to 0, that of their mixture is still a number.
+    log_mix = log(exp(log_q + log(beta)) + exp(log_p + log(1 - beta)))
     mixed = beta * q * (log_q - log_mix) + (1 - beta) * p * (log_p - log_mix)
     from_teacher = q * (log_q - log_p)
     from_student = p * (log_p - log_q)
