@@ -34,7 +34,9 @@ _TWINS = {
     "maximum": "minimum",
     "minimum": "maximum",
 }
-_COMMUTATIVE = frozenset(("maximum", "minimum", "logaddexp", "promote_types", "_common_dtype"))
+_COMMUTATIVE = frozenset(
+    ("hypot", "maximum", "minimum", "logaddexp", "promote_types", "_common_dtype")
+)
 _SMOOTH = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult)
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
