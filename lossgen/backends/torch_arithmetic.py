@@ -14,12 +14,12 @@ from typing import Any, Self
 
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE, precedence
-from sympy.printing.str import StrPrinter
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
 from lossgen.backends.torch_in_place import atomic, makes_a_value, moves, roots_of, spanned
 from lossgen.backends.torch_names import Names
+from lossgen.backends.torch_numbers import Numbers
 from lossgen.nodes import ONE, Letter, Read, free_letters, is_scalar
 from lossgen.program import Extent
 
@@ -36,7 +36,7 @@ class SquareOver(nd.Node):
     __slots__ = ()
 
 
-class Arithmetic(StrPrinter):
+class Arithmetic(Numbers):
     """Prints arithmetic in one scope of letters."""
 
     def __init__(
@@ -246,32 +246,6 @@ class Arithmetic(StrPrinter):
             return f"torch.sqrt({self.code(base)})"
         power = self.parenthesize(exponent, PRECEDENCE["Pow"])
         return f"{self.operand(base)} ** {power}"
-
-    # --- numbers ----------------------------------------------------------------------------
-
-    def _print_Float(self, expr: Any) -> str:
-        return repr(float(expr))
-
-    def _print_Rational(self, expr: Any) -> str:
-        return repr(float(expr)) if float(expr) == expr else f"{expr.p} / {expr.q}"
-
-    def _print_Half(self, expr: Any) -> str:
-        return "0.5"
-
-    def _print_Pi(self, expr: Any) -> str:
-        return "math.pi"
-
-    def _print_Infinity(self, expr: Any) -> str:
-        return "math.inf"
-
-    def _print_NegativeInfinity(self, expr: Any) -> str:
-        return "-math.inf"
-
-    def _print_NaN(self, expr: Any) -> str:
-        return "math.nan"
-
-    def _print_Param(self, expr: Any) -> str:
-        return str(expr.name)
 
 
 def _in_range(factors: Sequence[sp.Expr]) -> list[sp.Expr]:
