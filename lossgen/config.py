@@ -6,7 +6,7 @@
     specs = "specs"                 # where specs are read and `new` puts them
     output = "generated"            # where the modules go
     tests = "generated/tests"       # where their tests go
-    backend = "torch"
+    backend = "eager"
     templates = ["my_templates"]    # folders searched before the shipped templates
 
 Every key is optional. Folders are relative to the pyproject.toml that holds the table: the nearest
@@ -20,7 +20,7 @@ from lossgen.errors import LossgenError, suggest
 from lossgen.library import Library
 from lossgen.paths import relative, shipped
 
-BACKENDS = ("torch",)
+BACKENDS = ("eager",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Project:
     specs: Path
     output: Path
     tests: Path
-    backend: str = "torch"
+    backend: str = "eager"
     templates: tuple[Path, ...] = ()
 
     def library(self) -> Library:
@@ -45,6 +45,10 @@ class Project:
     def module(self, name: str) -> Path:
         """Return where the generated module of `name` goes."""
         return self.output / f"{name}.py"
+
+    def kernels(self, name: str) -> Path:
+        """Return where the C file beside the module of `name` goes."""
+        return self.output / f"{name}.c"
 
     def test(self, name: str) -> Path:
         """Return where the generated test of `name` goes."""
@@ -127,7 +131,7 @@ def _project(root: Path, table: dict[str, object], source: Path) -> Project:
         specs=folder("specs", word("specs", "specs")),
         output=folder("output", output),
         tests=folder("tests", word("tests", f"{output}/tests")),
-        backend=choice("backend", word("backend", "torch"), BACKENDS),
+        backend=choice("backend", word("backend", "eager"), BACKENDS),
         templates=tuple(folder("templates", value) for value in words("templates")),
     )
     for key, path in (("output", project.output), ("tests", project.tests)):

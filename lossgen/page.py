@@ -57,8 +57,16 @@ class ClassPage:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelsPage:
+    """The C file beside a module."""
+
+    doc: Lines
+    body: Lines
+
+
+@dataclass(frozen=True, slots=True)
 class ModulePage:
-    """A whole generated module."""
+    """A whole generated module, and the C file beside it, if its backend has one."""
 
     doc: Lines
     imports: Lines
@@ -68,6 +76,7 @@ class ModulePage:
     module: ClassPage
     autograd: tuple[AutogradPage, ...]
     helpers: Lines
+    kernels: KernelsPage | None = None
 
 
 def signature(arguments: tuple[Argument, ...] | list[Argument]) -> str:

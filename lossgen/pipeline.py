@@ -18,34 +18,61 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The text of a loss's generated module and of its test, formatted, without headers."""
+    """The texts generated for a loss, formatted, without headers.
+
+    Attributes:
+        kernels: the C file beside the module, for a backend that has one.
+    """
 
     name: str
     module: str
     test: str
+    kernels: str | None = None
 
 
-def render_losses(specs: Sequence[LossSpec], templates: Sequence[Path] = ()) -> list[Rendered]:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A generated module before formatting, and the C file beside it, if its backend has one."""
+
+    module: str
+    kernels: str | None = None
+
+
+def render_losses(
+    specs: Sequence[LossSpec], templates: Sequence[Path] = (), backend: str = "eager"
+) -> list[Rendered]:
     """Generate every loss; one formatter process serves them all."""
     from lossgen.formatting import format_sources
 
-    sources: dict[str, str] = {}
+    made = {spec.name: source(spec, templates, backend) for spec in specs}
+    texts: dict[str, str] = {}
     for spec in specs:
-        sources[f"{spec.name}.py"] = module_source(spec, templates)
-        sources[f"test_{spec.name}.py"] = proof_source(spec, templates)
-    done = format_sources(sources)
-    return [Rendered(s.name, done[f"{s.name}.py"], done[f"test_{s.name}.py"]) for s in specs]
+        texts[f"{spec.name}.py"] = made[spec.name].module
+        texts[f"test_{spec.name}.py"] = proof_source(spec, templates)
+    done = format_sources(texts)
+    return [
+        Rendered(s.name, done[f"{s.name}.py"], done[f"test_{s.name}.py"], made[s.name].kernels)
+        for s in specs
+    ]
 
 
-def module_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:
+def module_source(spec: LossSpec, templates: Sequence[Path] = (), backend: str = "eager") -> str:
     """The generated module's text, before formatting."""
-    from lossgen.backends.torch_module import module_page
+    return source(spec, templates, backend).module
+
+
+def source(spec: LossSpec, templates: Sequence[Path], backend: str) -> Source:
+    """A loss's module, and what its backend puts beside it."""
+    from lossgen.backends import PAGES
     from lossgen.compiled import compile_loss
     from lossgen.render import environment
 
-    compiled = compile_loss(spec)
-    page = module_page(compiled)
-    return environment(templates).get_template("module.py.jinja").render(page=page)
+    page = PAGES[backend](compile_loss(spec))
+    templated = environment(templates)
+    module = templated.get_template("module.py.jinja").render(page=page)
+    if page.kernels is None:
+        return Source(module)
+    return Source(module, templated.get_template("kernels.c.jinja").render(page=page.kernels))
 
 
 def proof_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:

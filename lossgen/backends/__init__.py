@@ -1,1 +1,11 @@
-"""Printers: a program in, lines of code out."""
+"""Printers: a program in, lines of code out. A backend is one function from a loss to its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lossgen.backends.torch_module import module_page
+from lossgen.compiled import Compiled
+from lossgen.page import ModulePage
+
+PAGES: Mapping[str, Callable[[Compiled], ModulePage]] = {"eager": module_page}

@@ -32,7 +32,7 @@ def command(
     """
     if check and force:
         raise click.UsageError("--check writes nothing, so --force has no meaning with it.")
-    project = project_at(directory)
+    project = project_at(directory, backend)
     chosen = _chosen(project, names)
     from lossgen.produce import difference, orphans, produce, write
 

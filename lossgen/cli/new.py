@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lossgen.cli.options import complete_name, directory_option, project_at, shown
-from lossgen.config import Project
+from lossgen.config import BACKENDS, Project
 from lossgen.errors import LossgenError
 from lossgen.library import check_name
 
@@ -30,6 +30,7 @@ from lossgen.library import check_name
 @click.option("--blank", is_flag=True, help="A commented starter, whatever the catalogue holds.")
 @click.option("--no-verify", is_flag=True, help="Write the files and prove nothing.")
 @click.option("--force", is_flag=True, help="Replace edited files too; a copy of each is kept.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="What the code is written for.")
 @directory_option
 @click.pass_context
 def command(
@@ -41,6 +42,7 @@ def command(
     blank: bool,
     no_verify: bool,
     force: bool,
+    backend: str | None,
     directory: str,
 ) -> None:
     """Make the loss NAME and prove that its code is right.
@@ -59,7 +61,7 @@ def command(
         raise click.UsageError("--param and --tensor describe a formula: give --expr too.")
     if expr is not None and blank:
         raise click.UsageError("--blank and --expr are two ways to start: choose one.")
-    project = project_at(directory)
+    project = project_at(directory, backend)
     spec = project.specs / f"{name}.py"
     if expr is not None:
         from lossgen.starter import formula_spec

@@ -1,6 +1,7 @@
 """What several commands share: options, completion of names, and words for files."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def project_at(directory: str) -> Project:
-    """Return the project of ``--directory``."""
-    return load_project(Path(directory))
+def project_at(directory: str, backend: str | None = None) -> Project:
+    """Return the project of ``--directory``, with the backend of ``--backend`` if one is given."""
+    project = load_project(Path(directory))
+    return project if backend is None else replace(project, backend=backend)
 
 
 def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

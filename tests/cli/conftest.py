@@ -33,6 +33,7 @@ class Rendered:
     name: str
     module: str
     test: str
+    kernels: str | None = None
 
 
 @dataclass
@@ -41,7 +42,9 @@ class Rendering:
 
     constant: int = 1
 
-    def render_losses(self, specs: Sequence[Any], templates: Sequence[Path] = ()) -> list[Rendered]:
+    def render_losses(
+        self, specs: Sequence[Any], templates: Sequence[Path] = (), backend: str = "eager"
+    ) -> list[Rendered]:
         return [
             Rendered(
                 spec.name,

@@ -38,7 +38,7 @@ def test_every_key(tmp_path: Path) -> None:
     settings(
         tmp_path,
         '[tool.lossgen]\nspecs = "formulas"\noutput = "out"\ntests = "checks"\n'
-        'backend = "torch"\ntemplates = ["mine"]\n',
+        'backend = "eager"\ntemplates = ["mine"]\n',
     )
     project = load_project(tmp_path)
     assert project.specs == tmp_path / "formulas"

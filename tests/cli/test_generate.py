@@ -144,4 +144,4 @@ def test_what_cannot_be_asked(run: Run, project: Path, rendering: Rendering) -> 
     assert both.exit_code == 2
     backend = run("generate", "--backend", "tensorflow")
     assert backend.exit_code == 2
-    assert "'torch'" in backend.output
+    assert "'eager'" in backend.output
