@@ -1,0 +1,260 @@
+"""A kernel as one C function.
+
+In: a ``Plan`` and the letter that vectors run along.  Out: a ``Kernel``: its parameters and its
+lines.
+
+    int dice(input, target, …, sizes, strides, options, seed, team)
+        pass over the data → small values between passes → pass over the data
+
+A kernel returns 0, or what went wrong (``NO_MEMORY``, ``BAD_LABEL``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lossgen.backends.c.expressions import Expressions, bare
+from lossgen.backends.c.places import Places, decoded, indented, nest
+from lossgen.backends.c.plan import Pass, Plan
+from lossgen.backends.c.rounds import JOIN, NEUTRAL, Rounds, element, guard_text, under
+from lossgen.backends.c.words import c_name, extent
+from lossgen.nodes import TRUE, Letter, Read
+from lossgen.page import Lines
+from lossgen.program import Array, Statement
+from lossgen.roles import Kind
+from lossgen.spec import LossSpec
+
+_TYPES: dict[Kind, str] = {"real": "scalar", "integer": "int64_t", "boolean": "uint8_t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a kernel.
+
+    Attributes:
+        source: what the caller passes: a tensor, its stride or size along an axis, or an option.
+    """
+
+    declaration: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A C function, and the maths functions that it calls."""
+
+    name: str
+    doc: Lines
+    parameters: tuple[Parameter, ...]
+    body: Lines
+    used: frozenset[str]
+
+
+def kernel(plan: Plan, vector: Letter, spec: LossSpec, name: str, doc: Lines) -> Kernel:
+    """The function of one variant."""
+    writer = _Writer(plan, Places(plan, vector))
+    body = tuple(writer.lines())
+    return Kernel(name, doc, parameters(plan, spec), body, frozenset(writer.used))
+
+
+def parameters(plan: Plan, spec: LossSpec) -> tuple[Parameter, ...]:
+    """What every variant of a loss's kernel takes, in order."""
+    out: list[Parameter] = []
+    inputs = [a for a in plan.program.inputs if a.name != f"grad_{plan.item}"]
+    out += [Parameter(f"const {_TYPES[a.kind]} *restrict {a.name}", a.name) for a in inputs]
+    out.append(Parameter("const scalar *restrict grad_loss", "grad_loss"))
+    out += [Parameter(f"scalar *restrict {g}_out", g) for g in plan.gradients]
+    out.append(Parameter("scalar *restrict loss_out", "loss"))
+    out.append(Parameter("double *restrict total", "total"))
+    letters = _letters(plan)
+    out += [Parameter(f"int64_t {extent(y)}", f"{extent(y)}") for y in letters]
+    for a in inputs:
+        out += [
+            Parameter(f"int64_t {a.name}_{y}", f"{a.name}.stride({k})")
+            for k, y in enumerate(a.axes[:-1])
+        ]
+    out += [Parameter(f"double {c_name(p.name)}", p.name) for p in spec.parameters]
+    out += [Parameter("double upstream", "upstream"), Parameter("int team", "team")]
+    return tuple(out)
+
+
+def _letters(plan: Plan) -> tuple[Letter, ...]:
+    found = {y for a in plan.program.inputs for y in a.axes if not y.name.isdigit()}
+    return tuple(y for y in plan.program.order if y in found)
+
+
+class _Writer:
+    def __init__(self, plan: Plan, places: Places) -> None:
+        self.plan, self.places = plan, places
+        self.used: set[str] = set()
+        self.statements = {x.name: x for x in plan.program.statements}
+        self.item = self.statements[plan.item]
+        self.sums_item = plan.item not in plan.small
+
+    def lines(self) -> Iterator[str]:
+        """The body of the function."""
+        yield "int failure = 0;"
+        yield "int *const status = &failure;"
+        yield "const real seed = (real)upstream;"
+        yield from self._shape()
+        yield from self._memory()
+        for k, one in enumerate(self.plan.passes):
+            yield ""
+            yield f"// {_title(k, one)}"
+            lines = [*self._pass(k, one), *self._between(k)]
+            if k:
+                wanted = " || ".join(f"NEED_{g[2:].upper()}" for g in self.plan.gradients)
+                lines = [f"if ({wanted}) {{", *indented(lines), "}"]
+            yield from lines
+        yield "free(memory);"
+        yield "return failure;"
+
+    # --- sizes and memory -------------------------------------------------------------------
+
+    def _shape(self) -> Iterator[str]:
+        plan, places = self.plan, self.places
+        counts = [f"{extent(y)}" for y in places.rows]
+        if not places.inside:
+            width = f"block_width({extent(plan.inner)})" if plan.inner is not None else "BLOCK"
+            yield f"const int64_t width = {width};"
+            yield f"const int64_t blocks = ({extent(places.vector)} + width - 1) / width;"
+            counts.append("blocks")
+        yield f"const int64_t splits = {' * '.join(f'{extent(y)}' for y in plan.split) or '1'};"
+        yield f"const int64_t runs = {' * '.join(counts) or '1'};"
+        yield "const int64_t chunks = chunk_count(splits, runs);"
+        yield "const int64_t tasks = splits * chunks;"
+
+    def _memory(self) -> Iterator[str]:
+        """One block of memory for the parts of sums and for what is known between passes."""
+        parts = [
+            (f"{name}_parts", f"tasks * {size}" if size != "1" else "tasks")
+            for one in self.plan.passes
+            for name, size in self._parts(one).items()
+        ]
+        small = [
+            (f"{x.name}_of", " * ".join(f"{extent(y)}" for y in x.free) or "1")
+            for x in self.plan.program.statements
+            if x.name in self.plan.small
+        ]
+        blocks = [*parts, *small]
+        sizes = " + ".join(size for _, size in blocks) or "1"
+        yield f"double *const memory = calloc((size_t)({sizes}), sizeof(double));"
+        yield "if (!memory)"
+        yield "    return NO_MEMORY;"
+        before = "memory"
+        for name, size in blocks:
+            yield f"double *const {name} = {before};"
+            before = f"{name} + {size}"
+
+    def _parts(self, one: Pass) -> dict[str, str]:
+        """The sums that tasks take each for itself, and how many numbers each is."""
+        inner = self.plan.inner
+        found = {x.name: f"{extent(inner)}" if inner in x.free else "1" for x in one.across}
+        if self.sums_item and self.item in one.writes:
+            found["total"] = "1"
+        return found
+
+    # --- passes -----------------------------------------------------------------------------
+
+    def _pass(self, k: int, one: Pass) -> Iterator[str]:
+        parts = self._parts(one)
+        yield "#pragma omp parallel for schedule(static) num_threads(team) if (team > 1)"
+        yield "for (int64_t task = 0; task < tasks; task++) {"
+        yield from indented(self._task(one, parts))
+        yield "}"
+        for x in one.across:
+            yield from self._collected(x, parts[x.name])
+        if "total" in parts:
+            yield "for (int64_t task = 0; task < tasks; task++)"
+            yield "    *total += total_parts[task];"
+
+    def _task(self, one: Pass, parts: dict[str, str]) -> Iterator[str]:
+        places, split = self.places, self.plan.split
+        yield from (f"const int64_t {y} = {at};" for y, at in decoded("task / chunks", split))
+        chunk = "task % chunks" if split else "task"
+        yield f"const int64_t chunk = {chunk};"
+        for name, size in parts.items():
+            at = "task" if size == "1" else f"task * {size}"
+            yield f"double *const {name}_part = {name}_parts + {at};"
+        rounds = Rounds(one, places, self.used)
+        yield from rounds.allocated()
+        yield "const int64_t end = runs * (chunk + 1) / chunks;"
+        yield "for (int64_t run = runs * chunk / chunks; run < end; run++) {"
+        yield from indented(self._run(rounds))
+        yield "}"
+        yield from rounds.released()
+
+    def _run(self, rounds: Rounds) -> Iterator[str]:
+        places = self.places
+        code = "run" if places.inside else "run / blocks"
+        yield from (f"const int64_t {y} = {at};" for y, at in decoded(code, places.rows))
+        if not places.inside:
+            block = "run % blocks" if places.rows else "run"
+            yield f"const int64_t start = {block} * width;"
+            yield f"const int64_t lanes = smaller(width, {extent(places.vector)} - start);"
+        yield from rounds.lines()
+
+    # --- between passes ---------------------------------------------------------------------
+
+    def _collected(self, x: Statement, size: str) -> Iterator[str]:
+        """A sum put together from the tasks' parts, in an order that never changes."""
+        inner = self.plan.inner if size != "1" else None
+        at = self.places.small(x, x.free)
+        found = {y: code for y, code in decoded("task / chunks", self.plan.split) if y in x.free}
+        lines = [f"const int64_t {y} = {code};" for y, code in found.items()]
+        if inner is None:
+            lines.append(f"{at} += {x.name}_parts[task];")
+        else:
+            lines += nest([inner], [f"{at} += {x.name}_parts[task * {size} + {inner}];"])
+        yield "for (int64_t task = 0; task < tasks; task++) {"
+        yield from indented(lines)
+        yield "}"
+
+    def _between(self, k: int) -> Iterator[str]:
+        for x in self.plan.between[k]:
+            yield from under([x], list(self._small(x))) if guard_text(x) else self._small(x)
+            if x is self.item:
+                place = self.places.small(x, x.free)
+                lines = [
+                    "if (VALUE)",
+                    f"    *total += {place};",
+                    "if (VALUE && ITEMS)",
+                    f"    store(loss_out + {self.places.dense(x.free)}, (real){place});",
+                ]
+                yield from nest(x.free, lines)
+
+    def _small(self, x: Statement) -> Iterator[str]:
+        """One value, or a few, computed from the sums of a pass."""
+        def read(r: Read) -> str:
+            if r.name in self.statements:
+                return f"(real){self.places.small(self.statements[r.name], r.subscripts)}"
+            return element(self.places, r, printer)[0]
+
+        printer = Expressions(read, str, self.used)
+        place, body = self.places.small(x, x.free), bare(printer.code(x.body))
+        if x.op == "map":
+            yield from nest(x.free, [f"{place} = {body};"])
+            return
+        if x.where is not TRUE:
+            body = f"{bare(printer.code(x.where))} ? {body} : {NEUTRAL[x.op]}"
+        lines = [
+            f"real best = {NEUTRAL[x.op]};",
+            *nest(x.bound, [f"const real value = {body};", JOIN[x.op].format("best", "value")]),
+            f"{place} = best;",
+        ]
+        yield from nest(x.free, lines) if x.free else ("{", *indented(lines), "}")
+
+
+def _title(k: int, one: Pass) -> str:
+    across = ", ".join(x.name for x in one.across)
+    if k:
+        return "Again over the data, for the gradient."
+    if across:
+        return f"Over the data: {across}."
+    return "Over the data: the loss and its gradient."
+
+
+def array_type(array: Array) -> str:
+    """The C type of an input's elements."""
+    return _TYPES[array.kind]
