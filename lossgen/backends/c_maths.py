@@ -20,7 +20,7 @@ from lossgen.errors import LossgenError
 from lossgen.paths import shipped
 
 # Of each file the definitions use those above them and those of the files before it.
-_FILES = ("words", "plain", "exp", "log", "logistic", "power")
+_FILES = ("words", "plain", "exp", "log", "logistic", "power", "whole")
 _DEFINES = re.compile(
     r"^(?:static inline \w+ (\w+)\(|\} (\w+);$|typedef \w+ (\w+);$|#define (\w+))",
     re.MULTILINE,

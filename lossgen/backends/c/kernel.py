@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from lossgen.backends.c.expressions import Expressions, bare
-from lossgen.backends.c.places import Places, decoded, indented, nest
+from lossgen.backends.c.places import Places, decoded, indented, nest, wrapped
 from lossgen.backends.c.plan import Pass, Plan
 from lossgen.backends.c.rounds import JOIN, NEUTRAL, Rounds, element, guard_text, under
 from lossgen.backends.c.words import c_name, extent
@@ -54,7 +55,7 @@ class Kernel:
 def kernel(plan: Plan, vector: Letter, spec: LossSpec, name: str, doc: Lines) -> Kernel:
     """The function of one variant."""
     writer = _Writer(plan, Places(plan, vector))
-    body = tuple(writer.lines())
+    body = tuple(part for line in writer.lines() for part in wrapped(line))
     return Kernel(name, doc, parameters(plan, spec), body, frozenset(writer.used))
 
 
@@ -68,11 +69,11 @@ def parameters(plan: Plan, spec: LossSpec) -> tuple[Parameter, ...]:
     out.append(Parameter("scalar *restrict loss_out", "loss"))
     out.append(Parameter("double *restrict total", "total"))
     letters = _letters(plan)
-    out += [Parameter(f"int64_t {extent(y)}", f"{extent(y)}") for y in letters]
+    out += [Parameter(f"int64_t {extent(y)}", f"size_{y}") for y in letters]
     for a in inputs:
         out += [
             Parameter(f"int64_t {a.name}_{y}", f"{a.name}.stride({k})")
-            for k, y in enumerate(a.axes[:-1])
+            for k, y in enumerate(a.axes)
         ]
     out += [Parameter(f"double {c_name(p.name)}", p.name) for p in spec.parameters]
     out += [Parameter("double upstream", "upstream"), Parameter("int team", "team")]
@@ -163,11 +164,7 @@ class _Writer:
         yield "for (int64_t task = 0; task < tasks; task++) {"
         yield from indented(self._task(one, parts))
         yield "}"
-        for x in one.across:
-            yield from self._collected(x, parts[x.name])
-        if "total" in parts:
-            yield "for (int64_t task = 0; task < tasks; task++)"
-            yield "    *total += total_parts[task];"
+        yield from self._collected(one, parts)
 
     def _task(self, one: Pass, parts: dict[str, str]) -> Iterator[str]:
         places, split = self.places, self.plan.split
@@ -197,35 +194,52 @@ class _Writer:
 
     # --- between passes ---------------------------------------------------------------------
 
-    def _collected(self, x: Statement, size: str) -> Iterator[str]:
-        """A sum put together from the tasks' parts, in an order that never changes."""
-        inner = self.plan.inner if size != "1" else None
-        at = self.places.small(x, x.free)
-        found = {y: code for y, code in decoded("task / chunks", self.plan.split) if y in x.free}
-        lines = [f"const int64_t {y} = {code};" for y, code in found.items()]
-        if inner is None:
-            lines.append(f"{at} += {x.name}_parts[task];")
-        else:
-            lines += nest([inner], [f"{at} += {x.name}_parts[task * {size} + {inner}];"])
+    def _collected(self, one: Pass, parts: dict[str, str]) -> Iterator[str]:
+        """Sums put together from the tasks' parts, in an order that never changes."""
+        if not parts:
+            return
+        free = {y for x in one.across for y in x.free}
+        places = [(y, at) for y, at in decoded("task / chunks", self.plan.split) if y in free]
+        lines = [f"const int64_t {y} = {at};" for y, at in places]
+        for x in one.across:
+            at, size = self.places.small(x, x.free), parts[x.name]
+            if size == "1":
+                lines.append(f"{at} += {x.name}_parts[task];")
+        inner, size = self.plan.inner, extent(self.plan.inner)
+        if any(x.free and parts[x.name] != "1" for x in one.across):
+            assert inner is not None
+            added = [
+                f"{self.places.small(x, x.free)} += {x.name}_parts[task * {size} + {inner}];"
+                for x in one.across
+                if parts[x.name] != "1"
+            ]
+            lines += nest([inner], added)
+        if "total" in parts:
+            lines.append("*total += total_parts[task];")
         yield "for (int64_t task = 0; task < tasks; task++) {"
         yield from indented(lines)
         yield "}"
 
     def _between(self, k: int) -> Iterator[str]:
-        for x in self.plan.between[k]:
-            yield from under([x], list(self._small(x))) if guard_text(x) else self._small(x)
-            if x is self.item:
-                place = self.places.small(x, x.free)
-                lines = [
+        """The small values after a pass; neighbours over the same letters share a loop."""
+        small = self.plan.between[k]
+        for (guard, free, _), run in groupby(small, key=lambda x: (guard_text(x), x.free, x.op)):
+            together = list(run)
+            lines = [line for x in together for line in self._small(x)]
+            if self.item in together:
+                place = self.places.small(self.item, free)
+                lines += [
                     "if (VALUE)",
                     f"    *total += {place};",
                     "if (VALUE && ITEMS)",
-                    f"    store(loss_out + {self.places.dense(x.free)}, (real){place});",
+                    f"    store(loss_out + {self.places.dense(free)}, (real){place});",
                 ]
-                yield from nest(x.free, lines)
+            whole = list(nest(free, lines)) if free else lines
+            yield from under(together, whole) if guard else whole
 
     def _small(self, x: Statement) -> Iterator[str]:
-        """One value, or a few, computed from the sums of a pass."""
+        """One value computed from the sums of a pass."""
+
         def read(r: Read) -> str:
             if r.name in self.statements:
                 return f"(real){self.places.small(self.statements[r.name], r.subscripts)}"
@@ -234,16 +248,14 @@ class _Writer:
         printer = Expressions(read, str, self.used)
         place, body = self.places.small(x, x.free), bare(printer.code(x.body))
         if x.op == "map":
-            yield from nest(x.free, [f"{place} = {body};"])
+            yield f"{place} = {body};"
             return
         if x.where is not TRUE:
             body = f"{bare(printer.code(x.where))} ? {body} : {NEUTRAL[x.op]}"
-        lines = [
-            f"real best = {NEUTRAL[x.op]};",
-            *nest(x.bound, [f"const real value = {body};", JOIN[x.op].format("best", "value")]),
-            f"{place} = best;",
-        ]
-        yield from nest(x.free, lines) if x.free else ("{", *indented(lines), "}")
+        best = f"{x.name}_so_far"
+        yield f"real {best} = {NEUTRAL[x.op]};"
+        yield from nest(x.bound, [f"const real value = {body};", JOIN[x.op].format(best, "value")])
+        yield f"{place} = {best};"
 
 
 def _title(k: int, one: Pass) -> str:

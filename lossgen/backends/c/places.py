@@ -4,7 +4,8 @@ In: a ``Plan`` and the letter that vectors run along.  Out: indices.
 
     input[n, c, s], vectors along s  →  input + n * input_n + c * input_c + (start + i)
 
-The last axis of a tensor has stride 1; the others' strides come in as ``input_n``, ``input_c``.
+Along the letter of the vectors every tensor that has it has stride 1; the other strides come in as
+``input_n``, ``input_c``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,14 @@ class Places:
     def inside(self) -> bool:
         """Whether vectors run along the inner letter."""
         return self.vector == self.plan.inner
+
+    @property
+    def unit(self) -> Letter | None:
+        """The axis along which every tensor that has it has stride 1."""
+        behind = any(
+            self.vector in a.axes and a.axes[-1] != self.vector for a in self.plan.program.inputs
+        )
+        return None if behind and not self.inside else self.vector
 
     @property
     def rows(self) -> tuple[Letter, ...]:
@@ -69,9 +78,11 @@ class Places:
             else:
                 at = f"in_range({gathered(s)}, {extent(y)}, status)"
             if at != "0":
-                last = y == array.axes[-1]
-                at = f"({at})" if "+" in at and not last else at
-                terms.append(at if last else f"{at} * {read.name}_{y}")
+                if y == self.unit:
+                    terms.append(at)
+                else:
+                    terms.append(f"({at})" if "+" in at else at)
+                    terms[-1] += f" * {read.name}_{y}"
         return " + ".join(terms) or "0"
 
     def own_index(self, array: Array) -> str:
@@ -109,3 +120,16 @@ def nest(letters: Sequence[Letter], lines: Sequence[str]) -> Iterator[str]:
 def indented(lines: Iterable[str]) -> Iterator[str]:
     """Lines one step further in."""
     return ("    " + line if line else line for line in lines)
+
+
+def wrapped(line: str, width: int = 96) -> Iterator[str]:
+    """A line, cut at spaces where it is too long."""
+    indent = line[: len(line) - len(line.lstrip())]
+    rest = line
+    while len(rest) > width and not rest.lstrip().startswith(("//", "#")):
+        at = rest.rfind(" ", len(indent) + 8, width)
+        if at < 0:
+            break
+        yield rest[:at]
+        rest = f"{indent}    {rest[at + 1 :]}"
+    yield rest

@@ -46,8 +46,10 @@ class Rounds:
         count = max(self.round.values(), default=0) + 1
         self.sections = [self._section(k) for k in range(count)]
         self.targets = [self._targets(k) for k in range(count)]
-        self.needs = [self._needs(t) for t in self.targets]
+        self.kept: dict[str, int] = {}
+        self.needs = [self._needs(t, k) for k, t in enumerate(self.targets)]
         self.kept = self._kept()
+        self.needs = [self._needs(t, k) for k, t in enumerate(self.targets)]
         self.stored = self._stored()
 
     # --- what is computed where -------------------------------------------------------------
@@ -93,8 +95,8 @@ class Rounds:
             *(x for x in self.one.writes if self._has_inner(x) and self.round[x.name] == k),
         ]
 
-    def _needs(self, targets: Sequence[Statement]) -> list[Statement]:
-        """The values with an inner letter that a loop computes on its way."""
+    def _needs(self, targets: Sequence[Statement], k: int) -> list[Statement]:
+        """The values with an inner letter that the loop of a round computes on its way."""
         found = {x.name for x in targets if x in self.one.writes}
         pending = list(targets)
         while pending:
@@ -102,7 +104,8 @@ class Rounds:
                 x = self.local[name]
                 if self._has_inner(x) and x.op not in REDUCES and name not in found:
                     found.add(name)
-                    pending.append(x)
+                    if self.kept.get(name, k) == k:  # else it is read back
+                        pending.append(x)
         return [x for x in self.one.local if x.name in found and x.op == "map"]
 
     def _kept(self) -> dict[str, int]:

@@ -1,0 +1,356 @@
+"""The Python between a functional form and its kernel.
+
+In: a ``Formula`` and its ``Kernels``.  Out: definitions for the module, each as lines:
+
+    _dice_in_c       casts, lays out, applies the Function
+    _DiceInC         the Function: a gradient computed with the loss, handed out once
+    _call_dice       one call of a kernel: memory for the results, scale, faults
+    _dice_kernel     the C function compiled for these switches
+    _dice_eager      the loss in plain torch, for everything that a kernel does not take
+
+It refuses nothing: a loss without kernels never comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from lossgen.backends.c.expressions import integer_macro, macro
+from lossgen.backends.c.page import Kernels
+from lossgen.backends.c.words import extent
+from lossgen.backends.torch_autograd import tuple_text
+from lossgen.backends.torch_formula import Formula
+from lossgen.backends.torch_signatures import parameter_argument
+from lossgen.nodes import Compare, Given, Letter, Param
+from lossgen.page import FunctionPage, Lines
+from lossgen.spec import TensorArg
+
+
+class KernelCalls:
+    """The definitions for one formula."""
+
+    def __init__(self, f: Formula, kernels: Kernels, eager: FunctionPage) -> None:
+        self.f, self.kernels, self.plan, self.eager = f, kernels, kernels.plan, eager
+        self.spec, self.stem = f.spec, f.plain.lstrip("_")
+        self.function = f"{f.autograd}InC"
+        self.tensors = [t.name for t in f.spec.tensors]
+        self.options = [*(p.name for p in f.spec.parameters), "reduction"]
+        self.sources = [g.removeprefix("d_") for g in self.plan.gradients]
+        self.lead = f.checks.lead
+
+    def definitions(self) -> Iterator[Lines]:
+        """All of them, in the order in which they call one another."""
+        yield tuple(self._entry())
+        yield tuple(self._function())
+        yield tuple(self._call())
+        yield tuple(self._kernel())
+        yield tuple(self._eager())
+
+    # --- from the functional form -----------------------------------------------------------
+
+    def parameters(self) -> str:
+        """What the entry and the eager form take."""
+        parts = [*self._typed_tensors(), *self._typed_options(), "dtype: torch.dtype"]
+        return ", ".join(parts)
+
+    def arguments(self) -> str:
+        """The same as passed on."""
+        return ", ".join((*self.tensors, *self.options, "dtype"))
+
+    def _typed_tensors(self) -> list[str]:
+        kinds = {t.name: "Tensor | None" if t.optional else "Tensor" for t in self.spec.tensors}
+        return [f"{name}: {kind}" for name, kind in kinds.items()]
+
+    def _typed_options(self) -> list[str]:
+        typed = [
+            f"{a.name}: {a.annotation}" for a in map(parameter_argument, self.spec.parameters)
+        ]
+        return [*typed, "reduction: str"]
+
+    def _entry(self) -> Iterator[str]:
+        yield f"def _{self.stem}_in_c({self.parameters()}) -> Tensor | None:"
+        yield f'    """:func:`{self.f.functional}` by its kernel; None where there is none."""'
+        for line in (*self.f.checks.cast("dtype"), *self.f.checks.layout()):
+            yield f"    {line}"
+        yield f"    apply: Callable[..., Tensor] = {self.function}.apply"
+        yield "    try:"
+        yield f"        loss = apply({', '.join((*self.tensors, *self.options))})"
+        yield "    except _NoKernel:"
+        yield "        return None"
+        if self.f.checks.output_shape():
+            yield '    return loss.reshape(shape) if reduction == "none" else loss'
+        else:
+            yield "    return loss"
+
+    def _eager(self) -> Iterator[str]:
+        yield f"def _{self.stem}_eager({self.parameters()}) -> Tensor:"
+        yield f'    """:func:`{self.f.functional}` in plain torch."""'
+        yield from (f"    {line}" if line else "" for line in self.eager.body)
+
+    # --- the Function -----------------------------------------------------------------------
+
+    def _function(self) -> Iterator[str]:
+        tensors, options, count = self.tensors, self.options, len(self.tensors)
+        wanted = self._wanted("ctx.needs_input_grad")
+        typed = ", ".join((*self._typed_tensors(), *self._typed_options()))
+        nothing = tuple_text(["False"] * len(self.sources))
+        passed = ", ".join((*tensors, *options))
+        yield f"class {self.function}(torch.autograd.Function):"
+        yield f'    """What stands behind :func:`_{self.stem}_in_c`."""'
+        yield ""
+        yield "    # A gradient is computed along with its loss, for the upstream gradient that came last."
+        yield "    upstream = 1.0"
+        yield ""
+        yield "    @staticmethod"
+        yield f"    def forward(ctx: Any, {typed}) -> Tensor:"
+        others = self._others()
+        if others:
+            yield f"        if {' or '.join(others)}:"
+            yield f"            raise _NoKernel  # that gradient is a sum over all elements"
+        yield f'        wanted = {wanted} if reduction != "none" else ({nothing})'
+        yield f"        upstream = {self.function}.upstream"
+        yield f"        loss, *gradients = _call_{self.stem}({passed}, wanted, upstream)"
+        yield f"        ctx.save_for_backward({', '.join(tensors)})"
+        yield f"        ctx.options = {tuple_text(options)}"
+        yield "        ctx.upstream, ctx.gradients = upstream, gradients if any(wanted) else None"
+        yield "        return loss"
+        yield ""
+        yield "    @staticmethod"
+        yield "    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:"
+        yield f"        {tuple_text(tensors)} = ctx.saved_tensors"
+        yield f"        {tuple_text(options)} = ctx.options"
+        yield f"        wanted = {wanted}"
+        yield "        # Given away once: whoever gets a gradient may change it."
+        yield "        gradients, ctx.gradients = ctx.gradients, None"
+        yield "        if torch.is_grad_enabled() or not torch._C._has_storage(grad_loss):"
+        one = "," if len(self.sources) == 1 else ""
+        yield "            gradients = _through_autograd("
+        yield f"                lambda: _{self.stem}_eager({passed}, grad_loss.dtype),"
+        yield f"                ({', '.join(self.sources)}{one}), wanted, grad_loss"
+        yield "            )"
+        yield '        elif reduction == "none":'
+        yield f"            _, *gradients = _call_{self.stem}({passed}, wanted, 1.0, grad_loss)"
+        yield "        elif gradients is None or grad_loss.item() != ctx.upstream:"
+        yield "            gradients = None  # frees its memory"
+        yield f"            upstream = {self.function}.upstream = float(grad_loss.item())"
+        yield f"            _, *gradients = _call_{self.stem}({passed}, wanted, upstream)"
+        if self.sources == self.tensors:
+            yield f"        return *gradients, {', '.join(['None'] * len(options))}"
+        else:
+            names = [f"d_{x}" for x in self.sources]
+            back = [f"d_{x}" if x in self.sources else "None" for x in tensors]
+            yield f"        {tuple_text(names)} = gradients"
+            yield f"        return {', '.join([*back, *['None'] * len(options)])}"
+
+    def _wanted(self, needs: str) -> str:
+        places = [self.tensors.index(x) for x in self.sources]
+        if places == list(range(len(places))):
+            return f"{needs}[:{len(places)}]"
+        return f"({''.join(f'{needs}[{k}], ' for k in places)})"
+
+    def _others(self) -> list[str]:
+        """Gradients that a kernel does not give."""
+        return [
+            f"ctx.needs_input_grad[{k}]"
+            for k, t in enumerate(self.spec.tensors)
+            if t.role.kind == "real" and t.name not in self.sources
+        ]
+
+    # --- one call ---------------------------------------------------------------------------
+
+    def _call(self) -> Iterator[str]:
+        typed = ", ".join((*self._typed_tensors(), *self._typed_options()))
+        yield (
+            f"def _call_{self.stem}({typed}, wanted: Sequence[bool], upstream: float, "
+            "grad_loss: Tensor | None = None) -> tuple[Tensor | None, ...]:"
+        )
+        yield '    """The loss and the gradients wanted, for one upstream gradient or one for each item."""'
+        yield from (f"    {line}" for line in self._call_body())
+
+    def _call_body(self) -> Iterator[str]:
+        item = self.plan.program.statement(self.plan.item)
+        yield from self._layout()
+        sizes = {y: self._size(y) for y in self._letters()}
+        yield f"{', '.join(extent(y) for y in sizes)} = {', '.join(sizes.values())}"
+        needs = [f"need_{x}" for x in self.sources]
+        yield f"{tuple_text(needs)} = wanted"
+        name = f'"{self._first().name}"'
+        if self.kernels.columns is not None and self.kernels.rows is not None:
+            name = f'"{self.kernels.rows.name}" if rows else "{self.kernels.columns.name}"'
+        switches = ", ".join(self._switches())
+        switches = f", {switches}" if switches else ""
+        yield f'items = reduction == "none"'
+        yield (
+            f"kernel = _{self.stem}_kernel({name}, {self.lead.name}.dtype, items, "
+            f"grad_loss is None, {', '.join(needs)}{switches})"
+        )
+        shape = ", ".join(extent(y) for y in item.free if not y.name.isdigit())
+        whole = self.lead.axes[0].name == "e"
+        one = "," if len(item.free) == 1 else ""
+        shape = f"{self.lead.name}.shape" if whole else f"({shape}{one})"
+        yield f"loss = {self.lead.name}.new_empty({shape} if items else ())"
+        for x in self.sources:
+            given = f" and {x} is not None" if self.spec.tensor(x).optional else ""
+            yield f"d_{x} = torch.empty_like({x}) if need_{x}{given} else None"
+        if item.free:
+            yield "grad_loss = None if grad_loss is None else grad_loss.contiguous()"
+        yield from self._scale()
+        yield "total = ctypes.c_double()"
+        yield f"status = kernel({self._arguments('upstream * scale')})"
+        yield f'_raise_if(status, "{self.f.checks.function}")'
+        yield "if not items:"
+        yield "    loss.fill_(total.value * scale)"
+        yield f"return {', '.join(['loss', *(f'd_{x}' for x in self.sources)])}"
+
+    def _first(self) -> object:
+        return self.kernels.columns or self.kernels.rows
+
+    def _letters(self) -> list[Letter]:
+        found = {y for a in self.plan.program.inputs for y in a.axes if not y.name.isdigit()}
+        return [y for y in self.plan.program.order if y in found]
+
+    def _size(self, letter: Letter) -> str:
+        for t in (self.lead, *(t for t in self.spec.tensors if not t.optional)):
+            if letter in t.axes:
+                if letter.name == "e":
+                    return f"{t.name}.numel()"
+                return f"{t.name}.shape[{t.axes.index(letter)}]"
+        raise KeyError(letter)
+
+    def _layout(self) -> Iterator[str]:
+        plan, lead = self.plan, self.lead
+        both = self.kernels.columns is not None and self.kernels.rows is not None
+        if both:
+            inner = lead.axes.index(plan.inner)
+            yield "# Vectors run along the classes where those are neighbours in memory."
+            lane = lead.axes.index(plan.lane)
+            yield (
+                f"rows = {lead.name}.shape[{lane}] == 1 or {lead.name}.stride({inner}) == 1"
+            )
+        for t in self.spec.tensors:
+            code = self._laid_out(t, both)
+            if code:
+                if t.optional:
+                    code = f"None if {t.name} is None else {code}"
+                yield f"{t.name} = {code}"
+
+    def _laid_out(self, t: TensorArg, both: bool) -> str:
+        plan = self.plan
+        if not t.axes:
+            return ""
+        if t.axes[0].name == "e":
+            return f"{t.name}.contiguous()"
+        lane = t.axes.index(plan.lane) if plan.lane in t.axes else None
+        inner = t.axes.index(plan.inner) if plan.inner in t.axes else None
+        if both and lane is not None and inner is not None:
+            return f"_laid_out({t.name}, {inner} if rows else {lane})"
+        axis = inner if plan.lane is None or lane is None else lane
+        if axis is None or axis == len(t.axes) - 1 or any(y.name.isdigit() for y in t.axes):
+            return f"{t.name}.contiguous()"
+        return f"_laid_out({t.name}, {axis})"
+
+    def _scale(self) -> Iterator[str]:
+        item = self.plan.program.statement(self.plan.item)
+        count = " * ".join(extent(y) for y in item.free) or "1"
+        yield "scale = 1.0"
+        yield 'if reduction == "mean":'
+        if self.plan.divisor is None:
+            yield f"    scale = _quotient(1.0, {count})"
+        else:
+            unit = self.f.unit_divisor()
+            lines = list(self._divisor())
+            if unit is not None:
+                yield f"    if {self.f.options.opposite(unit)}:"
+                yield f"        scale = _quotient(1.0, {count})"
+                yield "    else:"
+                yield from (f"        {line}" for line in lines)
+            else:
+                yield from (f"    {line}" for line in lines)
+        for name, expr in self.spec.divisors:
+            yield f'elif reduction == "{name}":'
+            yield f"    scale = _quotient(1.0, {self.f.options.operand(expr)})"
+
+    def _divisor(self) -> Iterator[str]:
+        assert self.kernels.divisor is not None
+        switches = ", ".join(self._switches())
+        switches = f", {switches}" if switches else ""
+        off = ", ".join(["False"] * len(self.sources))
+        yield "weights = ctypes.c_double()"
+        yield (
+            f'add_up = _{self.stem}_kernel("{self.kernels.divisor.name}", {self.lead.name}.dtype, '
+            f"False, True, {off}{switches})"
+        )
+        yield f"status = add_up({self._arguments('1.0', alone=True)})"
+        yield f'_raise_if(status, "{self.f.checks.function}")'
+        yield "scale = _quotient(1.0, weights.value)"
+
+    def _arguments(self, upstream: str, *, alone: bool = False) -> str:
+        """What a kernel is called with, in the order of its parameters."""
+        kernel = self.kernels.divisor if alone else self._first()
+        out: list[str] = []
+        for p in kernel.parameters:  # type: ignore[union-attr, attr-defined]
+            name, _, stride = p.source.partition(".stride(")
+            if p.source == "total":
+                out.append(f"ctypes.byref({'weights' if alone else 'total'})")
+            elif p.source in ("grad_loss", "loss", *self.plan.gradients):
+                out.append("None" if alone else f"_address({p.source})")
+            elif p.source in self.tensors:
+                out.append(f"_address({p.source})")
+            elif stride:
+                t = self.spec.tensor(name)
+                if t.axes[0].name == "e":
+                    out.append("1")
+                elif t.optional:
+                    out.append(f"_stride({name}, {stride}")
+                else:
+                    out.append(p.source)
+            elif p.source.startswith("size_"):
+                out.append(extent(p.source.removeprefix("size_")))
+            elif p.source == "upstream":
+                out.append(upstream)
+            elif p.source == "team":
+                out.append("_threads()")
+            else:
+                out.append(p.source)
+        return ", ".join(out)
+
+    # --- compiled functions -----------------------------------------------------------------
+
+    def _switches(self) -> list[str]:
+        """Code for each condition and exponent that C is compiled for."""
+        out = []
+        for c in self.kernels.conditions:
+            if isinstance(c, Given):
+                out.append(f"{c.name} is not None")
+            elif isinstance(c, Param):
+                out.append(f"bool({c.name})")
+            else:
+                assert isinstance(c, Compare)
+                out.append(self.f.options.code(c).strip("()"))
+        return [*out, *(f"_whole({p.name})" for p in self.kernels.exponents)]
+
+    def _kernel(self) -> Iterator[str]:
+        names = [f"need_{x}" for x in self.sources]
+        switches = [macro(c).lower() for c in self.kernels.conditions]
+        whole = [integer_macro(p).lower() for p in self.kernels.exponents]
+        bools = ["items", "value", *names, *switches]
+        typed = ", ".join((*(f"{x}: bool" for x in bools), *(f"{x}: int" for x in whole)))
+        yield "@functools.cache"
+        yield f"def _{self.stem}_kernel(name: str, dtype: torch.dtype, {typed}) -> Any:"
+        yield '    """The kernel of that name, compiled for these switches."""'
+        words = ", ".join(f'f"{x.upper()}={{{x}:d}}"' for x in (*bools, *whole))
+        kinds = [_kind(p.declaration) for p in self._first().parameters]  # type: ignore[attr-defined]
+        groups = [f"*[{kind}] * {len(list(run))}" for kind, run in groupby(kinds)]
+        yield f"    switches = ({words})"
+        yield f"    arguments = ({', '.join(groups)})"
+        yield "    return _kernel_function(name, dtype, switches, arguments)"
+
+
+def _kind(declaration: str) -> str:
+    if "*" in declaration:
+        return "ctypes.c_void_p"
+    kinds = {"int64_t": "ctypes.c_int64", "double": "ctypes.c_double", "int": "ctypes.c_int"}
+    return kinds[declaration.split()[0]]
+
+
