@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from lossgen.backends.c.expressions import integer_macro, macro
+from lossgen.backends.c.kernel import Kernel
 from lossgen.backends.c.page import Kernels
 from lossgen.backends.c.words import extent
 from lossgen.backends.torch_autograd import tuple_text
@@ -63,9 +64,7 @@ class KernelCalls:
         return [f"{name}: {kind}" for name, kind in kinds.items()]
 
     def _typed_options(self) -> list[str]:
-        typed = [
-            f"{a.name}: {a.annotation}" for a in map(parameter_argument, self.spec.parameters)
-        ]
+        typed = [f"{a.name}: {a.annotation}" for a in map(parameter_argument, self.spec.parameters)]
         return [*typed, "reduction: str"]
 
     def _entry(self) -> Iterator[str]:
@@ -91,7 +90,7 @@ class KernelCalls:
     # --- the Function -----------------------------------------------------------------------
 
     def _function(self) -> Iterator[str]:
-        tensors, options, count = self.tensors, self.options, len(self.tensors)
+        tensors, options = self.tensors, self.options
         wanted = self._wanted("ctx.needs_input_grad")
         typed = ", ".join((*self._typed_tensors(), *self._typed_options()))
         nothing = tuple_text(["False"] * len(self.sources))
@@ -99,7 +98,7 @@ class KernelCalls:
         yield f"class {self.function}(torch.autograd.Function):"
         yield f'    """What stands behind :func:`_{self.stem}_in_c`."""'
         yield ""
-        yield "    # A gradient is computed along with its loss, for the upstream gradient that came last."
+        yield "    # A gradient is computed with its loss, for the upstream gradient that came last."
         yield "    upstream = 1.0"
         yield ""
         yield "    @staticmethod"
@@ -107,7 +106,7 @@ class KernelCalls:
         others = self._others()
         if others:
             yield f"        if {' or '.join(others)}:"
-            yield f"            raise _NoKernel  # that gradient is a sum over all elements"
+            yield "            raise _NoKernel  # that gradient is a sum over all elements"
         yield f'        wanted = {wanted} if reduction != "none" else ({nothing})'
         yield f"        upstream = {self.function}.upstream"
         yield f"        loss, *gradients = _call_{self.stem}({passed}, wanted, upstream)"
@@ -165,7 +164,7 @@ class KernelCalls:
             f"def _call_{self.stem}({typed}, wanted: Sequence[bool], upstream: float, "
             "grad_loss: Tensor | None = None) -> tuple[Tensor | None, ...]:"
         )
-        yield '    """The loss and the gradients wanted, for one upstream gradient or one for each item."""'
+        yield '    """The loss and the gradients wanted, for one upstream gradient or one each."""'
         yield from (f"    {line}" for line in self._call_body())
 
     def _call_body(self) -> Iterator[str]:
@@ -180,7 +179,7 @@ class KernelCalls:
             name = f'"{self.kernels.rows.name}" if rows else "{self.kernels.columns.name}"'
         switches = ", ".join(self._switches())
         switches = f", {switches}" if switches else ""
-        yield f'items = reduction == "none"'
+        yield 'items = reduction == "none"'
         yield (
             f"kernel = _{self.stem}_kernel({name}, {self.lead.name}.dtype, items, "
             f"grad_loss is None, {', '.join(needs)}{switches})"
@@ -203,8 +202,10 @@ class KernelCalls:
         yield "    loss.fill_(total.value * scale)"
         yield f"return {', '.join(['loss', *(f'd_{x}' for x in self.sources)])}"
 
-    def _first(self) -> object:
-        return self.kernels.columns or self.kernels.rows
+    def _first(self) -> Kernel:
+        first = self.kernels.columns or self.kernels.rows
+        assert first is not None
+        return first
 
     def _letters(self) -> list[Letter]:
         found = {y for a in self.plan.program.inputs for y in a.axes if not y.name.isdigit()}
@@ -225,9 +226,7 @@ class KernelCalls:
             inner = lead.axes.index(plan.inner)
             yield "# Vectors run along the classes where those are neighbours in memory."
             lane = lead.axes.index(plan.lane)
-            yield (
-                f"rows = {lead.name}.shape[{lane}] == 1 or {lead.name}.stride({inner}) == 1"
-            )
+            yield (f"rows = {lead.name}.shape[{lane}] == 1 or {lead.name}.stride({inner}) == 1")
         for t in self.spec.tensors:
             code = self._laid_out(t, both)
             if code:
@@ -287,9 +286,8 @@ class KernelCalls:
 
     def _arguments(self, upstream: str, *, alone: bool = False) -> str:
         """What a kernel is called with, in the order of its parameters."""
-        kernel = self.kernels.divisor if alone else self._first()
         out: list[str] = []
-        for p in kernel.parameters:  # type: ignore[union-attr, attr-defined]
+        for p in self._first().parameters:
             name, _, stride = p.source.partition(".stride(")
             if p.source == "total":
                 out.append(f"ctypes.byref({'weights' if alone else 'total'})")
@@ -340,7 +338,7 @@ class KernelCalls:
         yield f"def _{self.stem}_kernel(name: str, dtype: torch.dtype, {typed}) -> Any:"
         yield '    """The kernel of that name, compiled for these switches."""'
         words = ", ".join(f'f"{x.upper()}={{{x}:d}}"' for x in (*bools, *whole))
-        kinds = [_kind(p.declaration) for p in self._first().parameters]  # type: ignore[attr-defined]
+        kinds = [_kind(p.declaration) for p in self._first().parameters]
         groups = [f"*[{kind}] * {len(list(run))}" for kind, run in groupby(kinds)]
         yield f"    switches = ({words})"
         yield f"    arguments = ({', '.join(groups)})"
@@ -352,5 +350,3 @@ def _kind(declaration: str) -> str:
         return "ctypes.c_void_p"
     kinds = {"int64_t": "ctypes.c_int64", "double": "ctypes.c_double", "int": "ctypes.c_int"}
     return kinds[declaration.split()[0]]
-
-

@@ -67,7 +67,7 @@ def macro(condition: sp.Basic) -> str:
 
 
 def atoms(expr: sp.Basic) -> list[sp.Basic]:
-    """The static conditions in an expression, taken apart where ``and``, ``or``, ``not`` join them."""
+    """The static conditions in an expression, taken apart at ``and``, ``or`` and ``not``."""
     found: dict[sp.Basic, None] = {}
     for x in walk(expr):
         if isinstance(x, nd.Where) and is_static(x.args[0]):

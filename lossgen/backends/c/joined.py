@@ -60,15 +60,15 @@ def joined(compiled: Compiled) -> Program:
     gradients = tuple(r for r in backward.results if r not in tainted)
     results = (*forward.results, *gradients)
     statements = _without_reserved_words(statements)
-    spelled = _Spelling(forward, frozenset(results)).statements(without_unused(tuple(statements), results))
+    spelled = _Spelling(forward, frozenset(results)).statements(
+        without_unused(tuple(statements), results)
+    )
     item = forward.results[0]
     inputs = (
         *forward.inputs,
         Array(f"grad_{item}", forward.statement(item).free),
     )
-    return Program(
-        inputs, without_unused(spelled, results), results, backward.order, backward.axes
-    )
+    return Program(inputs, without_unused(spelled, results), results, backward.order, backward.axes)
 
 
 def _without_reserved_words(statements: list[Statement]) -> list[Statement]:
@@ -164,7 +164,15 @@ class _Spelling:
             largest, below, powers, rest, ties, others, beyond, mass, log_mass = (
                 self._name(f"{part}_{stem}")
                 for part in (
-                    "max", "below", "exp", "rest", "ties", "others", "beyond", "mass", "log_mass",
+                    "max",
+                    "below",
+                    "exp",
+                    "rest",
+                    "ties",
+                    "others",
+                    "beyond",
+                    "mass",
+                    "log_mass",
                 )
             )
             # Each difference is a statement of its own, so that nothing regroups it.

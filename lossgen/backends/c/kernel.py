@@ -52,15 +52,17 @@ class Kernel:
     used: frozenset[str]
 
 
-def kernel(plan: Plan, vector: Letter, spec: LossSpec, name: str, doc: Lines) -> Kernel:
+def kernel(
+    plan: Plan, vector: Letter, name: str, doc: Lines, parameters: tuple[Parameter, ...]
+) -> Kernel:
     """The function of one variant."""
     writer = _Writer(plan, Places(plan, vector))
     body = tuple(part for line in writer.lines() for part in wrapped(line))
-    return Kernel(name, doc, parameters(plan, spec), body, frozenset(writer.used))
+    return Kernel(name, doc, parameters, body, frozenset(writer.used))
 
 
 def parameters(plan: Plan, spec: LossSpec) -> tuple[Parameter, ...]:
-    """What every variant of a loss's kernel takes, in order."""
+    """What every kernel of a loss takes, in order."""
     out: list[Parameter] = []
     inputs = [a for a in plan.program.inputs if a.name != f"grad_{plan.item}"]
     out += [Parameter(f"const {_TYPES[a.kind]} *restrict {a.name}", a.name) for a in inputs]

@@ -17,7 +17,6 @@ from lossgen.backends.c.page import Kernels, defines, kernels_of
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c_maths import function_names, maths_source
 from lossgen.backends.torch_formula import Formula
-from lossgen.backends.torch_function import functional_page
 from lossgen.backends.torch_module import module_page
 from lossgen.compiled import Compiled
 from lossgen.page import AutogradPage, FunctionPage, KernelPage, KernelsPage, Lines, ModulePage

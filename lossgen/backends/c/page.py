@@ -18,13 +18,12 @@ from sympy.core.symbol import Str
 from lossgen import nodes as nd
 from lossgen.backends.c.expressions import atoms, integer_macro, macro
 from lossgen.backends.c.joined import joined
-from lossgen.backends.c.kernel import Kernel, kernel
+from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
 from lossgen.backends.c.plan import Plan, planned
 from lossgen.compiled import Compiled
-from lossgen.nodes import Letter, Param, walk
+from lossgen.nodes import Param, walk
 from lossgen.program import Program, without_unused
 from lossgen.schedule import with_guards
-from lossgen.spec import LossSpec
 from lossgen.static import ALWAYS, guard_of
 
 
@@ -60,15 +59,16 @@ def kernels_of(compiled: Compiled, name: str) -> Kernels:
     program = joined(compiled)
     plan = planned(_guarded(program))
     spec = compiled.spec
+    takes = parameters(plan, spec)
     columns = rows = divisor = None
     if plan.lane is not None:
         doc = (f"Vectors run along {plan.lane}.",) if plan.inner else ()
-        columns = kernel(plan, plan.lane, spec, name, (_heading(spec), *doc))
+        columns = kernel(plan, plan.lane, name, (spec.summary, *doc), takes)
     if plan.inner is not None:
         doc = (f"Vectors run along {plan.inner}.",)
-        rows = kernel(plan, plan.inner, spec, f"{name}_rows", (_heading(spec), *doc))
+        rows = kernel(plan, plan.inner, f"{name}_rows", (spec.summary, *doc), takes)
     if plan.divisor is not None:
-        divisor = _divisor(program, plan.divisor, spec, name)
+        divisor = _divisor(program, plan.divisor, name, takes)
     conditions = dict.fromkeys(
         c
         for x in plan.program.statements
@@ -86,11 +86,7 @@ def kernels_of(compiled: Compiled, name: str) -> Kernels:
     return Kernels(plan, columns, rows, divisor, tuple(conditions), tuple(exponents))
 
 
-def _heading(spec: LossSpec) -> str:
-    return spec.summary
-
-
-def _divisor(program: Program, name: str, spec: LossSpec, loss: str) -> Kernel:
+def _divisor(program: Program, name: str, loss: str, takes: tuple[Parameter, ...]) -> Kernel:
     """The kernel that sums the terms of the mean's divisor."""
     alone = replace(
         program,
@@ -101,7 +97,7 @@ def _divisor(program: Program, name: str, spec: LossSpec, loss: str) -> Kernel:
     plan = planned(_guarded(alone), partial=True)
     letter = plan.lane if plan.lane is not None else plan.inner
     assert letter is not None
-    return kernel(plan, letter, spec, f"{loss}_divisor", ("What the mean divides by.",))
+    return kernel(plan, letter, f"{loss}_divisor", ("What the mean divides by.",), takes)
 
 
 def _guarded(program: Program) -> Program:
@@ -133,8 +129,3 @@ def _words(condition: sp.Basic) -> str:
         return f"{condition.name} is true"
     assert isinstance(condition, nd.Compare)
     return f"{condition.left} {condition.op} {condition.right}"
-
-
-def inner_letter(plan: Plan) -> Letter | None:
-    """The letter that sums are taken over in place."""
-    return plan.inner

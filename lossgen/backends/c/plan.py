@@ -94,9 +94,7 @@ class _Planner:
             raise Unsupported("its loss is one number for all its elements at once")
         self.lane = self._lane()
         self.across = frozenset(
-            x.name
-            for x in program.statements
-            if x.op in REDUCES and not {*x.bound} <= {self.inner}
+            x.name for x in program.statements if x.op in REDUCES and not {*x.bound} <= {self.inner}
         )
         self.small = self._small()
 
@@ -232,6 +230,8 @@ class _Planner:
 
 def dear(x: Statement) -> bool:
     """Whether computing a statement again costs more than reading it back."""
-    return any(isinstance(y, (nd.Unary, nd.Xlogy, nd.LogAddExp)) and not isinstance(
-        y, (nd.Abs, nd.Sign, nd.Step, nd.StopGradient)
-    ) for y in walk(x.body))
+    return any(
+        isinstance(y, (nd.Unary, nd.Xlogy, nd.LogAddExp))
+        and not isinstance(y, (nd.Abs, nd.Sign, nd.Step, nd.StopGradient))
+        for y in walk(x.body)
+    )

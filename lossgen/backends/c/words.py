@@ -1,6 +1,6 @@
 """Names that mean something else in C.
 
-    c_name("union")  →  "union_"
+c_name("union")  →  "union_"
 """
 
 _KEYWORDS = (
