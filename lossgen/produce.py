@@ -1,8 +1,8 @@
 """From names to files: load, render, stamp, compare, write. The command line's one way to files.
 
 In: a :class:`~lossgen.config.Project` and names of its specs. Out: per loss, a finding for each
-file (module, test, and the C file that some backends put beside the module), first compared and only
-then committed, so that ``--check`` and writing share all but the last step.
+file (module, test, and the C file that some backends put beside the module), first compared and
+only then committed, so that ``--check`` and writing share all but the last step.
 """
 
 import re

@@ -13,7 +13,7 @@ It refuses nothing: a loss without kernels never comes here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from lossgen.backends.c.expressions import integer_macro, macro
@@ -31,7 +31,10 @@ from lossgen.spec import TensorArg
 class KernelCalls:
     """The definitions for one formula."""
 
-    def __init__(self, f: Formula, kernels: Kernels, eager: FunctionPage) -> None:
+    def __init__(
+        self, f: Formula, kernels: Kernels, eager: FunctionPage, switches: Sequence[str]
+    ) -> None:
+        self.every = switches  # of all kernels in the C file, which is compiled as a whole
         self.f, self.kernels, self.plan, self.eager = f, kernels, kernels.plan, eager
         self.spec, self.stem = f.spec, f.plain.lstrip("_")
         self.function = f"{f.autograd}InC"
@@ -98,7 +101,7 @@ class KernelCalls:
         yield f"class {self.function}(torch.autograd.Function):"
         yield f'    """What stands behind :func:`_{self.stem}_in_c`."""'
         yield ""
-        yield "    # A gradient is computed with its loss, for the upstream gradient that came last."
+        yield "    # A gradient comes with its loss, for the upstream gradient that came last."
         yield "    upstream = 1.0"
         yield ""
         yield "    @staticmethod"
@@ -162,7 +165,7 @@ class KernelCalls:
         typed = ", ".join((*self._typed_tensors(), *self._typed_options()))
         yield (
             f"def _call_{self.stem}({typed}, wanted: Sequence[bool], upstream: float, "
-            "grad_loss: Tensor | None = None) -> tuple[Tensor | None, ...]:"
+            "grad_loss: Tensor | None = None) -> tuple[Any, ...]:"
         )
         yield '    """The loss and the gradients wanted, for one upstream gradient or one each."""'
         yield from (f"    {line}" for line in self._call_body())
@@ -337,7 +340,10 @@ class KernelCalls:
         yield "@functools.cache"
         yield f"def _{self.stem}_kernel(name: str, dtype: torch.dtype, {typed}) -> Any:"
         yield '    """The kernel of that name, compiled for these switches."""'
-        words = ", ".join(f'f"{x.upper()}={{{x}:d}}"' for x in (*bools, *whole))
+        own = [x.upper() for x in (*bools, *whole)]
+        told = [f'f"{x}={{{x.lower()}:d}}"' for x in own]
+        told += [f'"{x}=0"' for x in self.every if x not in own]
+        words = ", ".join(told)
         kinds = [_kind(p.declaration) for p in self._first().parameters]
         groups = [f"*[{kind}] * {len(list(run))}" for kind, run in groupby(kinds)]
         yield f"    switches = ({words})"

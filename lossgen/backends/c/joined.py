@@ -1,7 +1,7 @@
 """Forward and backward as one program of plain statements: sums, extremes and elementwise bodies.
 
-In: a ``Compiled`` loss.  Out: a ``Program`` that computes the loss and each gradient from the inputs
-and ``grad_loss``.  What a kernel computes in several loops is spelled out:
+In: a ``Compiled`` loss.  Out: a ``Program`` that computes the loss and each gradient from the
+inputs and ``grad_loss``.  What a kernel computes in several loops is spelled out:
 
     lse[n] = logsumexp_c x[n, c]  →  max_x[n]    = amax_c x[n, c]
                                      exp_x[n, c] = exp(x[n, c] - max_x[n])
@@ -59,10 +59,8 @@ def joined(compiled: Compiled) -> Program:
             tainted.add(x.name)
     gradients = tuple(r for r in backward.results if r not in tainted)
     results = (*forward.results, *gradients)
-    statements = _without_reserved_words(statements)
-    spelled = _Spelling(forward, frozenset(results)).statements(
-        without_unused(tuple(statements), results)
-    )
+    used = without_unused(tuple(_without_reserved_words(statements)), results)
+    spelled = _Spelling(forward, frozenset(results)).statements(used)
     item = forward.results[0]
     inputs = (
         *forward.inputs,

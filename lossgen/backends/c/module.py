@@ -16,30 +16,12 @@ from lossgen.backends.c.calls import KernelCalls
 from lossgen.backends.c.page import Kernels, defines, kernels_of
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c_maths import function_names, maths_source
+from lossgen.backends.c_runtime import IMPORTS
 from lossgen.backends.torch_formula import Formula
 from lossgen.backends.torch_module import module_page
 from lossgen.compiled import Compiled
-from lossgen.page import AutogradPage, FunctionPage, KernelPage, KernelsPage, Lines, ModulePage
+from lossgen.page import FunctionPage, KernelPage, KernelsPage, Lines, ModulePage
 from lossgen.paths import shipped
-
-_IMPORTS = (
-    "import ctypes",
-    "import functools",
-    "import hashlib",
-    "import math",
-    "import os",
-    "import platform",
-    "import re",
-    "import shlex",
-    "import shutil",
-    "import signal",
-    "import subprocess",
-    "import tempfile",
-    "import threading",
-    "from collections.abc import Iterator",
-    "from pathlib import Path",
-    "from typing import ClassVar",
-)
 
 
 def c_page(compiled: Compiled) -> ModulePage:
@@ -52,28 +34,28 @@ def c_page(compiled: Compiled) -> ModulePage:
     except Unsupported:
         return module_page(compiled)
     page = module_page(compiled)
-    autograd = {a.name: a for a in page.autograd}
     functions, calls = {x.name: x for x in page.functions}, list[Lines]()
+    switches = dict(pair for kernels in found for pair in defines(kernels))
     for f, kernels in zip(formulas, found, strict=True):
-        made = _with_kernel(f, kernels, functions[f.functional], autograd[f.autograd])
+        made = _with_kernel(f, kernels, functions[f.functional], tuple(switches))
         functions[f.functional] = made[0]
         calls += made[1]
     return replace(
         page,
-        imports=(*page.imports, *_IMPORTS),
+        imports=(*page.imports, *IMPORTS, "import functools", "import math"),
         functions=tuple(functions.values()),
         kernel_calls=tuple(calls),
         runtime=("c_calls.py.jinja", "c_runtime.py.jinja"),
-        kernels=_kernels_page(compiled, found),
+        kernels=_kernels_page(compiled, found, switches),
     )
 
 
 def _with_kernel(
-    f: Formula, kernels: Kernels, page: FunctionPage, autograd: AutogradPage
+    f: Formula, kernels: Kernels, page: FunctionPage, switches: Lines
 ) -> tuple[FunctionPage, list[Lines]]:
     """The functional form that asks a kernel first, and the definitions that it needs for it."""
     tail = FunctionPage("", "", (), tuple(_eager_tail(f, page)))
-    calls = KernelCalls(f, kernels, tail)
+    calls = KernelCalls(f, kernels, tail, switches)
     stem = f.plain.lstrip("_")
     tensors = ", ".join(t.name for t in f.spec.tensors)
     body = [
@@ -108,11 +90,12 @@ def _eager_tail(f: Formula, page: FunctionPage) -> list[str]:
     return ["compute = torch.promote_types(dtype, torch.float32)", *lines]
 
 
-def _kernels_page(compiled: Compiled, found: Sequence[Kernels]) -> KernelsPage:
+def _kernels_page(
+    compiled: Compiled, found: Sequence[Kernels], switches: dict[str, str]
+) -> KernelsPage:
     every = [k for kernels in found for k in kernels.all]
     used = frozenset().union(*(k.used for k in every))
-    switches = dict(pair for kernels in found for pair in defines(kernels))
-    switches |= {
+    switches = switches | {
         "ITEMS": "whether there is a loss, and an upstream gradient, for each item",
         "VALUE": "whether the loss is wanted",
         "REAL_IS_DOUBLE": "whether it computes in double rather than float",

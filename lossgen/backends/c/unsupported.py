@@ -2,4 +2,4 @@
 
 
 class Unsupported(Exception):
-    """A loss is not of the form that kernels are written for; the text completes "It stays eager:"."""
+    """A loss is not of the form that kernels are written for; the text says what it does."""
