@@ -13,6 +13,7 @@ It refuses nothing: a loss without kernels never comes here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -45,11 +46,13 @@ class KernelCalls:
 
     def definitions(self) -> Iterator[Lines]:
         """All of them, in the order in which they call one another."""
-        yield tuple(self._entry())
-        yield tuple(self._function())
-        yield tuple(self._call())
-        yield tuple(self._kernel())
-        yield tuple(self._eager())
+        for lines in (self._entry, self._function, self._call, self._kernel, self._eager):
+            yield tuple(self._named(line) for line in lines())
+
+    def _named(self, line: str) -> str:
+        """A line in which local names, marked by ``§``, are none of the loss's own."""
+        own = {*self.tensors, *self.options}
+        return re.sub(r"§(\w+)", lambda m: f"{m[1]}_" if m[1] in own else m[1], line)
 
     # --- from the functional form -----------------------------------------------------------
 
@@ -110,35 +113,36 @@ class KernelCalls:
         if others:
             yield f"        if {' or '.join(others)}:"
             yield "            raise _NoKernel  # that gradient is a sum over all elements"
-        yield f'        wanted = {wanted} if reduction != "none" else ({nothing})'
-        yield f"        upstream = {self.function}.upstream"
-        yield f"        loss, *gradients = _call_{self.stem}({passed}, wanted, upstream)"
+        yield f'        §wanted = {wanted} if reduction != "none" else ({nothing})'
+        yield f"        §upstream = {self.function}.upstream"
+        yield f"        loss, *§gradients = _call_{self.stem}({passed}, §wanted, §upstream)"
         yield f"        ctx.save_for_backward({', '.join(tensors)})"
         yield f"        ctx.options = {tuple_text(options)}"
-        yield "        ctx.upstream, ctx.gradients = upstream, gradients if any(wanted) else None"
+        yield "        ctx.upstream = §upstream"
+        yield "        ctx.gradients = §gradients if any(§wanted) else None"
         yield "        return loss"
         yield ""
         yield "    @staticmethod"
         yield "    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:"
         yield f"        {tuple_text(tensors)} = ctx.saved_tensors"
         yield f"        {tuple_text(options)} = ctx.options"
-        yield f"        wanted = {wanted}"
+        yield f"        §wanted = {wanted}"
         yield "        # Given away once: whoever gets a gradient may change it."
-        yield "        gradients, ctx.gradients = ctx.gradients, None"
+        yield "        §gradients, ctx.gradients = ctx.gradients, None"
         yield "        if torch.is_grad_enabled() or not torch._C._has_storage(grad_loss):"
         one = "," if len(self.sources) == 1 else ""
-        yield "            gradients = _through_autograd("
+        yield "            §gradients = _through_autograd("
         yield f"                lambda: _{self.stem}_eager({passed}, grad_loss.dtype),"
-        yield f"                ({', '.join(self.sources)}{one}), wanted, grad_loss"
+        yield f"                ({', '.join(self.sources)}{one}), §wanted, grad_loss"
         yield "            )"
         yield '        elif reduction == "none":'
-        yield f"            _, *gradients = _call_{self.stem}({passed}, wanted, 1.0, grad_loss)"
-        yield "        elif gradients is None or grad_loss.item() != ctx.upstream:"
-        yield "            gradients = None  # frees its memory"
-        yield f"            upstream = {self.function}.upstream = float(grad_loss.item())"
-        yield f"            _, *gradients = _call_{self.stem}({passed}, wanted, upstream)"
+        yield f"            _, *§gradients = _call_{self.stem}({passed}, §wanted, 1.0, grad_loss)"
+        yield "        elif §gradients is None or grad_loss.item() != ctx.upstream:"
+        yield "            §gradients = None  # frees its memory"
+        yield f"            §upstream = {self.function}.upstream = float(grad_loss.item())"
+        yield f"            _, *§gradients = _call_{self.stem}({passed}, §wanted, §upstream)"
         if self.sources == self.tensors:
-            yield f"        return *gradients, {', '.join(['None'] * len(options))}"
+            yield f"        return *§gradients, {', '.join(['None'] * len(options))}"
         else:
             names = [f"d_{x}" for x in self.sources]
             back = [f"d_{x}" if x in self.sources else "None" for x in tensors]
@@ -164,7 +168,7 @@ class KernelCalls:
     def _call(self) -> Iterator[str]:
         typed = ", ".join((*self._typed_tensors(), *self._typed_options()))
         yield (
-            f"def _call_{self.stem}({typed}, wanted: Sequence[bool], upstream: float, "
+            f"def _call_{self.stem}({typed}, §wanted: Sequence[bool], §upstream: float, "
             "grad_loss: Tensor | None = None) -> tuple[Any, ...]:"
         )
         yield '    """The loss and the gradients wanted, for one upstream gradient or one each."""'
@@ -179,30 +183,30 @@ class KernelCalls:
         yield f"{tuple_text(needs)} = wanted"
         name = f'"{self._first().name}"'
         if self.kernels.columns is not None and self.kernels.rows is not None:
-            name = f'"{self.kernels.rows.name}" if rows else "{self.kernels.columns.name}"'
+            name = f'"{self.kernels.rows.name}" if §rows else "{self.kernels.columns.name}"'
         switches = ", ".join(self._switches())
         switches = f", {switches}" if switches else ""
-        yield 'items = reduction == "none"'
+        yield '§items = reduction == "none"'
         yield (
-            f"kernel = _{self.stem}_kernel({name}, {self.lead.name}.dtype, items, "
+            f"§kernel = _{self.stem}_kernel({name}, {self.lead.name}.dtype, §items, "
             f"grad_loss is None, {', '.join(needs)}{switches})"
         )
         shape = ", ".join(extent(y) for y in item.free if not y.name.isdigit())
         whole = self.lead.axes[0].name == "e"
         one = "," if len(item.free) == 1 else ""
         shape = f"{self.lead.name}.shape" if whole else f"({shape}{one})"
-        yield f"loss = {self.lead.name}.new_empty({shape} if items else ())"
+        yield f"loss = {self.lead.name}.new_empty({shape} if §items else ())"
         for x in self.sources:
             given = f" and {x} is not None" if self.spec.tensor(x).optional else ""
             yield f"d_{x} = torch.empty_like({x}) if need_{x}{given} else None"
         if item.free:
             yield "grad_loss = None if grad_loss is None else grad_loss.contiguous()"
         yield from self._scale()
-        yield "total = ctypes.c_double()"
-        yield f"status = kernel({self._arguments('upstream * scale')})"
-        yield f'_raise_if(status, "{self.f.checks.function}")'
-        yield "if not items:"
-        yield "    loss.fill_(total.value * scale)"
+        yield "§total = ctypes.c_double()"
+        yield f"§status = §kernel({self._arguments('§upstream * §scale')})"
+        yield f'_raise_if(§status, "{self.f.checks.function}")'
+        yield "if not §items:"
+        yield "    loss.fill_(§total.value * §scale)"
         yield f"return {', '.join(['loss', *(f'd_{x}' for x in self.sources)])}"
 
     def _first(self) -> Kernel:
@@ -229,7 +233,7 @@ class KernelCalls:
             inner = lead.axes.index(plan.inner)
             yield "# Vectors run along the classes where those are neighbours in memory."
             lane = lead.axes.index(plan.lane)
-            yield (f"rows = {lead.name}.shape[{lane}] == 1 or {lead.name}.stride({inner}) == 1")
+            yield (f"§rows = {lead.name}.shape[{lane}] == 1 or {lead.name}.stride({inner}) == 1")
         for t in self.spec.tensors:
             code = self._laid_out(t, both)
             if code:
@@ -246,7 +250,7 @@ class KernelCalls:
         lane = t.axes.index(plan.lane) if plan.lane in t.axes else None
         inner = t.axes.index(plan.inner) if plan.inner in t.axes else None
         if both and lane is not None and inner is not None:
-            return f"_laid_out({t.name}, {inner} if rows else {lane})"
+            return f"_laid_out({t.name}, {inner} if §rows else {lane})"
         axis = inner if plan.lane is None or lane is None else lane
         if axis is None or axis == len(t.axes) - 1 or any(y.name.isdigit() for y in t.axes):
             return f"{t.name}.contiguous()"
@@ -255,37 +259,37 @@ class KernelCalls:
     def _scale(self) -> Iterator[str]:
         item = self.plan.program.statement(self.plan.item)
         count = " * ".join(extent(y) for y in item.free) or "1"
-        yield "scale = 1.0"
+        yield "§scale = 1.0"
         yield 'if reduction == "mean":'
         if self.plan.divisor is None:
-            yield f"    scale = _quotient(1.0, {count})"
+            yield f"    §scale = _quotient(1.0, {count})"
         else:
             unit = self.f.unit_divisor()
             lines = list(self._divisor())
             if unit is not None:
                 yield f"    if {self.f.options.opposite(unit)}:"
-                yield f"        scale = _quotient(1.0, {count})"
+                yield f"        §scale = _quotient(1.0, {count})"
                 yield "    else:"
                 yield from (f"        {line}" for line in lines)
             else:
                 yield from (f"    {line}" for line in lines)
         for name, expr in self.spec.divisors:
             yield f'elif reduction == "{name}":'
-            yield f"    scale = _quotient(1.0, {self.f.options.operand(expr)})"
+            yield f"    §scale = _quotient(1.0, {self.f.options.operand(expr)})"
 
     def _divisor(self) -> Iterator[str]:
         assert self.kernels.divisor is not None
         switches = ", ".join(self._switches())
         switches = f", {switches}" if switches else ""
         off = ", ".join(["False"] * len(self.sources))
-        yield "weights = ctypes.c_double()"
+        yield "§weights = ctypes.c_double()"
         yield (
-            f'add_up = _{self.stem}_kernel("{self.kernels.divisor.name}", {self.lead.name}.dtype, '
+            f'§add_up = _{self.stem}_kernel("{self.kernels.divisor.name}", {self.lead.name}.dtype, '
             f"False, True, {off}{switches})"
         )
-        yield f"status = add_up({self._arguments('1.0', alone=True)})"
-        yield f'_raise_if(status, "{self.f.checks.function}")'
-        yield "scale = _quotient(1.0, weights.value)"
+        yield f"§status = §add_up({self._arguments('1.0', alone=True)})"
+        yield f'_raise_if(§status, "{self.f.checks.function}")'
+        yield "§scale = _quotient(1.0, §weights.value)"
 
     def _arguments(self, upstream: str, *, alone: bool = False) -> str:
         """What a kernel is called with, in the order of its parameters."""
@@ -293,7 +297,7 @@ class KernelCalls:
         for p in self._first().parameters:
             name, _, stride = p.source.partition(".stride(")
             if p.source == "total":
-                out.append(f"ctypes.byref({'weights' if alone else 'total'})")
+                out.append(f"ctypes.byref({'§weights' if alone else '§total'})")
             elif p.source in ("grad_loss", "loss", *self.plan.gradients):
                 out.append("None" if alone else f"_address({p.source})")
             elif p.source in self.tensors:

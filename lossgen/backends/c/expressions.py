@@ -201,7 +201,7 @@ class Expressions(StrPrinter):
         return f"{sign}{text}"
 
     def _factor(self, expr: sp.Basic) -> str:
-        return str(self.parenthesize(expr, PRECEDENCE["Mul"], strict=True))
+        return str(self.parenthesize(expr, PRECEDENCE["Mul"]))
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:
         terms = sorted(expr.args, key=lambda t: t.could_extract_minus_sign())
@@ -209,7 +209,7 @@ class Expressions(StrPrinter):
         for term in terms:
             negative = term.could_extract_minus_sign()
             shown = -term if negative and text else term
-            code = self.parenthesize(shown, PRECEDENCE["Add"], strict=negative and bool(text))
+            code = self.parenthesize(shown, PRECEDENCE["Add"], strict=not (negative and text))
             text += (f" - {code}" if negative else f" + {code}") if text else code
         return text
 
@@ -264,7 +264,9 @@ class Expressions(StrPrinter):
     def _print_Where(self, expr: Any) -> str:
         condition, yes, no = expr.args
         test = static_code(condition) if is_static(condition) else self.code(condition)
-        return f"({bare(test)} ? {self.code(yes)} : {self.code(no)})"
+        if not isinstance(condition, nd.Where):
+            test = bare(test)
+        return f"({test} ? {self.code(yes)} : {self.code(no)})"
 
     def _print_Max(self, expr: Any) -> str:
         return self._call("real_max", self.code(expr.args[0]), self.code(expr.args[1]))
@@ -331,7 +333,7 @@ class Options(StrPrinter):
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         if expr.exp == -1:
-            return f"1.0 / {self.parenthesize(expr.base, PRECEDENCE['Mul'], strict=True)}"
+            return f"1.0 / {self.parenthesize(expr.base, PRECEDENCE['Mul'])}"
         return f"pow({self.code(expr.base)}, {self.code(expr.exp)})"
 
     def _print_Mul(self, expr: Any) -> str:
@@ -342,7 +344,7 @@ class Options(StrPrinter):
         parts = [self.parenthesize(f, PRECEDENCE["Mul"]) for f in above] or ["1.0"]
         text = " * ".join(parts)
         for base in below:
-            text += f" / {self.parenthesize(base, PRECEDENCE['Mul'], strict=True)}"
+            text += f" / {self.parenthesize(base, PRECEDENCE['Mul'])}"
         return text
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:

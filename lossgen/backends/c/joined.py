@@ -182,7 +182,7 @@ class _Spelling:
             yield Statement(powers, whole, nd.Exp(down))
             # The largest terms are 1 exactly; apart from them, what is left keeps its digits.
             is_top = nd.Compare("==", x.body, top)
-            apart = nd.Where(is_top, ZERO, power)
+            apart = nd.Where(is_top, power - 1, power)
             yield Statement(rest, outer, apart, "sum", x.bound, x.where)
             yield Statement(ties, outer, nd.Where(is_top, ONE, ZERO), "sum", x.bound, x.where)
             yield Statement(others, outer, Read(Str(ties), *outer) - 1)

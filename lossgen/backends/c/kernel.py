@@ -253,7 +253,7 @@ class _Writer:
             yield f"{place} = {body};"
             return
         if x.where is not TRUE:
-            body = f"{bare(printer.code(x.where))} ? {body} : {NEUTRAL[x.op]}"
+            body = f"{printer.code(x.where)} ? {body} : {NEUTRAL[x.op]}"
         best = f"{x.name}_so_far"
         yield f"real {best} = {NEUTRAL[x.op]};"
         yield from nest(x.bound, [f"const real value = {body};", JOIN[x.op].format(best, "value")])

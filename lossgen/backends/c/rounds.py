@@ -290,7 +290,7 @@ class Rounds:
         value = bare(printer.code(x.body))
         if x.where is TRUE:
             return value
-        return f"{bare(printer.code(x.where))} ? {value} : {NEUTRAL[x.op]}"
+        return f"{printer.code(x.where)} ? {value} : {NEUTRAL[x.op]}"
 
     def _joined(self, x: Statement, printer: Part, targets: Sequence[Statement]) -> list[str]:
         place = x.name if self.inside else f"{x.name}_at[i]"
@@ -400,7 +400,10 @@ def element(places: Places, read: Read, printer: Expressions) -> tuple[str, str]
     array = places.array(read.name)
     assert array is not None
     if read.name == f"grad_{places.plan.item}":
-        return f"(ITEMS ? load(grad_loss + {places.dense(read.subscripts)}) : seed)", "real"
+        return (
+            f"(ITEMS && !VALUE ? load(grad_loss + {places.dense(read.subscripts)}) : seed)",
+            "real",
+        )
     index = places.index(read, lambda s: bare(printer.code(s)))
     text = f"load({read.name} + {index})" if array.kind == "real" else f"{read.name}[{index}]"
     kind = {"real": "real", "integer": "int64_t", "boolean": "int"}[array.kind]
