@@ -1,4 +1,4 @@
-"""The C functions against mpmath: at numbers spread evenly over the type's, and where it is hard."""
+"""The C functions against mpmath: at numbers spread evenly over the type's, and at hard ones."""
 
 from __future__ import annotations
 
