@@ -20,7 +20,19 @@ from lossgen.errors import LossgenError
 from lossgen.paths import shipped
 
 # Of each file the definitions use those above them and those of the files before it.
-_FILES = ("words", "plain", "exp", "log", "logistic", "power")
+_FILES = (
+    "words",
+    "polynomials",
+    "plain",
+    "pair",
+    "exp",
+    "log",
+    "logistic",
+    "power",
+    "angle",
+    "error",
+    "gamma",
+)
 _DEFINES = re.compile(
     r"^(?:static inline \w+ (\w+)\(|\} (\w+);$|typedef \w+ (\w+);$|#define (\w+))",
     re.MULTILINE,

@@ -1,20 +1,6 @@
-/* (e**r - 1 - r) / r**2 for |r| <= log(2) / 2: a minimax polynomial. */
-static inline real exp_tail(real r)
-{
-#if REAL_IS_DOUBLE
-    return (((((((((1.6175907826436799e-9 * r + 2.5100822709340996e-8) * r + 2.7572562074843645e-7) * r
-        + 2.7557267083544732e-6) * r + 2.4801569536986049e-5) * r + 1.9841269864938831e-4) * r
-        + 1.3888888897838692e-3) * r + 8.3333333333287189e-3) * r + 0.041666666666648422) * r
-        + 0.16666666666666671) * r + 0.50000000000000011;
-#else
-    return ((((1.96628840e-4f * r + 1.39350514e-3f) * r + 8.33364390e-3f) * r + 0.0416664667f) * r
-        + 0.166666657f) * r + 0.500000000f;
-#endif
-}
-
-/* x = k * log(2) + r + low, and 2**k in two factors, so that a result below the least normal number is
- * rounded once.  Adding `shift` rounds to an integer, which then stands in the last bits; it also
- * brings the bias of both factors' exponents. */
+/* x = k * log(2) + r + low, and 2**k in two factors, so that a result below the least normal number
+ * is rounded once.  Adding `shift` rounds to an integer, which then stands in the last bits; it
+ * also brings the bias of both factors' exponents. */
 typedef struct {
     real r, low, scale, other;
 } exp_parts;
@@ -68,4 +54,21 @@ static inline real exp_negative(real x)
 static inline real real_exp(real x)
 {
     return exp_negative(x > EXP_HIGHEST ? EXP_HIGHEST : x);
+}
+
+/* e**x - 1 from its parts: 2**k * (e**r - 1) and 2**k - 1 are added without rounding the larger
+ * one; by halves, since 2**k may be out of range. */
+static inline real expm1_sum(exp_parts at, real tail)
+{
+    real half = (real)0.5 * at.scale * at.other, whole = half - (real)0.5, part = half * at.r;
+    real high = whole + part, low = part - (high - whole);
+    return 2 * (high + (low + half * tail));
+}
+
+/* e**x - 1. */
+static inline real real_expm1(real x)
+{
+    exp_parts at = exp_reduce(exp_clamp(x > EXP_HIGHEST ? EXP_HIGHEST : x));
+    real y = expm1_sum(at, at.r * at.r * exp_tail(at.r) + at.low);
+    return fabs(x) < (real)0x1p-60 ? x : y;
 }

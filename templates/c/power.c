@@ -1,35 +1,9 @@
-/* What a number close to the product a * b lacks of it, without rounding. */
-static inline real product_rest(real a, real b, real close)
+/* The product of two pairs, of which an infinite one stays infinite; not normalised. */
+static inline pair pair_scaled(pair a, pair b)
 {
-#if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__aarch64__)
-    return fma(a, b, -close);
-#else
-    /* Halves of the digits, whose products are exact. */
-    const word upper = ~(word)0 << (REAL_DIGITS / 2 + 1);
-    real a_high = from_word(to_word(a) & upper), a_low = a - a_high;
-    real b_high = from_word(to_word(b) & upper), b_low = b - b_high;
-    return ((a_high * b_high - close) + a_high * b_low + a_low * b_high) + a_low * b_low;
-#endif
-}
-
-/* A number as the sum of two, the second beyond the last digit of the first. */
-typedef struct {
-    real high, low;
-} pair;
-
-/* The sum of two, of which the first is the larger, or 0. */
-static inline pair pair_sum(real large, real small)
-{
-    real high = large + small;
-    pair sum = {high, (large - high) + small};
-    return sum;
-}
-
-static inline pair pair_product(pair a, pair b)
-{
-    real high = a.high * b.high;
-    real low = product_rest(a.high, b.high, high) + (a.high * b.low + a.low * b.high);
-    return pair_sum(high, low);
+    pair product = {a.high * b.high, a.high * b.low + a.low * b.high};
+    product.low += product_rest(a.high, b.high, product.high);
+    return product;
 }
 
 /* k * log(2) + log(1 + f) with half as many digits again: of s = f / (2 + f) and z = s**2 it is
@@ -45,14 +19,7 @@ static inline pair log_pair(real k, real f)
     pair s = {f * inverse, 0};
     s.low = -(product_rest(s.high, divisor, f) + s.high * lack) * inverse;
     pair z = pair_product(s, s);
-#if REAL_IS_DOUBLE
-    real tail = (((((0.13197574573646659 * z.high + 0.13256681595483399) * z.high
-        + 0.15386763283656346) * z.high + 0.18181784235507492) * z.high + 0.22222222521444290) * z.high
-        + 0.28571428570091145) * z.high + 0.40000000000002273;
-#else
-    real tail = (0.234197542f * z.high + 0.285470873f) * z.high + 0.400001526f;
-#endif
-    pair factor = pair_sum(third.high, z.high * tail);
+    pair factor = pair_sum(third.high, z.high * log_pair_tail(z.high));
     factor.low += third.low;
     factor = pair_product(z, factor);
     real rest = factor.low;
@@ -77,24 +44,59 @@ static inline real exp_pair(pair x)
 /* size**y for size >= 0, the exponent in two parts. */
 static inline real power_of_size(real size, pair y)
 {
-    int below = size < REAL_TINY;
-    log_parts at = log_reduce(size * (below ? (word)1 << (REAL_DIGITS + 1) : 1));
-    pair log_size = log_pair(at.k - (below ? REAL_DIGITS + 1 : 0), at.f);
+    log_parts at = log_reduce_any(size);
+    pair log_size = log_pair(at.k, at.f);
     log_size.high = size == 0 ? -INFINITY : size < INFINITY ? log_size.high : size;
-    pair power_log = {y.high * log_size.high, y.high * log_size.low + y.low * log_size.high};
-    power_log.low += product_rest(y.high, log_size.high, power_log.high);
-    real power = exp_pair(power_log);
+    real power = exp_pair(pair_scaled(y, log_size));
     return y.high == 0 || size == 1 ? 1 : power;
 }
 
-/* base**exponent, in all cases as C's pow has it: of log(base) half as many digits again are kept. */
+/* The sign of a power of a negative base, NaN where it has no power; 1 for other bases. */
+static inline real power_sign(real base, real exponent)
+{
+    real half = (real)0.5 * exponent;
+    int whole = floor(exponent) == exponent, odd = whole && floor(half) != half;
+    real sign = odd ? copysign((real)1, base) : 1;
+    return base < 0 && !whole && base > -INFINITY ? NAN : sign;
+}
+
+/* base**exponent, in all cases as C's pow: of log(base) half as many digits again are kept. */
 static inline real real_pow(real base, real exponent)
 {
-    real size = fabs(base), half = (real)0.5 * exponent;
     pair y = {exponent, 0};
-    real power = power_of_size(size, y);
-    int whole = floor(exponent) == exponent, odd = whole && floor(half) != half;
-    power = size == 1 && fabs(exponent) == INFINITY ? 1 : power;
-    power = base < 0 && !whole && size < INFINITY && power == power ? NAN : power;
-    return odd ? copysign(power, base) : power;
+    real power = power_of_size(fabs(base), y), sign = power_sign(base, exponent);
+    power = base == -1 && fabs(exponent) == INFINITY ? 1 : power;
+    return power * sign;
+}
+
+/* base**(exponent - 1) as the slope of a power: where base is 0 it is 1 for the exponent 1, else 0;
+ * where it would be infinite, the largest number. */
+static inline real real_power_slope(real base, real exponent)
+{
+    real high = exponent - 1, back = high + 1;
+    pair y = {high, (exponent - back) + ((back - high) - 1)};
+    real power = power_of_size(fabs(base), y) * power_sign(base, high);
+    power = exponent < 1 && power > REAL_LARGEST ? REAL_LARGEST : power;
+    power = base == 0 && exponent < 1 ? 0 : power;
+    return exponent == 0 ? 0 : power;
+}
+
+/* (1 + x)**power - 1: e**y - 1 of y = power * log(1 + x) with half as many digits again. */
+static inline real real_pow1pm1(real x, real power)
+{
+    real size = x < -1 ? -2 - x : x;
+    log1p_parts at = log1p_reduce(size);
+    pair log_size = log_pair(at.k, at.f);
+    log_size.low += at.lack / (1 + at.f);
+    log_size.high = size == -1 ? -INFINITY : size < INFINITY ? log_size.high : size;
+    pair factor = {power, 0}, y = pair_scaled(factor, log_size);
+    real high = y.high > EXP_HIGHEST ? EXP_HIGHEST : exp_clamp(y.high);
+    exp_parts parts = exp_reduce(high);
+    real low = parts.low + (high == y.high ? y.low : 0);
+    real tail = parts.r * parts.r * exp_tail(parts.r);
+    real less = expm1_sum(parts, tail + low * (1 + parts.r + tail));
+    less = fabs(high) < (real)0x1p-60 ? high + low : less;
+    less = power == 0 || x == 0 ? power * x : less;
+    real sign = power_sign(1 + x, power);
+    return sign > 0 ? less : sign < 0 ? -2 - less : sign;
 }

@@ -5,14 +5,16 @@
 /* The parts of a number: its bits as an unsigned integer of the same width. */
 #if REAL_IS_DOUBLE
 typedef uint64_t word;
-#define REAL_DIGITS 52               /* of the fraction */
-#define REAL_BIAS 1023               /* of the exponent */
-#define REAL_TINY 0x1p-1022          /* the least normal number */
+#define REAL_DIGITS 52 /* of the fraction */
+#define REAL_BIAS 1023 /* of the exponent */
+#define REAL_TINY 0x1p-1022 /* the least normal number */
+#define REAL_LARGEST 0x1.fffffffffffffp1023
 #else
 typedef uint32_t word;
 #define REAL_DIGITS 23
 #define REAL_BIAS 127
 #define REAL_TINY 0x1p-126f
+#define REAL_LARGEST 0x1.fffffep127f
 #endif
 
 static inline word to_word(real x)
