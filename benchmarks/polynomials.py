@@ -159,12 +159,15 @@ def _identity(z: mp.mpf) -> mp.mpf:
 
 @dataclass(frozen=True)
 class Polynomial:
-    """A C function: its name, argument, comment, and its fits in float and in double."""
+    """A C function: its name, argument, comment, and its fits in float and in double.
+
+    Without one in float, it is of the type double whatever ``real`` is.
+    """
 
     name: str
     argument: str
     comment: str
-    single: Fit
+    single: Fit | None
     double: Fit
 
 
@@ -211,6 +214,28 @@ POLYNOMIALS = (
             LARGEST * 1.001,
         ),
         (2, 6),
+    ),
+    Polynomial(
+        "wide_exp_tail",
+        "r",
+        "(e**r - 1 - r) / r**2 in double, to the digits that a float needs of it",
+        None,
+        Fit(
+            lambda r: (mp.expm1(r) - r) / r**2,
+            lambda r: r**2 / mp.exp(r),
+            -LN2 / 2 * 1.001,
+            LN2 / 2 * 1.001,
+            5,
+            53,
+        ),
+    ),
+    Polynomial(
+        "wide_log_tail",
+        "z",
+        "(2 * atanh(s) - 2 * s) / s**3 for z = s**2 in double, to half as many digits again as a\n"
+        " * float has",
+        None,
+        Fit(_atanh_rest, lambda z: z / 2, 1e-9, LARGEST * 1.001, 3, 53),
     ),
     _both(
         "tanh_tail",
@@ -269,22 +294,16 @@ POLYNOMIALS = (
 
 def definition(polynomial: Polynomial) -> str:
     """The function in C."""
+    name, argument, kind = polynomial.name, polynomial.argument, "real"
     double, single = (
-        horner(fitted(fit)[0], polynomial.argument, fit.bits)
+        horner(fitted(fit)[0], argument, fit.bits) if fit else ""
         for fit in (polynomial.double, polynomial.single)
     )
-    lines = [
-        f"/* {polynomial.comment}. */",
-        f"static inline real {polynomial.name}(real {polynomial.argument})",
-        "{",
-        "#if REAL_IS_DOUBLE",
-        double,
-        "#else",
-        single,
-        "#endif",
-        "}",
-    ]
-    return "\n".join(lines)
+    body = ["#if REAL_IS_DOUBLE", double, "#else", single, "#endif"]
+    if polynomial.single is None:
+        body, kind = [double], "double"
+    head = [f"/* {polynomial.comment}. */", f"static inline {kind} {name}({kind} {argument})"]
+    return "\n".join([*head, "{", *body, "}"])
 
 
 def main(words: Sequence[str]) -> None:
@@ -295,7 +314,7 @@ def main(words: Sequence[str]) -> None:
         return
     for polynomial in POLYNOMIALS:
         if not words or polynomial.name in words:
-            errors = [fitted(fit)[1] for fit in (polynomial.single, polynomial.double)]
+            errors = [fitted(fit)[1] for fit in (polynomial.single, polynomial.double) if fit]
             shown = ", ".join(f"2**{float(mp.log(error, 2)):.1f}" for error in errors)
             print(f"{polynomial.name}: {shown}")
 

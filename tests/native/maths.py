@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossgen.backends.c_maths import maths_source
-from tests.native.cases import CASES
+from tests.native.cases import CASES, Case
 
 Array = npt.NDArray[np.floating]
 
@@ -103,6 +103,27 @@ def _rounded(exact: mp.mpf, info: np.finfo) -> float:
             return float(mp.sign(exact)) * float("inf")
         return float(info.max) if exact > 0 else -float(info.max)
     return float(exact)
+
+
+def points(case: Case, kind: type[np.floating], total: int = 1200) -> list[Array]:
+    """The arguments: each interval of the type's numbers, the whole domain first, and the ends."""
+    info = np.finfo(kind)
+    low, high = max(case.low, float(info.min)), min(case.high, float(info.max))
+    columns = []
+    for hard in case.hard:
+        inside = [(max(low, a), min(high, b)) for a, b in hard]
+        intervals = [(low, high), *((a, b) for a, b in inside if a < b)]
+        columns.append([ordinals(a, b, total // len(hard), kind) for a, b in intervals])
+    sides = [np.concatenate(column) for column in columns]
+    size = max(map(len, sides))
+    # The arguments of one row lie in the same interval; their order there differs.
+    return [np.resize(x, size) if k == 0 else _shuffled(x, size) for k, x in enumerate(sides)]
+
+
+def _shuffled(x: Array, size: int) -> Array:
+    order = np.random.default_rng(5).permutation(len(x))
+    near = np.argsort(np.arange(len(x)) // 100 * len(x) + order % 100, kind="stable")
+    return np.resize(x[near], size)
 
 
 def worst(library: ctypes.CDLL, name: str, points: Sequence[Array]) -> tuple[float, list[float]]:
