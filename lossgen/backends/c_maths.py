@@ -24,6 +24,7 @@ _FILES = (
     "words",
     "polynomials",
     "plain",
+    "wide",
     "pair",
     "exp",
     "log",

@@ -48,7 +48,8 @@ static inline real real_hypotm1(real x)
 {
     real size = fabs(x), length = sqrt(1 + x * x);
     length = size > (real)0x1p60 ? size : length;
-    return size * (size / (length + 1));
+    real less = size * (size / (length + 1));
+    return size < INFINITY ? less : size;
 }
 
 /* log(x + sqrt(1 + x**2)), of a large x as log(2 * x). */

@@ -3,7 +3,8 @@ static inline pair erfcx_positive(real x)
 {
     real t = x < INFINITY ? (x - (real)3.5) / (x + (real)3.5) : x == x ? 1 : x;
     real scaled = (real)0.5 * erfcx_scaled(t);
-    real divisor = x + (real)0.5, back = divisor - x, lack = (x - (divisor - back)) + ((real)0.5 - back);
+    real divisor = x + (real)0.5, back = divisor - x;
+    real lack = (x - (divisor - back)) + ((real)0.5 - back);
     real inverse = 1 / divisor, quotient = scaled * inverse;
     real rest = -product_rest(quotient, divisor, scaled) - quotient * lack;
     pair result = {quotient, x < REAL_LARGEST / 4 ? rest * inverse : 0};
@@ -43,8 +44,9 @@ static inline real real_erfc(real x)
  * erfc(-x) = 2 - erfc(x). */
 static inline real real_erfcx(real x)
 {
-    real square = x * x, below = x + x * erf_tail(square), positive = pair_value(erfcx_positive(fabs(x)));
-    pair exponent = {square, product_rest(x, x, square)}, rest = pair_sum(1, -below);
+    real square = x * x, positive = pair_value(erfcx_positive(fabs(x)));
+    pair exponent = {square, product_rest(x, x, square)};
+    pair rest = pair_sum(1, -(x + x * erf_tail(square)));
     real growth = exp_pair(exponent), near = growth * rest.high + growth * rest.low;
     real far = x < 0 ? 2 * growth - positive : positive;
     return fabs(x) < (real)0.5 ? near : far;

@@ -38,7 +38,7 @@ static inline real real_tanh(real x)
     real size = fabs(x), z = x * x;
     real near = x + x * z * tanh_tail(z);
     real far = 1 - 2 / (real_exp(2 * size) + 1);
-    return size < (real)0.55 ? near : copysign(far, x);
+    return copysign(size < (real)0.55 ? near : far, x);
 }
 
 /* log(cosh(x)): near 0 a minimax polynomial, else |x| + log(1 + e**(-2 * |x|)) - log(2). */

@@ -39,6 +39,21 @@ static inline real log_pair_tail(real z)
 #endif
 }
 
+/* (e**r - 1 - r) / r**2 in double, to the digits that a float needs of it. */
+static inline double wide_exp_tail(double r)
+{
+    return ((((1.9790311667621172e-4 * r + 1.3944757500737629e-3) * r + 8.3334974956760493e-3) * r
+        + 0.041666293638999319) * r + 0.16666665865745425) * r + 0.50000000680441881;
+}
+
+/* (2 * atanh(s) - 2 * s) / s**3 for z = s**2 in double, to half as many digits again as a
+ * float has. */
+static inline double wide_log_tail(double z)
+{
+    return ((0.23583547339854302 * z + 0.28537239216065180) * z + 0.40000336209634318) * z
+        + 0.66666665641329503;
+}
+
 /* (tanh(x) - x) / x**3 for z = x**2, |x| <= 0.55. */
 static inline real tanh_tail(real z)
 {

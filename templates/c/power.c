@@ -41,13 +41,22 @@ static inline real exp_pair(pair x)
     return exp_sum(at, tail + low * (1 + at.r + tail));
 }
 
-/* size**y for size >= 0, the exponent in two parts. */
+/* size**y for size >= 0 and an exponent in two parts, by way of log(size) with half as many digits
+ * again, which a double has of a float. */
 static inline real power_of_size(real size, pair y)
 {
+#if REAL_IS_DOUBLE
     log_parts at = log_reduce_any(size);
     pair log_size = log_pair(at.k, at.f);
     log_size.high = size == 0 ? -INFINITY : size < INFINITY ? log_size.high : size;
     real power = exp_pair(pair_scaled(y, log_size));
+#else
+    double log_size = wide_log(size);
+    log_size = size == 0 ? -INFINITY : size < INFINITY ? log_size : size;
+    double exponent = ((double)y.high + y.low) * log_size;
+    exponent = exponent < -200 ? -200 : exponent;
+    real power = wide_exp(exponent > 200 ? 200 : exponent);
+#endif
     return y.high == 0 || size == 1 ? 1 : power;
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import mpmath as mp
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lossgen.backends.c_maths import maths_source
+from tests.native.cases import CASES, Case
 
 Array = npt.NDArray[np.floating]
 
@@ -82,17 +83,15 @@ def _ordinal(x: np.floating, word: type[np.signedinteger]) -> int:
     return bits if bits >= 0 else int(np.iinfo(word).min) - bits
 
 
-def ulps(found: np.floating, exact: mp.mpf) -> float:
+def ulps(found: np.floating, exact: mp.mpf, scale: mp.mpf | None = None) -> float:
     """The error in units of the last digit that the type has at the exact value."""
     info = np.finfo(found.dtype)
-    if mp.isnan(exact) or mp.isinf(exact) or not np.isfinite(found):
-        with np.errstate(over="ignore"):
-            wanted = found.dtype.type(_rounded(exact, info))
-        same = np.isnan(found) if np.isnan(wanted) else found == wanted
+    if not mp.isfinite(exact) or not np.isfinite(found):
+        wanted = _rounded(exact, info)
+        same = np.isnan(found) if np.isnan(wanted) else float(found) == wanted
         return 0.0 if same else float("inf")
-    if exact == 0:
-        return float(abs(found) / info.smallest_subnormal)
-    exponent = max(mp.frexp(exact)[1], int(info.minexp) + 1)
+    exponent = mp.frexp(exact if scale is None else scale)[1] if exact else -9999
+    exponent = max(exponent, int(info.minexp) + 1)
     return float(abs(mp.mpf(float(found)) - exact) * mp.mpf(2) ** (info.nmant + 1 - exponent))
 
 
@@ -106,15 +105,35 @@ def _rounded(exact: mp.mpf, info: np.finfo) -> float:
     return float(exact)
 
 
-def worst(
-    library: ctypes.CDLL, name: str, exact: Callable[..., mp.mpf], points: Sequence[Array]
-) -> tuple[float, tuple[float, ...]]:
+def points(case: Case, kind: type[np.floating], total: int = 1200) -> list[Array]:
+    """The arguments: each interval of the type's numbers, the whole domain first, and the ends."""
+    info = np.finfo(kind)
+    low, high = max(case.low, float(info.min)), min(case.high, float(info.max))
+    columns = []
+    for hard in case.hard:
+        inside = [(max(low, a), min(high, b)) for a, b in hard]
+        intervals = [(low, high), *((a, b) for a, b in inside if a < b)]
+        columns.append([ordinals(a, b, total // len(hard), kind) for a, b in intervals])
+    sides = [np.concatenate(column) for column in columns]
+    size = max(map(len, sides))
+    # The arguments of one row lie in the same interval; their order there differs.
+    return [np.resize(x, size) if k == 0 else _shuffled(x, size) for k, x in enumerate(sides)]
+
+
+def _shuffled(x: Array, size: int) -> Array:
+    order = np.random.default_rng(5).permutation(len(x))
+    near = np.argsort(np.arange(len(x)) // 100 * len(x) + order % 100, kind="stable")
+    return np.resize(x[near], size)
+
+
+def worst(library: ctypes.CDLL, name: str, points: Sequence[Array]) -> tuple[float, list[float]]:
     """The largest error over the points, and where."""
-    found = call(library, name, *points)
-    errors = []
-    with mp.workprec(160):
+    case, found = CASES[name], call(library, name, *points)
+    largest: tuple[float, list[float]] = (0.0, [])
+    with mp.workprec(140):
         for value, *at in zip(found, *points, strict=True):
-            errors.append(
-                (ulps(value, exact(*(mp.mpf(float(x)) for x in at))), tuple(map(float, at)))
-            )
-    return max(errors)
+            exactly = [mp.mpf(float(x)) for x in at]
+            scale = case.scale(*exactly) if case.scale else None
+            error = ulps(value, case.exact(*exactly), scale)
+            largest = max(largest, (error, [float(x) for x in at]))
+    return largest
