@@ -92,6 +92,7 @@ class ModulePage:
     kernel_calls: tuple[Lines, ...] = ()
     runtime: tuple[str, ...] = ()  # templates of what stands at the end of every such module
     kernels: KernelsPage | None = None
+    note: str = ""  # what the backend could not do
 
 
 def signature(arguments: tuple[Argument, ...] | list[Argument]) -> str:

@@ -27,6 +27,7 @@ class Product:
     module: Finding
     test: Finding
     kernels: Finding | None = None
+    note: str = ""
 
     @property
     def files(self) -> tuple[Finding, ...]:
@@ -68,6 +69,7 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
                     project.test(spec.name),
                     stamped(_placed(project, spec.name, rendered.test), stamp),
                 ),
+                note=rendered.note,
                 kernels=None
                 if rendered.kernels is None
                 else survey(project.kernels(spec.name), stamped(rendered.kernels, stamp, "//")),

@@ -25,6 +25,9 @@ from tests.native.kernels import (
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 pytestmark = pytest.mark.skipif(COMPILER is None or os.name == "nt", reason="no C compiler")
 REDUCTIONS = ("mean", "sum", "none")
+# Each compiles a kernel for every switch: a share of every kind runs always, the rest with -m ''.
+SHARE = ("cross_entropy", "dice", "generalized_dice", "giou", "grpo", "mse", "triplet_margin")
+SOME = [pytest.param(name, marks=[] if name in SHARE else [pytest.mark.slow]) for name in WITH]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,7 +73,7 @@ def test_a_kernel_is_the_plain_form(name: str, reduction: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("name", WITH)
+@pytest.mark.parametrize("name", SOME)
 def test_a_kernel_in_every_dtype(name: str, dtype: torch.dtype) -> None:
     drawn = sample(name)
     ours, theirs = both(drawn, kernel_keys(drawn)[:1], dtype)
@@ -81,7 +84,7 @@ def test_a_kernel_in_every_dtype(name: str, dtype: torch.dtype) -> None:
     torch.testing.assert_close(ours, expected, rtol=scale * bits, atol=scale * bits / 1000)
 
 
-@pytest.mark.parametrize("name", WITH)
+@pytest.mark.parametrize("name", SOME)
 def test_each_gradient_alone(name: str) -> None:
     drawn = sample(name)
     for key in kernel_keys(drawn):
@@ -89,7 +92,7 @@ def test_each_gradient_alone(name: str) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("name", WITH)
+@pytest.mark.parametrize("name", SOME)
 def test_as_many_threads_give_the_same_bits(name: str) -> None:
     drawn = sample(name)
     threads = torch.get_num_threads()

@@ -20,9 +20,11 @@ from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from lossgen import nodes as nd
+from lossgen.backends.c.conditions import integer_macro, macro, static_code
+from lossgen.backends.c.options import Options, of_options, real_literal
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name, extent
-from lossgen.nodes import Letter, Param, Read, is_scalar, is_static, walk
+from lossgen.nodes import Letter, Read, is_static
 
 FUNCTIONS: dict[type[sp.Basic], str] = {
     nd.Exp: "real_exp", nd.Log: "real_log", nd.Sqrt: "real_sqrt", nd.Abs: "real_abs",
@@ -37,71 +39,6 @@ FUNCTIONS: dict[type[sp.Basic], str] = {
     nd.LogRatio: "real_log_ratio", nd.RelEntropy: "real_rel_entropy", nd.Ratio: "real_ratio",
     nd.Step: "real_step",
 }  # fmt: skip
-# Over options alone, in double, once for a whole kernel.
-OVER_OPTIONS: dict[type[sp.Basic], str] = {
-    nd.Exp: "exp", nd.Log: "log", nd.Sqrt: "sqrt", nd.Abs: "fabs", nd.Log1p: "log1p",
-    nd.Expm1: "expm1", nd.Tanh: "tanh", nd.Sin: "sin", nd.Cos: "cos", nd.Acos: "acos",
-    nd.Atan: "atan", nd.Asinh: "asinh", nd.Erf: "erf", nd.Erfc: "erfc", nd.Lgamma: "lgamma",
-    nd.Floor: "floor", nd.Hypot: "hypot", nd.Max: "fmax", nd.Min: "fmin",
-}  # fmt: skip
-_OPERATORS = {"==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE"}
-
-
-def macro(condition: sp.Basic) -> str:
-    """The name under which C knows whether a static condition holds.
-
-    >>> macro(nd.Compare(">", Param("label_smoothing"), 0))
-    'LABEL_SMOOTHING_GT_0'
-    """
-    if isinstance(condition, nd.Given):
-        return f"GIVEN_{condition.name.upper()}"
-    if isinstance(condition, nd.Needs):
-        return " || ".join(f"NEED_{name.upper()}" for name in condition.names)
-    if isinstance(condition, nd.Compare):
-        right = {sp.oo: "INFINITY", -sp.oo: "MINUS_INFINITY"}.get(
-            condition.right, str(condition.right).replace("-", "MINUS_")
-        )
-        text = f"{condition.left}_{_OPERATORS[condition.op]}_{right}"
-        return re.sub(r"\W+", "_", text).upper()
-    return re.sub(r"\W+", "_", str(condition)).strip("_").upper()
-
-
-def atoms(expr: sp.Basic) -> list[sp.Basic]:
-    """The static conditions in an expression, taken apart at ``and``, ``or`` and ``not``."""
-    found: dict[sp.Basic, None] = {}
-    for x in walk(expr):
-        if isinstance(x, nd.Where) and is_static(x.args[0]):
-            found.update(dict.fromkeys(leaves(x.args[0])))
-        elif isinstance(x, (nd.Given, nd.Needs)):
-            found.setdefault(x)
-    return list(found)
-
-
-def leaves(condition: sp.Basic) -> list[sp.Basic]:
-    """What ``and``, ``or`` and ``not`` join in a static condition."""
-    if condition in (nd.TRUE, nd.FALSE):
-        return []
-    if isinstance(condition, (nd.And, nd.Or, nd.Not)):
-        return [y for x in condition.args for y in leaves(x)]
-    return [condition]
-
-
-def static_code(condition: sp.Basic) -> str:
-    """A static condition as C knows it when it is compiled."""
-    if condition in (nd.TRUE, nd.FALSE):
-        return "1" if condition is nd.TRUE else "0"
-    if isinstance(condition, nd.Not):
-        return f"!{static_code(condition.args[0])}"
-    if isinstance(condition, (nd.And, nd.Or)):
-        word = " || " if isinstance(condition, nd.Or) else " && "
-        return f"({word.join(map(static_code, condition.args))})"
-    text = macro(condition)
-    return f"({text})" if " " in text else text
-
-
-def integer_macro(exponent: sp.Basic) -> str:
-    """The name under which C knows a small whole exponent, -1 where it is another number."""
-    return f"WHOLE_{exponent.name.upper()}" if isinstance(exponent, Param) else "-1"
 
 
 class Expressions(StrPrinter):
@@ -135,7 +72,7 @@ class Expressions(StrPrinter):
     def _print(self, expr: Any, **settings: Any) -> str:
         if isinstance(expr, (nd.Compare, nd.And, nd.Or, nd.Not, nd.Given)):
             return str(super()._print(expr, **settings))
-        if _of_options(expr):
+        if of_options(expr):
             return f"(real)({Options().code(expr)})"
         return str(super()._print(expr, **settings))
 
@@ -295,85 +232,6 @@ class Expressions(StrPrinter):
         if type(expr) not in FUNCTIONS:
             raise Unsupported(f"{type(expr).__name__} has no form in C")
         return self._call(FUNCTIONS[type(expr)], *map(self.code, expr.args))
-
-
-def _of_options(expr: Any) -> bool:
-    """Whether options alone decide an expression, which is then computed once, in double."""
-    return (
-        isinstance(expr, sp.Expr)
-        and bool(expr.args)
-        and not isinstance(expr, nd.Size)
-        and not expr.is_number
-        and is_scalar(expr)
-        and not any(isinstance(x, nd.Where) for x in walk(expr))
-    )
-
-
-class Options(StrPrinter):
-    """Prints what options alone decide, in double."""
-
-    def code(self, expr: sp.Basic) -> str:
-        """The expression as a ``double``."""
-        return str(self._print(expr))
-
-    def _print_Param(self, expr: Any) -> str:
-        return c_name(expr.name)
-
-    def _print_Size(self, expr: Any) -> str:
-        return f"(double){extent(expr.letter)}"
-
-    def _print_Rational(self, expr: Any) -> str:
-        return real_literal(expr)
-
-    _print_Half = _print_Rational
-    _print_Float = _print_Rational
-
-    def _print_Infinity(self, expr: Any) -> str:
-        return "INFINITY"
-
-    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
-        if expr.exp == -1:
-            return f"1.0 / {self.parenthesize(expr.base, PRECEDENCE['Mul'])}"
-        return f"pow({self.code(expr.base)}, {self.code(expr.exp)})"
-
-    def _print_Mul(self, expr: Any) -> str:
-        if expr.could_extract_minus_sign():
-            return f"-{self.parenthesize(-expr, PRECEDENCE['Mul'])}"
-        above = [f for f in expr.args if not (isinstance(f, sp.Pow) and f.exp == -1)]
-        below = [f.base for f in expr.args if isinstance(f, sp.Pow) and f.exp == -1]
-        parts = [self.parenthesize(f, PRECEDENCE["Mul"]) for f in above] or ["1.0"]
-        text = " * ".join(parts)
-        for base in below:
-            text += f" / {self.parenthesize(base, PRECEDENCE['Mul'])}"
-        return text
-
-    def _print_Add(self, expr: Any, order: Any = None) -> str:
-        terms = sorted(expr.args, key=lambda t: t.could_extract_minus_sign())
-        text = self.code(terms[0])
-        for term in terms[1:]:
-            negative = term.could_extract_minus_sign()
-            shown = self.parenthesize(-term if negative else term, PRECEDENCE["Mul"])
-            text += f" - {shown}" if negative else f" + {shown}"
-        return text
-
-    def _print_Node(self, expr: Any) -> str:
-        kind = type(expr)
-        if kind is nd.Sigmoid:
-            return f"1.0 / (1.0 + exp(-({self.code(expr.arg)})))"
-        if kind in (nd.StopGradient, nd.Rewritten):
-            return self.code(expr.args[0])
-        if kind not in OVER_OPTIONS:
-            raise Unsupported(f"{kind.__name__} of options alone has no form in C")
-        count = 2 if kind in (nd.Max, nd.Min, nd.Hypot) else 1
-        return f"{OVER_OPTIONS[kind]}({', '.join(map(self.code, expr.args[:count]))})"
-
-
-def real_literal(number: Any) -> str:
-    """A rational as a C double: exact decimals where it has them, else a quotient."""
-    value = float(number)
-    if isinstance(number, sp.Float) or sp.Rational(repr(value)) == number:
-        return repr(value)
-    return f"({number.p}.0 / {number.q}.0)"
 
 
 def bare(code: str) -> str:

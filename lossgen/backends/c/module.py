@@ -31,8 +31,8 @@ def c_page(compiled: Compiled) -> ModulePage:
         formulas.append(Formula(compiled.floating, public=False))
     try:
         found = [kernels_of(f.compiled, f.plain.lstrip("_")) for f in formulas]
-    except Unsupported:
-        return module_page(compiled)
+    except Unsupported as why:
+        return replace(module_page(compiled), note=f"no kernel in C, because {why}: plain torch")
     page = module_page(compiled)
     functions, calls = {x.name: x for x in page.functions}, list[Lines]()
     switches = dict(pair for kernels in found for pair in defines(kernels))

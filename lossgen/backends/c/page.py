@@ -16,7 +16,7 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
-from lossgen.backends.c.expressions import atoms, integer_macro, macro
+from lossgen.backends.c.conditions import atoms, integer_macro, macro
 from lossgen.backends.c.joined import joined
 from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
 from lossgen.backends.c.plan import Plan, planned
