@@ -23,8 +23,10 @@ from tests.machinery.sampling import SPECS
 
 # What has no kernel, and stays in plain torch: pairs of elements, matrix products, neighbours.
 WITHOUT = frozenset(
-    ("arcface", "barlow_twins", "clip", "info_nce", "multi_similarity", "multilabel_margin")
-    + ("nt_xent", "siglip", "supcon", "total_variation", "vicreg")
+    (
+        *("arcface", "barlow_twins", "clip", "info_nce", "multi_similarity", "multilabel_margin"),
+        *("nt_xent", "siglip", "supcon", "total_variation", "vicreg"),
+    )
 )
 NAMES = sorted(path.stem for path in SPECS.glob("*.py") if not path.stem.startswith("_"))
 WITH = [name for name in NAMES if name not in WITHOUT]
