@@ -57,11 +57,24 @@ class ClassPage:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelPage:
+    """One C function."""
+
+    name: str
+    doc: Lines
+    parameters: Lines
+    body: Lines
+
+
+@dataclass(frozen=True, slots=True)
 class KernelsPage:
     """The C file beside a module."""
 
     doc: Lines
-    body: Lines
+    switches: Lines
+    support: str
+    maths: str
+    kernels: tuple[KernelPage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +89,10 @@ class ModulePage:
     module: ClassPage
     autograd: tuple[AutogradPage, ...]
     helpers: Lines
+    kernel_calls: tuple[Lines, ...] = ()
+    runtime: tuple[str, ...] = ()  # templates of what stands at the end of every such module
     kernels: KernelsPage | None = None
+    note: str = ""  # what the backend could not do
 
 
 def signature(arguments: tuple[Argument, ...] | list[Argument]) -> str:

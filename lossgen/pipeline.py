@@ -22,12 +22,14 @@ class Rendered:
 
     Attributes:
         kernels: the C file beside the module, for a backend that has one.
+        note: what the backend could not do for this loss.
     """
 
     name: str
     module: str
     test: str
     kernels: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Source:
 
     module: str
     kernels: str | None = None
+    note: str = ""
 
 
 def render_losses(
@@ -51,7 +54,13 @@ def render_losses(
         texts[f"test_{spec.name}.py"] = proof_source(spec, templates)
     done = format_sources(texts)
     return [
-        Rendered(s.name, done[f"{s.name}.py"], done[f"test_{s.name}.py"], made[s.name].kernels)
+        Rendered(
+            s.name,
+            done[f"{s.name}.py"],
+            done[f"test_{s.name}.py"],
+            made[s.name].kernels,
+            made[s.name].note,
+        )
         for s in specs
     ]
 
@@ -71,7 +80,7 @@ def source(spec: LossSpec, templates: Sequence[Path], backend: str) -> Source:
     templated = environment(templates)
     module = templated.get_template("module.py.jinja").render(page=page)
     if page.kernels is None:
-        return Source(module)
+        return Source(module, note=page.note)
     return Source(module, templated.get_template("kernels.c.jinja").render(page=page.kernels))
 
 

@@ -1,8 +1,8 @@
 """From names to files: load, render, stamp, compare, write. The command line's one way to files.
 
-In: a :class:`~lossgen.config.Project` and names of its specs. Out: per loss, a finding for each file
-(module, test, and the C file that some backends put beside the module), first compared and only
-then committed, so that ``--check`` and writing share all but the last step.
+In: a :class:`~lossgen.config.Project` and names of its specs. Out: per loss, a finding for each
+file (module, test, and the C file that some backends put beside the module), first compared and
+only then committed, so that ``--check`` and writing share all but the last step.
 """
 
 import re
@@ -27,6 +27,7 @@ class Product:
     module: Finding
     test: Finding
     kernels: Finding | None = None
+    note: str = ""
 
     @property
     def files(self) -> tuple[Finding, ...]:
@@ -68,6 +69,7 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
                     project.test(spec.name),
                     stamped(_placed(project, spec.name, rendered.test), stamp),
                 ),
+                note=rendered.note,
                 kernels=None
                 if rendered.kernels is None
                 else survey(project.kernels(spec.name), stamped(rendered.kernels, stamp, "//")),

@@ -20,8 +20,8 @@ from lossgen.spec import TensorArg
 class Casts(Tensors):
     """Prints promotion and layout."""
 
-    def cast(self) -> list[str]:
-        """Every tensor in the dtype that the formula computes in."""
+    def dtypes(self) -> list[str]:
+        """The dtype that the loss has, and the one that the formula computes in."""
         real = [t for t in self.spec.tensors if t.role.kind == "real"]
         lead = self.lead.name
         if len(real) == 1:
@@ -30,14 +30,19 @@ class Casts(Tensors):
             out = [f"dtype = torch.promote_types({real[0].name}.dtype, {real[1].name}.dtype)"]
         else:
             out = [f"dtype = _common_dtype({', '.join(t.name for t in real)})"]
-        out += [
+        return [
+            *out,
             "compute = torch.promote_types(dtype, torch.float32)",
             f"if _in_autocast({lead}.device.type):",
             "    dtype = compute",
         ]
+
+    def cast(self, dtype: str = "compute") -> list[str]:
+        """Every tensor in the dtype that the formula computes in."""
+        out: list[str] = []
         for t in self.spec.tensors:
             if t.role.kind == "real":
-                call = f"{t.name}.to(compute)"
+                call = f"{t.name}.to({dtype})"
                 out.append(
                     f"{t.name} = None if {t.name} is None else {call}"
                     if t.optional

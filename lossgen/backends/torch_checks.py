@@ -27,6 +27,10 @@ class TorchChecks(Shapes, Casts):
 
     def lines(self, reductions: tuple[str, ...]) -> list[str]:
         """Everything before the computation."""
+        return [*self.refusals(reductions), *self.dtypes(), *self.cast(), *self.layout()]
+
+    def refusals(self, reductions: tuple[str, ...]) -> list[str]:
+        """What is refused, from options to shapes."""
         refused = () if self.spec.floating is not None else self.spec.refused
         out = [*refusal_lines(refused, self.function), *self._reduction(reductions)]
         out += [line for p in self.spec.parameters for line in self._option(p)]
@@ -34,8 +38,6 @@ class TorchChecks(Shapes, Casts):
         out += [line for t in self.spec.tensors for line in self._dtype(t)]
         out += self._devices()
         out += self.shapes()
-        out += self.cast()
-        out += self.layout()
         return out
 
     # --- options ----------------------------------------------------------------------------

@@ -40,6 +40,8 @@ def command(
     written = 0
     products = produce(project, chosen, project.own())
     for product in products:
+        if product.note:
+            click.secho(f"note   {product.name}: {product.note}", dim=True, err=True)
         if check:
             for finding in product.files:
                 if finding.drifted:

@@ -1,0 +1,136 @@
+"""The Python between a functional form and its kernel.
+
+In: a ``Formula`` and its ``Kernels``.  Out: definitions for the module, each as lines:
+
+    _dice_in_c       casts, lays out, applies the Function
+    _DiceInC         the Function: a gradient computed with the loss, handed out once
+    _call_dice       one call of a kernel: memory for the results, scale, faults
+    _dice_kernel     the C function compiled for these switches
+    _dice_eager      the loss in plain torch, for everything that a kernel does not take
+
+It refuses nothing: a loss without kernels never comes here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lossgen.backends.c.one_call import OneCall
+from lossgen.backends.torch_autograd import tuple_text
+from lossgen.page import Lines
+
+
+class KernelCalls(OneCall):
+    """The definitions for one formula."""
+
+    def definitions(self) -> Iterator[Lines]:
+        """All of them, in the order in which they call one another."""
+        for lines in (self._entry, self._function, self._call, self._kernel, self._eager):
+            yield tuple(self._named(line) for line in lines())
+
+    def _named(self, line: str) -> str:
+        """A line in which local names, marked by ``§``, are none of the loss's own."""
+        own = {*self.tensors, *self.options}
+        return re.sub(r"§(\w+)", lambda m: f"{m[1]}_" if m[1] in own else m[1], line)
+
+    # --- from the functional form -----------------------------------------------------------
+
+    def parameters(self) -> str:
+        """What the entry and the eager form take."""
+        parts = [*self._typed_tensors(), *self._typed_options(), "dtype: torch.dtype"]
+        return ", ".join(parts)
+
+    def arguments(self) -> str:
+        """The same as passed on."""
+        return ", ".join((*self.tensors, *self.options, "dtype"))
+
+    def _entry(self) -> Iterator[str]:
+        yield f"def _{self.stem}_in_c({self.parameters()}) -> Tensor | None:"
+        yield f'    """:func:`{self.f.functional}` by its kernel; None where there is none."""'
+        for line in (*self.f.checks.cast("dtype"), *self.f.checks.layout()):
+            yield f"    {line}"
+        yield f"    apply: Callable[..., Tensor] = {self.function}.apply"
+        yield "    try:"
+        yield f"        loss = apply({', '.join((*self.tensors, *self.options))})"
+        yield "    except _NoKernel:"
+        yield "        return None"
+        if self.f.checks.output_shape():
+            yield '    return loss.reshape(shape) if reduction == "none" else loss'
+        else:
+            yield "    return loss"
+
+    def _eager(self) -> Iterator[str]:
+        yield f"def _{self.stem}_eager({self.parameters()}) -> Tensor:"
+        yield f'    """:func:`{self.f.functional}` in plain torch."""'
+        yield from (f"    {line}" if line else "" for line in self.eager.body)
+
+    # --- the Function -----------------------------------------------------------------------
+
+    def _function(self) -> Iterator[str]:
+        tensors, options = self.tensors, self.options
+        wanted = self._wanted("ctx.needs_input_grad")
+        typed = ", ".join((*self._typed_tensors(), *self._typed_options()))
+        nothing = tuple_text(["False"] * len(self.sources))
+        passed = ", ".join((*tensors, *options))
+        yield f"class {self.function}(torch.autograd.Function):"
+        yield f'    """What stands behind :func:`_{self.stem}_in_c`."""'
+        yield ""
+        yield "    # A gradient comes with its loss, for the upstream gradient that came last."
+        yield "    upstream = 1.0"
+        yield ""
+        yield "    @staticmethod"
+        yield f"    def forward(ctx: Any, {typed}) -> Tensor:"
+        others = self._others()
+        if others:
+            yield f"        if {' or '.join(others)}:"
+            yield "            raise _NoKernel  # that gradient is a sum over all elements"
+        yield f'        §wanted = {wanted} if reduction != "none" else ({nothing})'
+        yield f"        §upstream = {self.function}.upstream"
+        yield f"        loss, §gradients = _call_{self.stem}({passed}, §wanted, §upstream)"
+        yield f"        ctx.save_for_backward({', '.join(tensors)})"
+        yield f"        ctx.options = {tuple_text(options)}"
+        yield "        ctx.upstream = §upstream"
+        yield "        ctx.gradients = §gradients if any(§wanted) else None"
+        yield "        return loss"
+        yield ""
+        yield "    @staticmethod"
+        yield "    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:"
+        yield f"        {tuple_text(tensors)} = ctx.saved_tensors"
+        yield f"        {tuple_text(options)} = ctx.options"
+        yield f"        §wanted = {wanted}"
+        yield "        # Given away once: whoever gets a gradient may change it."
+        yield "        §gradients, ctx.gradients = ctx.gradients, None"
+        yield "        if torch.is_grad_enabled() or not torch._C._has_storage(grad_loss):"
+        one = "," if len(self.sources) == 1 else ""
+        yield "            §gradients = _through_autograd("
+        yield f"                lambda: _{self.stem}_eager({passed}, grad_loss.dtype),"
+        yield f"                ({', '.join(self.sources)}{one}), §wanted, grad_loss"
+        yield "            )"
+        yield '        elif reduction == "none":'
+        yield f"            _, §gradients = _call_{self.stem}({passed}, §wanted, 1.0, grad_loss)"
+        yield "        elif §gradients is None or grad_loss.item() != ctx.upstream:"
+        yield "            §gradients = None  # frees its memory"
+        yield f"            §upstream = {self.function}.upstream = float(grad_loss.item())"
+        yield f"            _, §gradients = _call_{self.stem}({passed}, §wanted, §upstream)"
+        if self.sources == self.tensors:
+            yield f"        return *§gradients, {', '.join(['None'] * len(options))}"
+        else:
+            names = [f"d_{x}" for x in self.sources]
+            back = [f"d_{x}" if x in self.sources else "None" for x in tensors]
+            yield f"        {tuple_text(names)} = gradients"
+            yield f"        return {', '.join([*back, *['None'] * len(options)])}"
+
+    def _wanted(self, needs: str) -> str:
+        places = [self.tensors.index(x) for x in self.sources]
+        if places == list(range(len(places))):
+            return f"{needs}[:{len(places)}]"
+        return f"({''.join(f'{needs}[{k}], ' for k in places)})"
+
+    def _others(self) -> list[str]:
+        """Gradients that a kernel does not give."""
+        return [
+            f"ctx.needs_input_grad[{k}]"
+            for k, t in enumerate(self.spec.tensors)
+            if t.role.kind == "real" and t.name not in self.sources
+        ]

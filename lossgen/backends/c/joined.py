@@ -1,0 +1,243 @@
+"""Forward and backward as one program of plain statements: sums, extremes and elementwise bodies.
+
+In: a ``Compiled`` loss.  Out: a ``Program`` that computes the loss and each gradient from the
+inputs and ``grad_loss``.  What a kernel computes in several loops is spelled out:
+
+    lse[n] = logsumexp_c x[n, c]  →  max_x[n]    = amax_c x[n, c]
+                                     exp_x[n, c] = exp(x[n, c] - max_x[n])
+                                     rest_x[n]   = sum_c (exp_x[n, c] where x[n, c] != max_x[n])
+                                     ...
+
+An operation with no such form raises ``Unsupported``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sympy as sp
+from sympy.core.symbol import Str
+
+from lossgen import nodes as nd
+from lossgen.backends.c.unsupported import Unsupported
+from lossgen.backends.c.words import c_name
+from lossgen.compiled import Compiled
+from lossgen.nodes import ONE, TRUE, ZERO, Letter, Read, free_letters
+from lossgen.program import Array, Program, Statement, without_unused
+from lossgen.roles import Kind
+
+
+class NormScale(nd.Unary):
+    """The power of two by which numbers up to the argument are scaled before they are squared."""
+
+    __slots__ = ()
+    is_positive = True
+
+
+def joined(compiled: Compiled) -> Program:
+    """One program for the loss, the divisor of its mean, and the gradients a kernel can give.
+
+    Raises:
+        Unsupported: where an operation has no form in plain loops.
+    """
+    forward, backward = compiled.forward, compiled.backward.program
+    known = {x.name: x for x in forward.statements}
+    statements = list(forward.statements)
+    for x in backward.statements:
+        if x.name not in known:
+            statements.append(x)
+        elif replace(known[x.name], guard=x.guard) != x:
+            raise Unsupported(f"'{x.name}' means one thing forward and another backward")
+    # The gradient with respect to the divisor of a mean needs the whole loss first.
+    outside = {f"grad_{r}" for r in forward.results[1:]}
+    tainted = set(outside)
+    for x in statements:
+        if x.reads() & tainted:
+            tainted.add(x.name)
+        if x.name.startswith("d_") and _shares_places(x):
+            tainted.add(x.name)
+    gradients = tuple(r for r in backward.results if r not in tainted)
+    results = (*forward.results, *gradients)
+    used = without_unused(tuple(_without_reserved_words(statements)), results)
+    spelled = _Spelling(forward, frozenset(results)).statements(used)
+    item = forward.results[0]
+    inputs = (
+        *forward.inputs,
+        Array(f"grad_{item}", forward.statement(item).free),
+    )
+    return Program(inputs, without_unused(spelled, results), results, backward.order, backward.axes)
+
+
+def _without_reserved_words(statements: list[Statement]) -> list[Statement]:
+    """The statements, those renamed whose names mean something else in C."""
+    renamed = {x.name: c_name(x.name) for x in statements if c_name(x.name) != x.name}
+    if not renamed:
+        return statements
+
+    def told(e: sp.Basic) -> sp.Basic:
+        if isinstance(e, Read) and e.name in renamed:
+            return Read(Str(renamed[e.name]), *map(told, e.subscripts))
+        return nd.rebuild(e, [told(a) for a in e.args])
+
+    return [
+        replace(
+            x,
+            name=renamed.get(x.name, x.name),
+            body=told(x.body),
+            where=told(x.where),
+            base=told(x.base),
+            target=tuple(map(told, x.target)),
+        )
+        for x in statements
+    ]
+
+
+def _shares_places(x: Statement) -> bool:
+    """Whether several elements may add to one place, which threads cannot do at once."""
+    return x.op == "scatter" and bool(x.bound)
+
+
+class _Spelling:
+    """Rewrites statements into those that one loop each computes."""
+
+    def __init__(self, program: Program, results: frozenset[str]) -> None:
+        self.program, self.results = program, results
+        self.taken = {a.name for a in program.inputs} | {x.name for x in program.statements}
+        self.shared: dict[tuple[sp.Expr, ...], tuple[sp.Expr, ...]] = {}
+        self.order = program.order
+
+    def statements(self, given: tuple[Statement, ...]) -> tuple[Statement, ...]:
+        """All of them, in order."""
+        self.order = tuple(
+            dict.fromkeys((*self.order, *(y for x in given for y in (*x.free, *x.bound))))
+        )
+        return tuple(y for x in given for y in self._spelled(x))
+
+    def _spelled(self, x: Statement) -> Iterator[Statement]:
+        if x.extents:
+            raise Unsupported("it reads neighbours")
+        if x.op == "sum" and x.name in self.results:
+            total = self._name(f"sum_{x.name}")
+            yield replace(x, name=total)
+            yield self._map(x, Read(Str(total), *x.free))
+        elif x.op in ("map", "stack", "sum", "amax", "amin"):
+            yield x
+        elif x.op == "mean":
+            total = self._name(f"sum_{x.name}")
+            yield replace(x, name=total, op="sum")
+            count = sp.Mul(*(nd.Size(b) for b in x.bound))
+            yield self._map(x, Read(Str(total), *x.free) / count)
+        elif x.op == "count":
+            yield replace(x, op="sum", body=nd.Where(x.body, ONE, ZERO), kind="real")
+        elif x.op == "any":
+            best = self._name(f"max_{x.name}")
+            yield replace(x, name=best, op="amax", body=nd.Where(x.body, ONE, ZERO), kind="real")
+            yield self._map(x, nd.Compare(">", Read(Str(best), *x.free), ZERO), "boolean")
+        elif x.op == "norm":
+            yield from self._norm(x)
+        elif x.op in ("softmax", "log_softmax", "logsumexp", "nll"):
+            yield from self._exponentials(x)
+        elif x.op in ("place", "scatter"):
+            yield from self._at_label(x)
+        else:
+            raise Unsupported(f"it needs the operation '{x.op}'")
+
+    def _norm(self, x: Statement) -> Iterator[Statement]:
+        largest, squares = self._name(f"max_{x.name}"), self._name(f"squares_{x.name}")
+        yield replace(x, name=largest, op="amax", body=nd.Abs(x.body))
+        scale = NormScale(Read(Str(largest), *x.free))
+        yield replace(x, name=squares, op="sum", body=(x.body * scale) ** 2)
+        yield self._map(x, nd.Sqrt(Read(Str(squares), *x.free)) / scale)
+
+    def _exponentials(self, x: Statement) -> Iterator[Statement]:
+        (letter,) = x.bound if len(x.bound) == 1 else (None,)
+        if letter is None:
+            raise Unsupported(f"'{x.name}' is over several axes at once")
+        outer = tuple(y for y in self._sorted(x.free) if y != letter)
+        key = (x.body, x.where, letter)
+        if key not in self.shared:
+            stem = x.body.name if isinstance(x.body, Read) else x.name
+            whole = self._sorted((*outer, letter))
+            largest, below, powers, rest, ties, others, beyond, mass, log_mass = (
+                self._name(f"{part}_{stem}")
+                for part in (
+                    "max",
+                    "below",
+                    "exp",
+                    "rest",
+                    "ties",
+                    "others",
+                    "beyond",
+                    "mass",
+                    "log_mass",
+                )
+            )
+            # Each difference is a statement of its own, so that nothing regroups it.
+            top, down, power = (
+                Read(Str(largest), *outer), Read(Str(below), *whole), Read(Str(powers), *whole)
+            )  # fmt: skip
+            yield Statement(largest, outer, x.body, "amax", x.bound, x.where)
+            yield Statement(below, whole, x.body - top)
+            yield Statement(powers, whole, nd.Exp(down))
+            # The largest terms are 1 exactly; apart from them, what is left keeps its digits.
+            is_top = nd.Compare("==", x.body, top)
+            apart = nd.Where(is_top, power - 1, power)
+            yield Statement(rest, outer, apart, "sum", x.bound, x.where)
+            yield Statement(ties, outer, nd.Where(is_top, ONE, ZERO), "sum", x.bound, x.where)
+            yield Statement(others, outer, Read(Str(ties), *outer) - 1)
+            yield Statement(beyond, outer, Read(Str(rest), *outer) + Read(Str(others), *outer))
+            more = Read(Str(beyond), *outer)
+            yield Statement(mass, outer, 1 + more)
+            yield Statement(log_mass, outer, nd.Log1p(more))
+            both = Read(Str(mass), *outer), Read(Str(log_mass), *outer)
+            self.shared[key] = (top, down, power, *both)
+        top, down, power, whole_mass, log = self.shared[key]
+        if x.op == "softmax":
+            yield self._map(x, power / whole_mass)
+        elif x.op == "log_softmax":
+            yield self._map(x, down - log)
+        elif x.op == "logsumexp":
+            yield self._map(x, top + log)
+        else:
+            # A statement of its own: elements are picked one by one, the rest many at once.
+            picked = self._name(f"labelled_{x.name}")
+            gap = self._name(f"gap_{x.name}")
+            yield Statement(picked, outer, nd.substitute(x.body, {letter: x.target[0]}))
+            yield Statement(gap, outer, top - Read(Str(picked), *outer))
+            yield self._map(x, log + Read(Str(gap), *outer))
+
+    def _at_label(self, x: Statement) -> Iterator[Statement]:
+        places = [(y, t) for y, t in zip(x.free, x.target, strict=True) if y != t]
+        if x.bound or len(places) != 1:
+            raise Unsupported(f"'{x.name}' adds at places that several elements may share")
+        letter, label = places[0]
+        if x.where is not TRUE:
+            raise Unsupported(f"'{x.name}' is masked")
+        body = x.body
+        if letter not in free_letters(body):  # once for each item, not for each class
+            here = self._name(f"at_label_{x.name}")
+            outer = tuple(y for y in self._sorted(x.free) if y != letter)
+            yield Statement(here, outer, body)
+            body = Read(Str(here), *outer)
+        added = body if x.op == "place" else x.base + body
+        yield self._map(x, nd.Where(nd.Compare("==", letter, label), added, x.base))
+
+    def _map(self, x: Statement, body: sp.Expr, kind: Kind = "real") -> Statement:
+        return Statement(x.name, x.free, body, kind=kind, guard=x.guard)
+
+    def _name(self, wanted: str) -> str:
+        name = wanted
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+    def _sorted(self, letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
+        return tuple(y for y in self.order if y in letters)
+
+
+def letters_of(x: Statement) -> frozenset[Letter]:
+    """The letters that a statement's loop runs over, literal axes apart."""
+    used = frozenset().union(*map(free_letters, x.expressions()))
+    return frozenset(y for y in (*x.free, *x.bound, *used) if not y.name.isdigit())

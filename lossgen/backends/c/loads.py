@@ -1,0 +1,94 @@
+"""What a part of a kernel loads before it computes, and under which conditions it runs.
+
+In: reads of inputs.  Out: one line of C for each element, before the first line that needs it.
+
+    input[n, c, s]  →  const real input_here = load(input + n * input_n + c * input_c + start + i);
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from lossgen.backends.c.conditions import static_code
+from lossgen.backends.c.expressions import Expressions, bare
+from lossgen.backends.c.places import Places, indented
+from lossgen.nodes import Letter, Read
+from lossgen.program import Statement
+from lossgen.static import ALWAYS, condition_of
+
+
+class Part(Expressions):
+    """A printer for lines that stand together, and what they load before them."""
+
+    def __init__(
+        self,
+        read: Callable[[Read], str],
+        letter: Callable[[Letter], str],
+        used: set[str],
+        loads: Loads,
+    ) -> None:
+        super().__init__(read, letter, used)
+        self.loads = loads
+
+
+class Loads:
+    """Elements of inputs, each loaded once into a variable."""
+
+    def __init__(self, places: Places, taken: frozenset[str]) -> None:
+        self.places, self.taken = places, set(taken)
+        self.found: dict[str, str] = {}
+        self.fresh: list[str] = []
+
+    def name(self, read: Read, printer: Expressions) -> str:
+        """The variable that holds an element."""
+        text, kind = element(self.places, read, printer)
+        if text not in self.found:
+            computed = any(not isinstance(s, Letter) and not s.is_Integer for s in read.subscripts)
+            literal = [str(s) for s in read.subscripts if s.is_Integer]
+            ending = "of_label" if computed else "_".join(literal) or "here"
+            name = f"{read.name.removesuffix(f'_{self.places.plan.item}')}_{ending}"
+            while name in self.taken:
+                name += "_"
+            self.taken.add(name)
+            self.found[text] = name
+            self.fresh.append(f"const {kind} {name} = {bare(text)};")
+        return self.found[text]
+
+    def before(self, lines: list[str]) -> list[str]:
+        """Lines after the loads that they are the first to need."""
+        loads, self.fresh = self.fresh, []
+        return [*loads, *lines]
+
+
+def element(places: Places, read: Read, printer: Expressions) -> tuple[str, str]:
+    """An element of an input as C text, and its type."""
+    array = places.array(read.name)
+    assert array is not None
+    if read.name == f"grad_{places.plan.item}":
+        return (
+            f"(ITEMS && !VALUE ? load(grad_loss + {places.dense(read.subscripts)}) : seed)",
+            "real",
+        )
+    index = places.index(read, lambda s: bare(printer.code(s)))
+    text = f"load({read.name} + {index})" if array.kind == "real" else f"{read.name}[{index}]"
+    kind = {"real": "real", "integer": "int64_t", "boolean": "int"}[array.kind]
+    return (f"(GIVEN_{read.name.upper()} ? {text} : 0)" if array.optional else text), kind
+
+
+def guard_text(x: Statement) -> str:
+    """The condition under which a statement is needed; empty where it always is."""
+    if x.guard == ALWAYS:
+        return ""
+    return bare(static_code(condition_of(x.guard)))
+
+
+def under(statements: Sequence[Statement], lines: Sequence[str]) -> Iterator[str]:
+    """Lines, under the condition that anything they compute is asked for."""
+    texts = list(dict.fromkeys(guard_text(x) for x in statements))
+    if "" in texts:
+        yield from lines
+        return
+    joined = texts[0] if len(texts) == 1 else " || ".join(f"({t})" for t in texts)
+    yield f"if ({joined}) {{"
+    yield from indented(lines)
+    yield "}"

@@ -1,0 +1,114 @@
+"""A module whose CPU path is the C kernel beside it.
+
+In: a ``Compiled`` loss.  Out: its ``ModulePage``, with the page of the C file.
+
+    dice_loss → checks → _dice_in_c (a kernel; CPU, nothing traced) or _dice_eager (everything else)
+
+A loss without a kernel gets its eager page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lossgen.backends.c.calls import KernelCalls
+from lossgen.backends.c.page import Kernels, defines, kernels_of
+from lossgen.backends.c.unsupported import Unsupported
+from lossgen.backends.c_maths import function_names, maths_source
+from lossgen.backends.c_runtime import IMPORTS
+from lossgen.backends.torch_formula import Formula
+from lossgen.backends.torch_module import module_page
+from lossgen.compiled import Compiled
+from lossgen.page import FunctionPage, KernelPage, KernelsPage, Lines, ModulePage
+from lossgen.paths import shipped
+
+
+def c_page(compiled: Compiled) -> ModulePage:
+    """The page of a loss's module, with kernels where it has any."""
+    formulas = [Formula(compiled, public=True)]
+    if compiled.floating is not None:
+        formulas.append(Formula(compiled.floating, public=False))
+    try:
+        found = [kernels_of(f.compiled, f.plain.lstrip("_")) for f in formulas]
+    except Unsupported as why:
+        return replace(module_page(compiled), note=f"no kernel in C, because {why}: plain torch")
+    page = module_page(compiled)
+    functions, calls = {x.name: x for x in page.functions}, list[Lines]()
+    switches = dict(pair for kernels in found for pair in defines(kernels))
+    for f, kernels in zip(formulas, found, strict=True):
+        made = _with_kernel(f, kernels, functions[f.functional], tuple(switches))
+        functions[f.functional] = made[0]
+        calls += made[1]
+    return replace(
+        page,
+        imports=(*page.imports, *IMPORTS, "import functools", "import math"),
+        functions=tuple(functions.values()),
+        kernel_calls=tuple(calls),
+        runtime=("c_calls.py.jinja", "c_runtime.py.jinja"),
+        kernels=_kernels_page(compiled, found, switches),
+    )
+
+
+def _with_kernel(
+    f: Formula, kernels: Kernels, page: FunctionPage, switches: Lines
+) -> tuple[FunctionPage, list[Lines]]:
+    """The functional form that asks a kernel first, and the definitions that it needs for it."""
+    tail = FunctionPage("", "", (), tuple(_eager_tail(f, page)))
+    calls = KernelCalls(f, kernels, tail, switches)
+    stem = f.plain.lstrip("_")
+    tensors = ", ".join(t.name for t in f.spec.tensors)
+    body = [
+        *_head(f, page),
+        *f.checks.dtypes(),
+        "",
+        f"loss = _{stem}_in_c({calls.arguments()}) if _native(dtype, {tensors}) else None",
+        "if loss is None:",
+        f"    loss = _{stem}_eager({calls.arguments()})",
+    ]
+    if f.checks.unbatched_rank is not None:
+        body.append('return loss.squeeze(0) if unbatched and reduction == "none" else loss')
+    else:
+        body.append("return loss")
+    return replace(page, body=tuple(body)), list(calls.definitions())
+
+
+def _head(f: Formula, page: FunctionPage) -> Lines:
+    """The lines before the dtypes: what is refused."""
+    first = f.checks.dtypes()[0]
+    return page.body[: page.body.index(first)]
+
+
+def _eager_tail(f: Formula, page: FunctionPage) -> list[str]:
+    """The lines after the dtypes: casts, layout, the Function and the reduction."""
+    dtypes = f.checks.dtypes()
+    start = page.body.index(dtypes[0]) + len(dtypes)
+    lines = list(page.body[start:])
+    if f.checks.unbatched_rank is not None:
+        at = lines.index("if unbatched:")
+        del lines[at : at + 2]
+    return ["compute = torch.promote_types(dtype, torch.float32)", *lines]
+
+
+def _kernels_page(
+    compiled: Compiled, found: Sequence[Kernels], switches: dict[str, str]
+) -> KernelsPage:
+    every = [k for kernels in found for k in kernels.all]
+    used = frozenset().union(*(k.used for k in every))
+    switches = switches | {
+        "ITEMS": "whether there is a loss, and an upstream gradient, for each item",
+        "VALUE": "whether the loss is wanted",
+        "REAL_IS_DOUBLE": "whether it computes in double rather than float",
+        "SCALAR_IS_BFLOAT16, SCALAR_IS_HALF": "whether tensors hold these, not what it computes in",
+    }
+    width = max(map(len, switches))
+    return KernelsPage(
+        doc=(compiled.spec.summary,),
+        switches=tuple(f"{name:<{width}}  {words}" for name, words in switches.items()),
+        support=(shipped("templates") / "c" / "support.c").read_text(encoding="utf-8").strip(),
+        maths=maths_source(used & {*function_names()}).strip(),
+        kernels=tuple(
+            KernelPage(k.name, k.doc, tuple(p.declaration for p in k.parameters), k.body)
+            for k in every
+        ),
+    )

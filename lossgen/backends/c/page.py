@@ -1,0 +1,131 @@
+"""The C file of a loss as a page.
+
+In: a ``Compiled`` loss.  Out: ``Kernels``: its plans and the ``KernelsPage`` of their functions.
+
+    dice  →  int dice(…); cross_entropy → int cross_entropy(…), int cross_entropy_rows(…), …
+
+It raises ``Unsupported`` where a loss has no kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import sympy as sp
+from sympy.core.symbol import Str
+
+from lossgen import nodes as nd
+from lossgen.backends.c.conditions import atoms, integer_macro, macro
+from lossgen.backends.c.joined import joined
+from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
+from lossgen.backends.c.plan import Plan, planned
+from lossgen.compiled import Compiled
+from lossgen.nodes import Param, walk
+from lossgen.program import Program, without_unused
+from lossgen.schedule import with_guards
+from lossgen.static import ALWAYS, guard_of
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The kernels of one formula.
+
+    Attributes:
+        columns: the kernel whose vectors run along the lane; `rows`: along the inner letter.
+        divisor: the kernel that sums what the mean divides by.
+        conditions: what is decided when C is compiled: static conditions and whole exponents.
+    """
+
+    plan: Plan
+    columns: Kernel | None
+    rows: Kernel | None
+    divisor: Kernel | None
+    conditions: tuple[sp.Basic, ...]
+    exponents: tuple[Param, ...]
+
+    @property
+    def all(self) -> tuple[Kernel, ...]:
+        """Those that there are."""
+        return tuple(k for k in (self.columns, self.rows, self.divisor) if k is not None)
+
+
+def kernels_of(compiled: Compiled, name: str) -> Kernels:
+    """The kernels of a formula.
+
+    Raises:
+        Unsupported: where it has none.
+    """
+    program = joined(compiled)
+    plan = planned(_guarded(program))
+    spec = compiled.spec
+    takes = parameters(plan, spec)
+    columns = rows = divisor = None
+    if plan.lane is not None:
+        doc = (f"Vectors run along {plan.lane}.",) if plan.inner else ()
+        columns = kernel(plan, plan.lane, name, (spec.summary, *doc), takes)
+    if plan.inner is not None:
+        doc = (f"Vectors run along {plan.inner}.",)
+        rows = kernel(plan, plan.inner, f"{name}_rows", (spec.summary, *doc), takes)
+    if plan.divisor is not None:
+        divisor = _divisor(program, plan.divisor, name, takes)
+    conditions = dict.fromkeys(
+        c
+        for x in plan.program.statements
+        for e in (*x.expressions(), *(c for term in x.guard for c, _ in term))
+        for c in atoms(e)
+        if not isinstance(c, nd.Needs)
+    )
+    exponents = dict.fromkeys(
+        y.args[1]
+        for x in plan.program.statements
+        for e in x.expressions()
+        for y in walk(e)
+        if isinstance(y, (sp.Pow, nd.PowerSlope)) and isinstance(y.args[1], Param)
+    )
+    return Kernels(plan, columns, rows, divisor, tuple(conditions), tuple(exponents))
+
+
+def _divisor(program: Program, name: str, loss: str, takes: tuple[Parameter, ...]) -> Kernel:
+    """The kernel that sums the terms of the mean's divisor."""
+    alone = replace(
+        program,
+        inputs=tuple(a for a in program.inputs if not a.name.startswith("grad_")),
+        results=(name,),
+        statements=without_unused(program.statements, (name,)),
+    )
+    plan = planned(_guarded(alone), partial=True)
+    letter = plan.lane if plan.lane is not None else plan.inner
+    assert letter is not None
+    return kernel(plan, letter, f"{loss}_divisor", ("What the mean divides by.",), takes)
+
+
+def _guarded(program: Program) -> Program:
+    """The statements, each with the condition under which anything asked for needs it."""
+    roots = dict.fromkeys(program.results, ALWAYS)
+    for r in program.results:
+        if r.startswith("d_"):
+            roots[r] = guard_of(nd.Needs(Str(r.removeprefix("d_"))))
+    # One gradient that nobody has: without it, gradients that are all asked for would need no test.
+    roots["d_"] = guard_of(nd.Needs(Str("_")))
+    return replace(program, statements=with_guards(program, roots))
+
+
+def defines(kernels: Kernels) -> Iterator[tuple[str, str]]:
+    """What C is told when it is compiled: each name, and what it is in words."""
+    for g in kernels.plan.gradients:
+        source = g.removeprefix("d_")
+        yield f"NEED_{source.upper()}", f"whether the gradient of {source} is wanted"
+    for c in kernels.conditions:
+        yield macro(c), f"whether {_words(c)}"
+    for p in kernels.exponents:
+        yield integer_macro(p), f"{p} where it is a whole number from 0 to 4, else -1"
+
+
+def _words(condition: sp.Basic) -> str:
+    if isinstance(condition, nd.Given):
+        return f"{condition.name} is given"
+    if isinstance(condition, Param):
+        return f"{condition.name} is true"
+    assert isinstance(condition, nd.Compare)
+    return f"{condition.left} {condition.op} {condition.right}"

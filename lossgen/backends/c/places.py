@@ -1,0 +1,135 @@
+"""Where values stand in memory, as C.
+
+In: a ``Plan`` and the letter that vectors run along.  Out: indices.
+
+    input[n, c, s], vectors along s  →  input + n * input_n + c * input_c + (start + i)
+
+Along the letter of the vectors every tensor that has it has stride 1; the other strides come in as
+``input_n``, ``input_c``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from lossgen.backends.c.plan import Plan
+from lossgen.backends.c.words import extent
+from lossgen.nodes import Letter, Read, word
+from lossgen.program import Array, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """One variant of a kernel: its vectors run along the lane, or along the inner letter."""
+
+    plan: Plan
+    vector: Letter
+
+    @property
+    def inside(self) -> bool:
+        """Whether vectors run along the inner letter."""
+        return self.vector == self.plan.inner
+
+    @property
+    def unit(self) -> Letter | None:
+        """The axis along which every tensor that has it has stride 1."""
+        behind = any(
+            self.vector in a.axes and a.axes[-1] != self.vector for a in self.plan.program.inputs
+        )
+        return None if behind and not self.inside else self.vector
+
+    @property
+    def rows(self) -> tuple[Letter, ...]:
+        """The letters that one task runs through."""
+        rows = tuple(y for y in self.plan.outer if y not in self.plan.split)
+        return (*rows, self.plan.lane) if self.inside and self.plan.lane is not None else rows
+
+    def array(self, name: str) -> Array | None:
+        """The input of that name."""
+        return next((a for a in self.plan.program.inputs if a.name == name), None)
+
+    def position(self, letter: sp.Basic) -> str:
+        """The place of a letter in the loop that runs over it."""
+        return "start + i" if letter == self.vector and not self.inside else str(letter)
+
+    def dense(self, letters: Sequence[sp.Basic]) -> str:
+        """The index of an item in an array without gaps."""
+        index = ""
+        for y in letters:
+            at = self.position(y)
+            if "+" in index:
+                index = f"({index})"
+            index = f"{index} * {extent(y)} + {at}" if index else at
+        return index or "0"
+
+    def index(self, read: Read, gathered: Callable[[sp.Basic], str]) -> str:
+        """The index of an input's element; `gathered` prints a subscript that is computed."""
+        array = self.array(read.name)
+        assert array is not None
+        terms = []
+        for y, s in zip(array.axes, read.subscripts, strict=True):
+            if isinstance(s, Letter):
+                at = self.position(s)
+            elif s.is_Integer:
+                at = str(s)
+            else:
+                at = f"in_range({gathered(s)}, {extent(y)}, status)"
+            if at != "0":
+                if y == self.unit:
+                    terms.append(at)
+                else:
+                    terms.append(f"({at})" if "+" in at else at)
+                    terms[-1] += f" * {read.name}_{y}"
+        return " + ".join(terms) or "0"
+
+    def own_index(self, array: Array) -> str:
+        """The index of the element that the loops stand at."""
+        return self.index(Read(word(array.name), *array.axes), str)
+
+    def item_index(self, x: Statement) -> str:
+        """The index of an unreduced loss."""
+        return self.dense(x.free)
+
+    def small(self, x: Statement, subscripts: Sequence[sp.Basic]) -> str:
+        """A value that is known between passes."""
+        return f"{x.name}_of[{self.dense(subscripts)}]"
+
+
+def decoded(code: str, letters: Sequence[Letter]) -> Iterator[tuple[Letter, str]]:
+    """Letters from one running number, the last of them fastest."""
+    for k, y in enumerate(letters):
+        divisor = " * ".join(f"{extent(z)}" for z in letters[k + 1 :])
+        text = code
+        if divisor:
+            text = f"{code} / ({divisor})" if len(letters) - k > 2 else f"{code} / {divisor}"
+        yield y, f"{text} % {extent(y)}" if k else text
+
+
+def nest(letters: Sequence[Letter], lines: Sequence[str]) -> Iterator[str]:
+    """Lines within one loop for each letter."""
+    for k, y in enumerate(letters):
+        yield "    " * k + f"for (int64_t {y} = 0; {y} < {extent(y)}; {y}++) {{"
+    yield from ("    " * len(letters) + line for line in lines)
+    for k in reversed(range(len(letters))):
+        yield "    " * k + "}"
+
+
+def indented(lines: Iterable[str]) -> Iterator[str]:
+    """Lines one step further in."""
+    return ("    " + line if line else line for line in lines)
+
+
+def wrapped(line: str, width: int = 96) -> Iterator[str]:
+    """A line, cut at spaces where it is too long."""
+    indent = line[: len(line) - len(line.lstrip())]
+    rest = line
+    while len(rest) > width and not rest.lstrip().startswith(("//", "#")):
+        at = rest.rfind(" ", len(indent) + 8, width)
+        if at < 0:
+            break
+        yield rest[:at]
+        rest = f"{indent}    {rest[at + 1 :]}"
+    yield rest

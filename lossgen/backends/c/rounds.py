@@ -1,0 +1,362 @@
+"""What one run of a pass computes: sections and inner loops, in rounds.
+
+In: a ``Pass`` and its ``Places``.  Out: lines of C.  A section computes what has no inner letter,
+for one item or a block of them; an inner loop what has one. A sum over the inner letter is complete
+only when its loop is, so that what depends on it waits for the next round:
+
+    round 0:  for c: max = …
+    round 1:  for c: e = exp(x - max), rest += e
+    round 2:  loss = …;  for c: d_x = e / …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import sympy as sp
+
+from lossgen.backends.c.expressions import bare
+from lossgen.backends.c.loads import Loads, Part, guard_text, under
+from lossgen.backends.c.places import Places, indented
+from lossgen.backends.c.plan import REDUCES, Pass, dear
+from lossgen.backends.c.unsupported import Unsupported
+from lossgen.backends.c.words import extent
+from lossgen.nodes import TRUE, Letter, Read, free_letters, walk, word
+from lossgen.program import Statement
+
+NEUTRAL = {"sum": "0", "amax": "-INFINITY", "amin": "INFINITY"}
+JOIN = {
+    "sum": "{0} += {1};",
+    "amax": "{0} = {1} > {0} ? {1} : {0};",
+    "amin": "{0} = {1} < {0} ? {1} : {0};",
+}
+_CLAUSE = {"sum": "+", "amax": "max", "amin": "min"}
+
+
+class Rounds:
+    """The sections and inner loops of one run."""
+
+    def __init__(self, one: Pass, places: Places, used: set[str]) -> None:
+        self.one, self.places, self.plan, self.used = one, places, places.plan, used
+        self.inner, self.inside = self.plan.inner, places.inside
+        self.local = {x.name: x for x in one.local}
+        self.statements = {x.name: x for x in self.plan.program.statements}
+        self.loads = Loads(places, frozenset(self.statements))
+        self.round = self._rounds()
+        count = max(self.round.values(), default=0) + 1
+        self.sections = [self._section(k) for k in range(count)]
+        self.targets = [self._targets(k) for k in range(count)]
+        self.kept: dict[str, int] = {}
+        self.needs = [self._needs(t, k) for k, t in enumerate(self.targets)]
+        self.kept = self._kept()
+        self.needs = [self._needs(t, k) for k, t in enumerate(self.targets)]
+        self.stored = self._stored()
+
+    # --- what is computed where -------------------------------------------------------------
+
+    def _rounds(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for x in (*self.one.local, *self.one.across):
+            deepest = max((found[r] for r in x.reads() if r in found), default=0)
+            found[x.name] = deepest + (x.name in self.local and x.op in REDUCES)
+        return found
+
+    def _has_inner(self, x: Statement) -> bool:
+        return self.inner is not None and self.inner in x.free
+
+    def _spreads(self, x: Statement) -> bool:
+        """Whether what a sum adds depends on the inner letter."""
+        letters = frozenset().union(*map(free_letters, x.expressions()))
+        return self.inner is not None and self.inner in letters
+
+    def _section(self, k: int) -> tuple[list[Statement], list[Statement]]:
+        """The statements of a section: those that pick elements by label come first, apart."""
+        here = [
+            x
+            for x in self.one.local
+            if not self._has_inner(x) and x.op not in REDUCES and self.round[x.name] == k
+        ]
+        by_name = {x.name: x for x in here}
+        picking = [x for x in here if _picks(x)]
+        first: set[str] = set()
+        while picking:
+            x = picking.pop()
+            first.add(x.name)
+            picking += [by_name[r] for r in x.reads() if r in by_name and r not in first]
+        return [x for x in here if x.name in first], [x for x in here if x.name not in first]
+
+    def _targets(self, k: int) -> list[Statement]:
+        """What the inner loop of a round is for."""
+        if self.inner is None:
+            return []
+        return [
+            *(x for x in self.one.inner if self.round[x.name] == k + 1),
+            *(x for x in self.one.across if self._spreads(x) and self.round[x.name] == k),
+            *(x for x in self.one.writes if self._has_inner(x) and self.round[x.name] == k),
+        ]
+
+    def _needs(self, targets: Sequence[Statement], k: int) -> list[Statement]:
+        """The values with an inner letter that the loop of a round computes on its way."""
+        found = {x.name for x in targets if x in self.one.writes}
+        pending = list(targets)
+        while pending:
+            for name in pending.pop().reads() & self.local.keys():
+                x = self.local[name]
+                if self._has_inner(x) and x.op not in REDUCES and name not in found:
+                    found.add(name)
+                    if self.kept.get(name, k) == k:  # else it is read back
+                        pending.append(x)
+        return [x for x in self.one.local if x.name in found and x.op == "map"]
+
+    def _kept(self) -> dict[str, int]:
+        """Dear values that several loops read, and the round that computes each."""
+        seen: dict[str, list[int]] = {}
+        for k, statements in enumerate(self.needs):
+            for x in statements:
+                seen.setdefault(x.name, []).append(k)
+        return {
+            name: rounds[0]
+            for name, rounds in seen.items()
+            if len(rounds) > 1 and dear(self.local[name])
+        }
+
+    def _stored(self) -> list[str]:
+        """The values of a block's items that another part of the run reads."""
+        parts = [part for section in self.sections for part in section]
+        parts += [[*need, *t] for need, t in zip(self.needs, self.targets, strict=True)]
+        found = {x.name for x in self.one.inner}
+        for part in parts:
+            made = {x.name for x in part}
+            for x in part:
+                found |= {
+                    r
+                    for r in x.reads()
+                    if r in self.local and r not in made and not self._has_inner(self.local[r])
+                }
+        for k, (_, rest) in enumerate(self.sections):  # what the second part of a section adds up
+            made = {x.name for x in rest}
+            for x in self.one.across:
+                if not self._spreads(x) and self.round[x.name] == k:
+                    found |= {r for r in x.reads() if r in self.local and r not in made}
+            found |= {
+                x.name
+                for x in self.one.writes
+                if not self._has_inner(x) and self.round[x.name] == k and x.name not in made
+            }
+        return [x.name for x in self.one.local if x.name in found]
+
+    # --- lines ------------------------------------------------------------------------------
+
+    def allocated(self) -> Iterator[str]:
+        """A task's own memory for what several loops read."""
+        for name in self.kept:
+            size = extent(self.inner) + ("" if self.inside else " * width")
+            yield f"real *const {name}_kept = malloc((size_t)({size}) * sizeof(real));"
+            yield f"if (!{name}_kept) {{"
+            yield "    fail(status, NO_MEMORY);"
+            yield "    continue;"
+            yield "}"
+
+    def released(self) -> Iterator[str]:
+        """The end of that memory."""
+        return (f"free({name}_kept);" for name in self.kept)
+
+    def lines(self) -> Iterator[str]:
+        """All rounds."""
+        if not self.inside:
+            for name in self.stored:
+                kind = "real" if self.local[name].kind == "real" else "int32_t"
+                yield f"{kind} {name}_at[BLOCK];"
+        for k in range(len(self.sections)):
+            yield from self._section_lines(k)
+            if self.targets[k]:
+                yield from self._inner_lines(k)
+
+    def _section_lines(self, k: int) -> Iterator[str]:
+        picking, rest = self.sections[k]
+        if picking:
+            printer = self._printer(frozenset(x.name for x in picking))
+            lines = [y for x in picking for y in self._computed(x, printer)]
+            if not self.inside:
+                lines = ["for (int64_t i = 0; i < lanes; i++) {", *indented(lines), "}"]
+            yield from lines
+        made = frozenset(x.name for x in rest)
+        printer = self._printer(made)
+        lines = [y for x in rest for y in self._computed(x, printer)]
+        sums: list[str] = []
+        for x in self.one.across:
+            if not self._spreads(x) and self.round[x.name] == k:
+                sums.append(x.name)
+                lines += self._added(x, printer, f"{x.name}_sum")
+        for x in self.one.writes:
+            if self._has_inner(x) or self.round[x.name] != k:
+                continue
+            value = printer.code(Read(word(x.name), *x.free))
+            if x.name == self.plan.item:
+                sums.append("total")
+                lines += [
+                    "if (VALUE && ITEMS)",
+                    f"    store(loss_out + {self.places.item_index(x)}, {value});",
+                    "if (VALUE)",
+                    f"    total_sum += {value};",
+                ]
+            elif x.name != self.plan.divisor:
+                lines += self._write(x, printer)
+        if not lines:
+            return
+        yield from (f"real {name}_sum = 0;" for name in sums)
+        if self.inside:
+            yield from lines
+        else:
+            clause = ", ".join(f"{name}_sum" for name in sums)
+            yield "#pragma omp simd" + (f" reduction(+ : {clause})" if clause else "")
+            yield "for (int64_t i = 0; i < lanes; i++) {"
+            yield from indented(lines)
+            yield "}"
+        yield from (f"*{name}_part += {name}_sum;" for name in sums)
+
+    def _inner_lines(self, k: int) -> Iterator[str]:
+        targets, inner = self.targets[k], self.inner
+        printer = self._printer(frozenset(), k)
+        sums = [x for x in targets if x in self.one.inner]
+        across = [x for x in targets if x in self.one.across]
+        lines = [y for x in self.needs[k] for y in self._computed(x, printer, k)]
+        lines += [y for x in sums for y in self._joined(x, printer, targets)]
+        by_place = [x for x in across if self.inside and inner in x.free]
+        summed = [x for x in across if x not in by_place]
+        for x in across:
+            place = f"{x.name}_part[{inner}]" if x in by_place else f"{x.name}_sum"
+            lines += self._added(x, printer, place)
+        for x in targets:
+            if x in self.one.writes:
+                lines += self._write(x, printer)
+        start = [f"real {x.name}_sum = 0;" for x in summed]
+        if self.inside:
+            yield from (f"real {x.name} = {NEUTRAL[x.op]};" for x in sums)
+            groups: dict[str, list[str]] = {}
+            for x in sums:
+                groups.setdefault(_CLAUSE[x.op], []).append(x.name)
+            for x in summed:
+                groups.setdefault("+", []).append(f"{x.name}_sum")
+            clause = "".join(f" reduction({s} : {', '.join(v)})" for s, v in groups.items())
+            loop = [
+                *start,
+                f"#pragma omp simd{clause}",
+                f"for (int64_t {inner} = 0; {inner} < {extent(inner)}; {inner}++) {{",
+                *indented(lines),
+                "}",
+                *(f"*{x.name}_part += {x.name}_sum;" for x in summed),
+            ]
+            yield from under(targets, loop)
+            return
+        if sums:
+            yield "for (int64_t i = 0; i < lanes; i++) {"
+            yield from (f"    {x.name}_at[i] = {NEUTRAL[x.op]};" for x in sums)
+            yield "}"
+        clause = ", ".join(f"{x.name}_sum" for x in summed)
+        places = {x.name: f"{x.name}_part[{inner if inner in x.free else 0}]" for x in summed}
+        loop = [
+            f"for (int64_t {inner} = 0; {inner} < {extent(inner)}; {inner}++) {{",
+            *indented(start),
+            "    #pragma omp simd" + (f" reduction(+ : {clause})" if clause else ""),
+            "    for (int64_t i = 0; i < lanes; i++) {",
+            *indented(indented(lines)),
+            "    }",
+            *indented(f"{places[x.name]} += {x.name}_sum;" for x in summed),
+            "}",
+        ]
+        yield from under(targets, loop)
+
+    # --- statements -------------------------------------------------------------------------
+
+    def _computed(self, x: Statement, printer: Part, k: int | None = None) -> list[str]:
+        """A value, where it stands."""
+        if x.op != "map":
+            return []
+        if x.name in self.kept and k is not None:
+            place = str(self.inner) if self.inside else f"{self.inner} * width + i"
+            place = f"{x.name}_kept[{place}]"
+            if k > self.kept[x.name]:
+                return [f"const real {x.name} = {place};"]
+            value = bare(printer.code(x.body))
+            return printer.loads.before([f"const real {x.name} = {value};", f"{place} = {x.name};"])
+        kind = {"real": "real", "integer": "int64_t", "boolean": "int"}[x.kind]
+        lines = [f"const {kind} {x.name} = {bare(printer.code(x.body))};"]
+        if x.name in self.stored and not self.inside:
+            lines.append(f"{x.name}_at[i] = {x.name};")
+        return printer.loads.before(lines)
+
+    def _masked(self, x: Statement, printer: Part) -> str:
+        value = bare(printer.code(x.body))
+        if x.where is TRUE:
+            return value
+        return f"{printer.code(x.where)} ? {value} : {NEUTRAL[x.op]}"
+
+    def _joined(self, x: Statement, printer: Part, targets: Sequence[Statement]) -> list[str]:
+        place = x.name if self.inside else f"{x.name}_at[i]"
+        value = self._masked(x, printer)
+        name = "real_larger" if x.op == "amax" else "real_smaller"
+        line = f"{place} += {value};" if x.op == "sum" else f"{place} = {name}({value}, {place});"
+        own = guard_text(x)
+        if not own or all(guard_text(y) == own for y in targets):
+            return printer.loads.before([line])
+        return printer.loads.before([f"if ({own})", f"    {line}"])
+
+    def _added(self, x: Statement, printer: Part, place: str) -> list[str]:
+        if x.op != "sum":
+            raise Unsupported(f"it takes the extreme '{x.name}' over {x.bound[0]}")
+        return printer.loads.before([f"{place} += {self._masked(x, printer)};"])
+
+    def _write(self, x: Statement, printer: Part) -> list[str]:
+        source = x.name.removeprefix("d_")
+        array = self.places.array(source)
+        assert array is not None
+        if x.op == "stack":
+            lines = []
+            for position, part in enumerate(x.target):
+                at = [sp.Integer(position) if y == x.bound[0] else y for y in array.axes]
+                index = self.places.index(Read(word(source), *at), str)
+                lines.append(f"store({x.name}_out + {index}, {bare(printer.code(part))});")
+        else:
+            value = bare(printer.code(Read(word(x.name), *x.free)))
+            lines = [f"store({x.name}_out + {self.places.own_index(array)}, {value});"]
+        need = f"if (NEED_{source.upper()})"
+        if len(lines) == 1:
+            return printer.loads.before([need, f"    {lines[0]}"])
+        return printer.loads.before([f"{need} {{", *indented(lines), "}"])
+
+    # --- reads ------------------------------------------------------------------------------
+
+    def _printer(self, made: frozenset[str], k: int | None = None) -> Part:
+        """A printer for a part of the run that makes `made`; in a loop, of round `k`."""
+        loads = Loads(self.places, frozenset(self.statements))
+        if self.inside and k is None:  # the sections of a row stand in one block of C
+            loads = self.loads
+
+        def read(r: Read) -> str:
+            if r.name in self.local:
+                x = self.local[r.name]
+                if self.inside or self._has_inner(x) or r.name in made:
+                    return f"(int32_t){r.name}" if narrow and x.kind == "integer" else r.name
+                return f"{r.name}_at[i]"
+            if r.name in self.statements:  # known since the last pass
+                return f"(real){self.places.small(self.statements[r.name], r.subscripts)}"
+            return loads.name(r, printer)
+
+        def letter(y: Letter) -> str:
+            # Next to 32-bit numbers, a 64-bit counter would halve what one instruction compares.
+            return f"(int32_t){y}" if narrow and y == self.inner else self.places.position(y)
+
+        narrow = k is not None
+        printer = Part(read, letter, self.used, loads)
+        return printer
+
+
+def _picks(x: Statement) -> bool:
+    """Whether a statement reads at a place that is computed."""
+    return any(
+        isinstance(r, Read)
+        and any(not isinstance(s, Letter) and not s.is_Integer for s in r.subscripts)
+        for e in x.expressions()
+        for r in walk(e)
+    )

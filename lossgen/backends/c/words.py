@@ -1,0 +1,25 @@
+"""Names that mean something else in C.
+
+c_name("union")  →  "union_"
+"""
+
+_KEYWORDS = (
+    "auto break case char const continue default do double else enum extern float for goto if "
+    "inline int long register restrict return short signed sizeof static struct switch typedef "
+    "union unsigned void volatile while"
+)
+_OURS = (
+    "real scalar load store chunk task run end start lanes width blocks runs chunks tasks splits "
+    "memory status failure seed team upstream total loss_out"
+)
+RESERVED = frozenset((*_KEYWORDS.split(), *_OURS.split()))
+
+
+def c_name(name: str) -> str:
+    """A name as the kernel has it."""
+    return f"{name}_" if name in RESERVED else name
+
+
+def extent(letter: object) -> str:
+    """The number of positions of a letter: ``N`` for ``n``."""
+    return str(letter).upper()

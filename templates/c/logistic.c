@@ -1,0 +1,58 @@
+/* 1 / (1 + e**-x), as e / (1 + e) for e = e**-|x| = scale * (1 + r + tail).  What the divisor and
+ * its inverse lack goes into the last sum: each rounding would show in the result. */
+static inline real real_sigmoid(real x)
+{
+    exp_parts at = exp_reduce(exp_clamp(-fabs(x)));
+    real tail = at.r * at.r * exp_tail(at.r), scale = at.scale * at.other;
+    real e = scale + scale * (at.r + tail), divisor = 1 + e, inverse = 1 / divisor;
+    real lack = (1 - inverse * divisor) - inverse * (e - (divisor - 1));
+    real share = x < 0 ? inverse * at.scale : inverse;
+    return (share + share * (x < 0 ? at.r + (tail + lack) : lack)) * (x < 0 ? at.other : 1);
+}
+
+/* log(1 + e**x) for x <= 0.  Where e**x is large, the half of 1 + e**x is one close to 1. */
+static inline real log1p_exp_negative(real x)
+{
+    exp_parts at = exp_reduce(exp_clamp(x));
+    int large = x > (real)-0.8813736;
+    real tail = at.r * at.r * exp_tail(at.r), half = (real)0.5 * at.scale * at.other;
+    real f = (half - (real)0.5) + half * (at.r + tail);
+    return log_sum(large ? 1 : 0, large ? f : exp_sum(at, tail));
+}
+
+/* log(1 + e**x). */
+static inline real real_softplus(real x)
+{
+    return (x < 0 ? 0 : x) + log1p_exp_negative(-fabs(x));
+}
+
+/* log(1 / (1 + e**-x)). */
+static inline real real_log_sigmoid(real x)
+{
+    return (x > 0 ? 0 : x) - log1p_exp_negative(-fabs(x));
+}
+
+/* The hyperbolic tangent: near 0 a minimax polynomial, else 1 - 2 / (e**(2 * |x|) + 1). */
+static inline real real_tanh(real x)
+{
+    real size = fabs(x), z = x * x;
+    real near = x + x * z * tanh_tail(z);
+    real far = 1 - 2 / (real_exp(2 * size) + 1);
+    return copysign(size < (real)0.55 ? near : far, x);
+}
+
+/* log(cosh(x)): near 0 a minimax polynomial, else |x| + log(1 + e**(-2 * |x|)) - log(2). */
+static inline real real_log_cosh(real x)
+{
+    real size = fabs(x), z = x * x;
+    real near = (real)0.5 * z + z * z * log_cosh_tail(z);
+    real far = (size - LN2_HIGH) + (log1p_exp_negative(-2 * size) - LN2_LOW);
+    return size < 1 ? near : far;
+}
+
+/* log(e**a + e**b). */
+static inline real real_log_add_exp(real a, real b)
+{
+    real gap = a == b ? 0 : a - b;
+    return real_max(a, b) + log1p_exp_negative(-fabs(gap));
+}

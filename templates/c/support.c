@@ -1,0 +1,80 @@
+// How a tensor's elements are stored: as they are, or in the upper half or as half of a float.
+#if SCALAR_IS_BFLOAT16
+typedef uint16_t scalar;
+static inline real load(const scalar *place)
+{
+    uint32_t bits = (uint32_t)*place << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+static inline void store(scalar *place, real value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    // To the nearest, ties to even; NaN stays NaN.
+    uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    *place = (uint16_t)(value != value ? 0x7fc0 : rounded);
+}
+#elif SCALAR_IS_HALF
+typedef _Float16 scalar;
+static inline real load(const scalar *place) { return (real)*place; }
+static inline void store(scalar *place, real value) { *place = (scalar)value; }
+#else
+typedef real scalar;
+static inline real load(const scalar *place) { return *place; }
+static inline void store(scalar *place, real value) { *place = value; }
+#endif
+
+enum { NO_MEMORY = 1, BAD_LABEL = 2 };
+enum { BLOCK = 1024 }; // elements that one run of a loop takes, at most
+
+static inline void fail(int *status, int why)
+{
+    __atomic_store_n(status, why, __ATOMIC_RELAXED);
+}
+
+// A label as an index; one that no class has is noted, and read as the first.
+static inline int64_t in_range(int64_t label, int64_t size, int *status)
+{
+    if (label >= 0 && label < size)
+        return label;
+    fail(status, BAD_LABEL);
+    return 0;
+}
+
+static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// The larger and the smaller of two, for which the compiler has an instruction.
+static inline real real_larger(real a, real b) { return a > b ? a : b; }
+static inline real real_smaller(real a, real b) { return a < b ? a : b; }
+
+// How many neighbours to take at once so that those of all classes stay in the processor's cache.
+static inline int64_t block_width(int64_t classes)
+{
+    int64_t width = 16384 / (classes ? classes : 1) / 16 * 16;
+    return width < 16 ? 16 : width > 256 ? 256 : width;
+}
+
+// Into how many parts the work is cut. It does not depend on the number of threads, so that a sum
+// is the same however many there are.
+static inline int64_t chunk_count(int64_t splits, int64_t runs)
+{
+    int64_t wanted = splits ? (64 + splits - 1) / splits : 1;
+    return wanted < runs ? wanted : runs ? runs : 1;
+}
+
+// The power of two by which numbers up to `largest` are scaled before they are squared.
+static inline real norm_scale(real largest)
+{
+#if REAL_IS_DOUBLE
+    return largest > 0x1p384 ? 0x1p-768 : largest < 0x1p-384 ? 0x1p768 : 1;
+#else
+    return largest > 0x1p48f ? 0x1p-96f : largest < 0x1p-48f ? 0x1p96f : 1;
+#endif
+}
+
+static inline real real_whole_power(real x, int exponent)
+{
+    return exponent == 2 ? x * x : exponent == 3 ? x * x * x : x * x * (x * x);
+}

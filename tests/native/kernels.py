@@ -1,0 +1,103 @@
+"""Modules of the C backend, generated once for all tests here."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor
+
+from lossgen.backends.c import Unsupported
+from lossgen.backends.c.page import kernels_of
+from lossgen.compiled import compile_loss
+from lossgen.pipeline import source
+from lossgen.spec import load_spec
+from tests.machinery.sampling import SPECS
+
+# What has no kernel, and stays in plain torch: pairs of elements, matrix products, neighbours.
+WITHOUT = frozenset(
+    (
+        *("arcface", "barlow_twins", "clip", "info_nce", "multi_similarity", "multilabel_margin"),
+        *("nt_xent", "siglip", "supcon", "total_variation", "vicreg"),
+    )
+)
+NAMES = sorted(path.stem for path in SPECS.glob("*.py") if not path.stem.startswith("_"))
+WITH = [name for name in NAMES if name not in WITHOUT]
+
+
+def has_kernel(name: str) -> bool:
+    """Whether the backend finds one."""
+    try:
+        kernels_of(compile_loss(load_spec(SPECS / f"{name}.py")), name)
+    except Unsupported:
+        return False
+    return True
+
+
+@functools.cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="lossgen-kernels-"))
+
+
+@functools.cache
+def load(name: str) -> ModuleType:
+    """The module of a loss, its C file beside it."""
+    made = source(load_spec(SPECS / f"{name}.py"), (), "c")
+    path = _folder() / f"{name}.py"
+    path.write_text(made.module, encoding="utf-8")
+    assert made.kernels is not None
+    path.with_suffix(".c").write_text(made.kernels, encoding="utf-8")
+    qualified = f"kernels_{name}"
+    spec = importlib.util.spec_from_file_location(qualified, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[qualified] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def functional(name: str) -> Callable[..., Tensor]:
+    """The functional form."""
+    function: Callable[..., Tensor] = getattr(load(name), load_spec_name(name))
+    return function
+
+
+def load_spec_name(name: str) -> str:
+    """The name of the functional form."""
+    return load_spec(SPECS / f"{name}.py").functional_name
+
+
+@contextmanager
+def only_kernels(module: ModuleType) -> Iterator[None]:
+    """Within, plain torch is no way out: a loss that its kernel does not compute fails."""
+    eager = {name: value for name, value in vars(module).items() if name.endswith("_eager")}
+
+    def refused(*arguments: Any) -> Any:
+        raise AssertionError(f"not computed by the kernel: {module._why_not()}")
+
+    for name in eager:
+        setattr(module, name, refused)
+    try:
+        yield
+    finally:
+        for name, value in eager.items():
+            setattr(module, name, value)
+
+
+@contextmanager
+def without_kernels(module: ModuleType) -> Iterator[None]:
+    """Within, every loss is computed in plain torch."""
+    native = vars(module)["_native"]
+    vars(module)["_native"] = lambda *arguments: False
+    try:
+        yield
+    finally:
+        vars(module)["_native"] = native

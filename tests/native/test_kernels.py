@@ -1,0 +1,258 @@
+"""Kernels against the plain torch form, which the generated tests prove against 50 digits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.machinery.sampling import Sample, gradients, sample
+from tests.native.kernels import (
+    NAMES,
+    WITH,
+    WITHOUT,
+    functional,
+    has_kernel,
+    load,
+    only_kernels,
+    without_kernels,
+)
+
+COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+pytestmark = pytest.mark.skipif(COMPILER is None or os.name == "nt", reason="no C compiler")
+REDUCTIONS = ("mean", "sum", "none")
+# Each compiles a kernel for every switch: a share of every kind runs always, the rest with -m ''.
+SHARE = ("cross_entropy", "dice", "generalized_dice", "giou", "grpo", "mse", "triplet_margin")
+SOME = [pytest.param(name, marks=[] if name in SHARE else [pytest.mark.slow]) for name in WITH]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_which_losses_have_a_kernel(name: str) -> None:
+    assert has_kernel(name) == (name not in WITHOUT)
+
+
+def both(
+    drawn: Sample, keys: list[str], dtype: torch.dtype = torch.float64, **options: Any
+) -> tuple[tuple[Tensor, list[Tensor]], tuple[Tensor, list[Tensor]]]:
+    """Value and gradients: by the kernel, and in plain torch in double precision."""
+    module, function = load(drawn.name), functional(drawn.name)
+    narrow = {key: x.to(dtype) if x.is_floating_point() else x for key, x in drawn.tensors.items()}
+    results = []
+    for kind, context in ((dtype, only_kernels), (torch.float64, without_kernels)):
+        leaves = {
+            key: x.to(kind).clone().requires_grad_(key in keys) if x.is_floating_point() else x
+            for key, x in narrow.items()
+        }
+        with context(module):
+            value = function(**leaves, **options)
+            spread = torch.linspace(0.5, 1.5, value.numel()).reshape(value.shape).to(value.dtype)
+            found = gradients(value, [leaves[key] for key in keys], spread)
+        results.append((value.detach(), found))
+    return results[0], results[1]
+
+
+def kernel_keys(drawn: Sample) -> list[str]:
+    """The tensors by which its kernel has a gradient."""
+    text = load(drawn.name).__file__
+    assert text is not None
+    with open(text.removesuffix("py") + "c", encoding="utf-8") as file:
+        c = file.read()
+    return [key for key in drawn.floats if f"d_{key}_out" in c]
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("name", WITH)
+def test_a_kernel_is_the_plain_form(name: str, reduction: str) -> None:
+    drawn = sample(name, optional=reduction != "sum")
+    ours, theirs = both(drawn, kernel_keys(drawn), reduction=reduction)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", SOME)
+def test_a_kernel_in_every_dtype(name: str, dtype: torch.dtype) -> None:
+    drawn = sample(name)
+    ours, theirs = both(drawn, kernel_keys(drawn)[:1], dtype)
+    expected = (theirs[0].to(dtype), [x.to(dtype) for x in theirs[1]])
+    # Half: computed in float32 and rounded once, so at most to the neighbour.
+    bits = torch.finfo(dtype).eps
+    scale = 40 if dtype is torch.float32 else 1
+    torch.testing.assert_close(ours, expected, rtol=scale * bits, atol=scale * bits / 1000)
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_each_gradient_alone(name: str) -> None:
+    drawn = sample(name)
+    for key in kernel_keys(drawn):
+        ours, theirs = both(drawn, [key])
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_as_many_threads_give_the_same_bits(name: str) -> None:
+    drawn = sample(name)
+    threads = torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            found.append(both(drawn, kernel_keys(drawn)[:1], torch.float32)[0])
+    finally:
+        torch.set_num_threads(threads)
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], rtol=0, atol=0)
+
+
+def scores(*shape: int, **kind: Any) -> Tensor:
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(*shape, generator=generator, **kind)
+
+
+def labels(classes: int, *shape: int) -> Tensor:
+    return torch.randint(0, classes, shape, generator=torch.Generator().manual_seed(4))
+
+
+def check(name: str, *tensors: Tensor, **options: Any) -> None:
+    """A kernel's value and first gradient on tensors laid out in their own way."""
+    results = []
+    for context in (only_kernels, without_kernels):
+        lead = tensors[0].detach().requires_grad_()
+        with context(load(name)):
+            value = functional(name)(lead, *tensors[1:], **options)
+            (found,) = torch.autograd.grad(value.sum(), lead)
+        results.append((value.detach(), found))
+    torch.testing.assert_close(*results, rtol=1e-12, atol=1e-14)
+
+
+LAYOUTS = {
+    "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
+    "transposed": lambda x: x.transpose(-1, -2).contiguous().transpose(-1, -2),
+    "sliced": lambda x: torch.cat([x, x], -1)[..., : x.shape[-1]],
+    "every other": lambda x: torch.stack([x, x], -1).flatten(-2)[..., ::2],
+    "expanded": lambda x: x[:1].expand_as(x),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["cross_entropy", "dice", "tversky", "sigmoid_focal", "mse"])
+def test_any_layout(name: str, layout: str) -> None:
+    x = LAYOUTS[layout](scores(3, 5, 6, 7, dtype=torch.float64))
+    target = labels(5, 3, 6, 7) if name == "cross_entropy" else labels(2, 3, 5, 6, 7).double()
+    check(name, x, target)
+    check(name, x, LAYOUTS["transposed"](target), reduction="none")
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (0, 4), (2, 4, 0), (1, 1), (7, 300), (2, 3, 2100)])
+def test_empty_and_odd_sizes(shape: tuple[int, ...]) -> None:
+    if shape[1]:
+        target = labels(shape[1], shape[0], *shape[2:])
+        check("cross_entropy", scores(*shape, dtype=torch.float64), target, reduction="sum")
+    check("dice", scores(*shape, dtype=torch.float64), torch.ones(shape).double(), reduction="none")
+    check("mse", scores(*shape, dtype=torch.float64), torch.ones(shape).double(), reduction="sum")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("name", ["cross_entropy", "dice", "mse", "smooth_l1", "tversky"])
+def test_not_a_number_and_infinity(name: str, bad: float) -> None:
+    x = scores(2, 3, 40, dtype=torch.float64)
+    x[1, 2, 7] = bad
+    target = labels(3, 2, 40) if name == "cross_entropy" else labels(2, 2, 3, 40).double()
+    for reduction in ("none", "mean"):
+        results = []
+        for context in (only_kernels, without_kernels):
+            with context(load(name)):
+                results.append(functional(name)(x, target, reduction=reduction))
+        torch.testing.assert_close(*results, rtol=1e-12, atol=1e-14, equal_nan=True)
+
+
+@pytest.mark.parametrize("label", [5, -1, 1 << 40])
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 6)])
+def test_a_label_of_no_class(label: int, shape: tuple[int, ...]) -> None:
+    target = labels(5, shape[0], *shape[2:])
+    target.view(-1)[2] = label
+    with pytest.raises(IndexError, match=r"cross_entropy_loss: a label is not in \[0, C\)"):
+        functional("cross_entropy")(scores(*shape), target)
+
+
+def test_ignored_labels_may_be_anything() -> None:
+    target = labels(5, 8)
+    target[3] = -100
+    check("cross_entropy", scores(8, 5, dtype=torch.float64), target)
+
+
+@pytest.mark.parametrize("upstream", [1.0, 0.5, -3.0, 0.0, float("nan")])
+def test_upstream_gradients(upstream: float) -> None:
+    x, target = scores(6, 5, dtype=torch.float64), labels(5, 6)
+    for _ in range(3):  # the guess is wrong at first, and right then
+        lead = x.clone().requires_grad_()
+        with only_kernels(load("cross_entropy")):
+            (functional("cross_entropy")(lead, target) * upstream).backward()
+        other = x.clone().requires_grad_()
+        with without_kernels(load("cross_entropy")):
+            (functional("cross_entropy")(other, target) * upstream).backward()
+        torch.testing.assert_close(lead.grad, other.grad, rtol=1e-13, atol=1e-15, equal_nan=True)
+
+
+def test_a_second_backward_has_a_gradient_of_its_own() -> None:
+    lead = scores(6, 5, dtype=torch.float64).requires_grad_()
+    value = functional("cross_entropy")(lead, labels(5, 6))
+    (first,) = torch.autograd.grad(value, lead, retain_graph=True)
+    kept = first.clone()
+    first.zero_()  # whoever gets a gradient may change it
+    (second,) = torch.autograd.grad(value, lead)
+    torch.testing.assert_close(second, kept)
+
+
+@pytest.mark.parametrize("name", ["dice", "cross_entropy", "mse", "triplet_margin"])
+def test_second_derivatives(name: str) -> None:
+    drawn = sample(name)
+    keys = drawn.floats[:1]
+    found = []
+    for context in (None, without_kernels):
+        leaves = drawn.leaves(keys)
+        function = functional(name)
+        if context is None:
+            value = function(**leaves)
+            (first,) = torch.autograd.grad(value, leaves[keys[0]], create_graph=True)
+        else:
+            with context(load(name)):
+                value = function(**leaves)
+                (first,) = torch.autograd.grad(value, leaves[keys[0]], create_graph=True)
+        found.append(torch.autograd.grad(first.square().sum(), leaves[keys[0]])[0])
+    torch.testing.assert_close(*found, rtol=1e-11, atol=1e-13)
+
+
+def test_in_place_changes_are_noticed() -> None:
+    lead = scores(6, 5).requires_grad_()
+    moved = lead * 1
+    value = functional("cross_entropy")(moved, labels(5, 6), reduction="none")
+    moved.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        value.sum().backward()
+
+
+def test_without_gradients_nothing_is_kept() -> None:
+    x = scores(6, 5).requires_grad_()
+    with torch.no_grad(), only_kernels(load("cross_entropy")):
+        value = functional("cross_entropy")(x, labels(5, 6))
+    assert not value.requires_grad
+
+
+def test_more_elements_than_32_bits_count() -> None:
+    """A strided view that spans more than 2**31 elements, of which it has few."""
+    base = torch.zeros(1, dtype=torch.float32)
+    try:
+        base = torch.empty(1 << 31, dtype=torch.int8).view(torch.float32)
+    except RuntimeError:
+        pytest.skip("no memory for it")
+    rows = base.as_strided((2, 4), ((1 << 29) - 8, 1))
+    rows.copy_(scores(2, 4))
+    with only_kernels(load("cross_entropy")):
+        ours = functional("cross_entropy")(rows, labels(4, 2))
+    with without_kernels(load("cross_entropy")):
+        theirs = functional("cross_entropy")(rows.contiguous(), labels(4, 2))
+    torch.testing.assert_close(ours, theirs)
