@@ -20,7 +20,7 @@ from lossgen.errors import LossgenError, suggest
 from lossgen.library import Library
 from lossgen.paths import relative, shipped
 
-BACKENDS = ("eager",)
+BACKENDS = ("eager", "compile")
 
 
 @dataclass(frozen=True, slots=True)

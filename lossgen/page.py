@@ -26,6 +26,7 @@ class FunctionPage:
     signature: str
     doc: Lines
     body: Lines
+    returns: str = "Tensor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class ModulePage:
     module: ClassPage
     autograd: tuple[AutogradPage, ...]
     helpers: Lines
+    inner: tuple[FunctionPage, ...] = ()
     kernels: KernelsPage | None = None
 
 

@@ -20,8 +20,8 @@ from lossgen.spec import TensorArg
 class Casts(Tensors):
     """Prints promotion and layout."""
 
-    def cast(self) -> list[str]:
-        """Every tensor in the dtype that the formula computes in."""
+    def dtypes(self) -> list[str]:
+        """The dtype of the result, and the one that the formula computes in."""
         real = [t for t in self.spec.tensors if t.role.kind == "real"]
         lead = self.lead.name
         if len(real) == 1:
@@ -35,6 +35,11 @@ class Casts(Tensors):
             f"if _in_autocast({lead}.device.type):",
             "    dtype = compute",
         ]
+        return out
+
+    def cast(self) -> list[str]:
+        """Every tensor in the dtype that the formula computes in."""
+        out: list[str] = []
         for t in self.spec.tensors:
             if t.role.kind == "real":
                 call = f"{t.name}.to(compute)"

@@ -25,18 +25,15 @@ _COUNTS = frozenset(("Binary", "Probabilities", "Sign", "NonNegative", "Weight")
 class TorchChecks(Shapes, Casts):
     """Validation and layout for one spec's functional form."""
 
-    def lines(self, reductions: tuple[str, ...]) -> list[str]:
-        """Everything before the computation."""
+    def checks(self, reductions: tuple[str, ...]) -> list[str]:
+        """What is refused, and the dtypes of the result and of the computation."""
         refused = () if self.spec.floating is not None else self.spec.refused
         out = [*refusal_lines(refused, self.function), *self._reduction(reductions)]
         out += [line for p in self.spec.parameters for line in self._option(p)]
         out += self.numbers()
         out += [line for t in self.spec.tensors for line in self._dtype(t)]
         out += self._devices()
-        out += self.shapes()
-        out += self.cast()
-        out += self.layout()
-        return out
+        return [*out, *self.shapes(), *self.dtypes()]
 
     # --- options ----------------------------------------------------------------------------
 
