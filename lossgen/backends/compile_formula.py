@@ -89,7 +89,7 @@ def _items(f: Formula, parts: Split, stem: str) -> FunctionPage:
     forward = f.compiled.forward
     outputs = (*forward.results, *parts.extra)
     roots = dict.fromkeys(outputs, ALWAYS)
-    lines = f.lines(forward, roots, frozenset(forward.results), fusing=True)
+    lines = f.lines(parts.forward, roots, frozenset(forward.results), fusing=True)
     return FunctionPage(
         f"{stem}_items",
         signature(_arguments(f)),

@@ -81,6 +81,9 @@ HELPERS: dict[str, str] = {
     near = -torch.log1p(-others.clamp(max=0.5))
     below = scores.amax(dim) - scores.gather(dim, at).squeeze(dim)
     return torch.where(others < 0.5, near, below - torch.log(prob.amax(dim)))''',
+    "_fused_sigmoid(": '''def _fused_sigmoid(u: Tensor, sign: int = 1) -> Tensor:
+    """``_sigmoid`` without a value that is read twice, which a compiler would write to memory."""
+    return torch.where(sign * u < 0, torch.exp(-u.abs()), 1.0) / (1.0 + torch.exp(-u.abs()))''',
     "_fused_nll(": '''def _fused_nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``_nll`` without writing to positions, which a compiler would not fuse."""
     at = label.unsqueeze(dim)

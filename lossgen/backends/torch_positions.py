@@ -74,7 +74,7 @@ class Positions(Context):
             and len(extra) <= 1
         ):
             axis = gathers[0]
-            if self.names.fusing and not extra:
+            if self.names.fusing and not extra and x.base != ZERO:
                 return self._compared(x, axis)
             standing = [*plain[:axis], *extra, *plain[axis:]]
             index = self._whole(x, x.target[axis], standing)
@@ -83,7 +83,9 @@ class Positions(Context):
                 index = self.printer(x, standing).inside(index, x.free[axis])
             if not extra:
                 index, source = (f"{operand(c)}.unsqueeze({axis})" for c in (index, source))
-            return f"{base}.scatter_add{own}({axis}, {bare(index)}, {bare(source)})"
+            # Without further letters each position is written to once.
+            method = "scatter" if self.names.fusing and not extra else f"scatter_add{own}"
+            return f"{base}.{method}({axis}, {bare(index)}, {bare(source)})"
         scope = self.program.sorted(free_letters(sp.Tuple(*x.target)) | free_letters(x.body))
         printer = self.printer(x, scope)
         codes = [bare(printer.code(t)) for t in x.target]
@@ -116,10 +118,8 @@ class Positions(Context):
         hit = printer.code(nd.Compare("==", letter, x.target[axis]))
         value = bare(printer.code(x.body))
         if x.op == "place":
-            other = "0.0" if x.base == ZERO else bare(printer.code(x.base))
-            return f"torch.where({bare(hit)}, {value}, {other})"
-        added = f"torch.where({bare(hit)}, {value}, 0.0)"
-        return added if x.base == ZERO else f"{printer.code(x.base)} + {added}"
+            return f"torch.where({bare(hit)}, {value}, {bare(printer.code(x.base))})"
+        return f"{printer.code(x.base)} + torch.where({bare(hit)}, {value}, 0.0)"
 
     def _whole(self, x: Statement, expr: sp.Expr, scope: Sequence[Letter]) -> str:
         code = self.printer(x, scope).code(expr)
