@@ -136,7 +136,7 @@ class _Differentiated(torch.autograd.Function):
             return (None,) * (1 + count)
         tensors, kept = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
         gradients: Sequence[Tensor | None]
-        if torch.is_grad_enabled() or _transformed():
+        if torch.is_grad_enabled() or _transformed(grad):
             gradients = call.differentiable(tensors, grad)
         elif ctx.scale is None:
             gradients = call.run(tensors, grad, kept)[1:]
@@ -162,9 +162,11 @@ def _is_ordinary(x: Tensor) -> bool:
     return usual and placed and forward_ad.unpack_dual(x).tangent is None
 
 
-def _transformed() -> bool:
-    """Whether vmap or another transform of torch.func is active; torch says so nowhere else."""
-    return torch._C._are_functorch_transforms_active()
+def _transformed(*tensors: Tensor) -> bool:
+    """Whether vmap or another transform is at work; torch tells only its own modules."""
+    active: bool = torch._C._are_functorch_transforms_active()
+    # Batches of upstream gradients (is_grads_batched) come by an older vmap.
+    return active or any(map(torch._C._functorch.is_legacy_batchedtensor, tensors))
 
 
 def _may_scale(gradients: Sequence[Tensor | None]) -> bool:
