@@ -1,4 +1,4 @@
-"""The ``compile`` backend against ``torch.compile`` of the plain function: time, and what scales it.
+"""The ``compile`` backend against ``torch.compile`` of the plain function.
 
     python benchmarks/compile.py [NAME …] [--rounds 15] [--rows FILE]
 
@@ -108,7 +108,7 @@ def measure(name: str, folder: Path, rounds: int) -> Row:
         times += [run(closed, tensors, learned, upstream) for _ in range(max(4, rounds // 2))]
     scaled = statistics.median(halves) / statistics.median(ones)
     # Where each upstream gradient differs from the last.
-    changing, steady = [], []
+    changing = []
     for index in range(max(4, rounds // 2)):
         changing.append(run(closed, tensors, learned, torch.full((), 0.5 + index / 100)))
     run(closed, tensors, learned, one)
@@ -164,8 +164,8 @@ def page(rows: dict[str, Row], options: argparse.Namespace) -> str:
         "",
         f"torch {torch.__version__}, {options.threads} CPU threads, float32, forward + backward, "
         f"{options.rounds} interleaved pairs.",
-        "Time is compile backend / compiled plain function: quartiles of the ratios. `x 0.5` is the "
-        "time with an upstream gradient of 0.5 over that with 1; `changing` that with another "
+        "Time is compile backend / compiled plain function: quartiles of the ratios. `x 0.5` is "
+        "the time with an upstream gradient of 0.5 over that with 1; `changing` that with another "
         "upstream gradient in each step. `first call` compiles, with whatever torch's own cache "
         "held.",
         "",

@@ -51,7 +51,7 @@ def together(f: Formula) -> Together:
     """The compiled form of a formula."""
     parts, stem = split(f.compiled), f"_{f.plain.removeprefix('_')}"
     functions = (_items(f, parts, stem), _gradients(f, parts, stem), _together(f, parts, stem))
-    name = stem.upper()
+    name = f"{stem}_compiled"
     tensors = ", ".join(f'"{t.name}": {t.name}' for t in f.spec.tensors)
     options = ", ".join(f'"{p.name}": {p.name}' for p in f.spec.parameters)
     call = f"{name}(reduction, dtype, {{{tensors}}}, {{{options}}})"
@@ -73,7 +73,7 @@ def together(f: Formula) -> Together:
 
 def _own(f: Formula) -> dict[str, str]:
     """The functions' own names, where an argument of the loss has one with a mark."""
-    taken = {a.name for a in (*f.spec.tensors, *f.spec.parameters)}
+    taken = {t.name for t in f.spec.tensors} | {p.name for p in f.spec.parameters}
     return {x: f"{x}_" if x in taken else x for x in _OWN}
 
 
@@ -108,7 +108,10 @@ def _gradients(f: Formula, parts: Split, stem: str) -> FunctionPage:
     body: list[str] = []
     if needs:
         wanted = [f"need_{t.name}" if t.name in needs else "_" for t in f.spec.tensors]
-        body += [f"{tuple_text(wanted)} = {own['wanted']}", f"{' = '.join(f'd_{g}' for g in needs)} = None"]
+        body += [
+            f"{tuple_text(wanted)} = {own['wanted']}",
+            f"{' = '.join(f'd_{g}' for g in needs)} = None",
+        ]
     results = [f"d_{g}" for g in backward.gradients]
     arguments = [
         Argument(own["wanted"], "tuple[bool, ...]"),
@@ -231,4 +234,3 @@ def _reduction(f: Formula, weighted: bool, own: dict[str, str]) -> list[str]:
     if weighted:
         out.append(f"    {share} = {value}")
     return [*out, "else:", f"    {value}, {count} = {whole}, {last}"]
-

@@ -22,7 +22,6 @@ from lossgen.nodes import Letter, Read, rebuild, substitute, walk
 from lossgen.program import REDUCTIONS, Array, Program, Statement, check, without_unused
 from lossgen.static import ALWAYS
 
-
 # What has an exponential or a logarithm in it; of larger bodies, to be written is the lesser evil.
 _WRITTEN = (
     nd.Exp, nd.Log, nd.Log1p, nd.Sigmoid, nd.LogSigmoid, nd.Softplus, nd.Tanh, nd.Xlogy,
@@ -109,4 +108,3 @@ def _reading(expr: sp.Basic, bodies: Mapping[str, Statement]) -> sp.Basic:
         if all(isinstance(y, Letter) for y in expr.subscripts) and not isinstance(expr, nd.Padded):
             return substitute(x.body, dict(zip(x.free, expr.subscripts, strict=True)))
     return rebuild(expr, [_reading(a, bodies) for a in expr.args])
-

@@ -24,7 +24,7 @@ RUNTIME = '''class _Together:
 
     def takes(self, *tensors: Tensor | None) -> bool:
         """Whether there is a compiler for these tensors, and nothing but it looks at them."""
-        if self.failed or torch.jit.is_tracing() or _transformed():
+        if self.failed or torch._C._is_tracing() or _transformed():
             return False
         return all(x is None or _is_ordinary(x) for x in tensors)
 
@@ -40,16 +40,17 @@ RUNTIME = '''class _Together:
         wanted = tuple(recorded and x is not None and x.requires_grad for x in values)
         call = _Call(self, reduction, dtype, tuple(tensors), options, wanted)
         if any(wanted):
-            value: Tensor = _Differentiated.apply(call, *values)
-            return value
-        return call.run((*values,))[0]
+            apply: Callable[..., Tensor] = _Differentiated.apply
+            return apply(call, *values)
+        value: Tensor = call.run((*values,))[0]
+        return value
 
     def run(self, device: str, key: Any, /, *args: Any, **named: Any) -> tuple[Any, ...]:
         """The formula compiled or, where that fails, as it is; from then on it is left alone."""
         with torch.no_grad(), torch.autocast(device, enabled=False):
             try:
                 return self.variant(key)(*args, **named)
-            except Exception:
+            except Exception:  # noqa: BLE001 - a compiler fails in many ways
                 # Raises by itself where the fault is not the compiler's.
                 result = self.formula(*args, **named)
                 self.failed = True
@@ -115,7 +116,7 @@ class _Differentiated(torch.autograd.Function):
     def forward(ctx: Any, call: _Call, *tensors: Tensor | None) -> Tensor:
         ctx.set_materialize_grads(False)
         ctx.call, ctx.scale, ctx.gradients = call, None, None
-        kept: tuple[Tensor, ...] = ()
+        kept: list[Tensor] = []
         lead = next(x for x in tensors if x is not None)
         if call.reduction != "none" and lead.device.type == "cpu":
             ctx.scale = call.together.scale
@@ -157,9 +158,10 @@ class _Differentiated(torch.autograd.Function):
 
 def _is_ordinary(x: Tensor) -> bool:
     """Whether a tensor is torch's own, has elements and a device with a compiler."""
+    unpack: Callable[[Tensor], Any] = forward_ad.unpack_dual
     usual = type(x) in (Tensor, nn.Parameter) and x.layout == torch.strided
     placed = x.device.type in ("cpu", "cuda") and x.numel() > 0
-    return usual and placed and forward_ad.unpack_dual(x).tangent is None
+    return usual and placed and unpack(x).tangent is None
 
 
 def _transformed(*tensors: Tensor) -> bool:

@@ -136,7 +136,7 @@ class Positions(Context):
                 # Made from a gradient: of batched ones, each then has zeros of its own.
                 shape = f"{like}.shape" if like else self.shape(x.free)
                 return f"{seed}.new_zeros({shape})", "_"
-            if like:
+            if like and not self.names.fusing:
                 return f"torch.zeros_like({like})", ""
             return f"{self.names.like}.new_zeros({self.shape(x.free)})", ""
         printer = self.printer(x, x.free)

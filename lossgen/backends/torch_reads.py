@@ -123,6 +123,6 @@ class Reads(Arithmetic):
         return aligned(code, letters, self.scope)
 
     def inside(self, index: str, axis: Letter) -> str:
-        """An index that is no further than an axis reaches: compiled code ends the process there."""
+        """An index kept within an axis: outside it, compiled code ends the process."""
         code = index if atomic(index) else f"({index})"
         return f"{code}.clamp(0, {self.names.size(axis)} - 1)"

@@ -16,12 +16,14 @@ from tests.compile.made import Compiled, fresh, text
 
 def test_import_compiles_nothing(tmp_path: Path) -> None:
     (tmp_path / "dice.py").write_text(text("dice"), encoding="utf-8")
-    code = "import sys, dice; print('torch._inductor' in sys.modules, 'torch._dynamo' in sys.modules)"
+    code = (
+        "import sys, dice; print('torch._inductor' in sys.modules, 'torch._dynamo' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["False", "False"]
-    assert not any(vars(fresh("dice"))["_DICE"].variants)
+    assert not any(vars(fresh("dice"))["_dice_compiled"].variants)
 
 
 def test_a_failing_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +59,7 @@ def test_no_compiler(tmp_path: Path) -> None:
         "torch.testing.assert_close(ours, theirs)\n"
         "a, b = torch.autograd.grad(ours, x), torch.autograd.grad(theirs, x)\n"
         "torch.testing.assert_close(a, b)\n"
-        "print(dice._DICE.failed)\n"
+        "print(dice._dice_compiled.failed)\n"
     )
     absent = {
         "CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache"),
