@@ -149,7 +149,7 @@ class _Differentiated(torch.autograd.Function):
             call.together.scale = scale if usual else 1.0
             if made is not None and scale == ctx.scale:
                 gradients = made
-            elif made is not None and usual and _may_scale(made):
+            elif made is not None and _may_scale(made, scale / ctx.scale):
                 gradients = [x if x is None else x.mul_(scale / ctx.scale) for x in made]
             else:
                 gradients = call.run(tensors, grad)[1:]
@@ -171,9 +171,10 @@ def _transformed(*tensors: Tensor) -> bool:
     return active or any(map(torch._C._functorch.is_legacy_batchedtensor, tensors))
 
 
-def _may_scale(gradients: Sequence[Tensor | None]) -> bool:
+def _may_scale(gradients: Sequence[Tensor | None], factor: float) -> bool:
     """Whether gradients may be multiplied in place, and lose nothing by it."""
     made = [x for x in gradients if x is not None]
     exact = all(x.dtype in (torch.float32, torch.float64) for x in made)
     own = len({x.untyped_storage().data_ptr() for x in made}) == len(made)
-    return exact and own and all(x.is_contiguous() for x in made)'''
+    near = 1e-3 < abs(factor) < 1e3
+    return near and exact and own and all(x.is_contiguous() for x in made)'''
