@@ -90,7 +90,7 @@ def measure(name: str, folder: Path, rounds: int) -> Row:
     learned = learned or [next(iter(tensors))]
     for k in learned:
         tensors[k].requires_grad_()
-    one, half = torch.ones(()), torch.full((), 0.5)
+    one = torch.ones(())
     start = time.perf_counter()
     run(closed, tensors, learned, one)
     first = time.perf_counter() - start
@@ -101,26 +101,23 @@ def measure(name: str, folder: Path, rounds: int) -> Row:
         lambda: run(plain, tensors, learned, one),
         rounds,
     )
-    # Runs of one upstream gradient, as in training; the first run after a change is not timed.
-    halves, ones = [], []
-    for upstream, times in ((half, halves), (one, ones)) * 2:
-        run(closed, tensors, learned, upstream)
-        times += [run(closed, tensors, learned, upstream) for _ in range(max(4, rounds // 2))]
-    scaled = statistics.median(halves) / statistics.median(ones)
-    # Where each upstream gradient differs from the last.
-    changing = []
-    for index in range(max(4, rounds // 2)):
-        changing.append(run(closed, tensors, learned, torch.full((), 0.5 + index / 100)))
-    run(closed, tensors, learned, one)
-    steady = [run(closed, tensors, learned, one) for _ in range(len(changing))]
+    # Each upstream gradient twice, as in training it stays the same: the second run is timed. Then
+    # one that differs from the last in each run.
+    scaled, changed = [], []
+    for index in range(rounds):
+        half, other = torch.full((), 0.5), torch.full((), 0.5 + (index + 1) / 100)
+        run(closed, tensors, learned, one)
+        steady = run(closed, tensors, learned, one)
+        run(closed, tensors, learned, half)
+        scaled.append(run(closed, tensors, learned, half) / steady)
+        changed.append(run(closed, tensors, learned, other) / steady)
     failed = [k for k, x in vars(module).items() if getattr(x, "failed", False) is True]
     assert not failed, f"{name} was not compiled"
     gradients = sum(tensors[x].nbytes for x in learned) / 2**20
-    changed = statistics.median(changing) / statistics.median(steady)
     low, middle, high = quartiles
     return {
         "low": low, "ratio": middle, "high": high, "ours": ours * 1e3, "plain": theirs * 1e3,
-        "half": scaled, "changing": changed, "first": first, "MiB": gradients,
+        "half": statistics.median(scaled), "changing": statistics.median(changed), "first": first, "MiB": gradients,
     }  # fmt: skip
 
 
