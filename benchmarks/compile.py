@@ -117,7 +117,8 @@ def measure(name: str, folder: Path, rounds: int) -> Row:
     low, middle, high = quartiles
     return {
         "low": low, "ratio": middle, "high": high, "ours": ours * 1e3, "plain": theirs * 1e3,
-        "half": statistics.median(scaled), "changing": statistics.median(changed), "first": first, "MiB": gradients,
+        "half": statistics.median(scaled), "changing": statistics.median(changed),
+        "first": first, "MiB": gradients,
     }  # fmt: skip
 
 
