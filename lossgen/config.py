@@ -20,7 +20,7 @@ from lossgen.errors import LossgenError, suggest
 from lossgen.library import Library
 from lossgen.paths import relative, shipped
 
-BACKENDS = ("eager", "c")
+BACKENDS = ("eager", "compile", "c")
 
 
 @dataclass(frozen=True, slots=True)

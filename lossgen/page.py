@@ -26,6 +26,7 @@ class FunctionPage:
     signature: str
     doc: Lines
     body: Lines
+    returns: str = "Tensor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class ModulePage:
     module: ClassPage
     autograd: tuple[AutogradPage, ...]
     helpers: Lines
+    inner: tuple[FunctionPage, ...] = ()
     kernel_calls: tuple[Lines, ...] = ()
     runtime: tuple[str, ...] = ()  # templates of what stands at the end of every such module
     kernels: KernelsPage | None = None

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lossgen.backends.c.module import c_page
+from lossgen.backends.compile_module import compile_page
 from lossgen.backends.torch_module import module_page
 from lossgen.compiled import Compiled
 from lossgen.page import ModulePage
 
-PAGES: Mapping[str, Callable[[Compiled], ModulePage]] = {"eager": module_page, "c": c_page}
+PAGES: Mapping[str, Callable[[Compiled], ModulePage]] = {
+    "eager": module_page,
+    "compile": compile_page,
+    "c": c_page,
+}

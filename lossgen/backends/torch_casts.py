@@ -21,7 +21,7 @@ class Casts(Tensors):
     """Prints promotion and layout."""
 
     def dtypes(self) -> list[str]:
-        """The dtype that the loss has, and the one that the formula computes in."""
+        """The dtype of the result, and the one that the formula computes in."""
         real = [t for t in self.spec.tensors if t.role.kind == "real"]
         lead = self.lead.name
         if len(real) == 1:

@@ -25,9 +25,9 @@ _COUNTS = frozenset(("Binary", "Probabilities", "Sign", "NonNegative", "Weight")
 class TorchChecks(Shapes, Casts):
     """Validation and layout for one spec's functional form."""
 
-    def lines(self, reductions: tuple[str, ...]) -> list[str]:
-        """Everything before the computation."""
-        return [*self.refusals(reductions), *self.dtypes(), *self.cast(), *self.layout()]
+    def checks(self, reductions: tuple[str, ...]) -> list[str]:
+        """What is refused, and the dtypes of the result and of the computation."""
+        return [*self.refusals(reductions), *self.dtypes()]
 
     def refusals(self, reductions: tuple[str, ...]) -> list[str]:
         """What is refused, from options to shapes."""
@@ -37,8 +37,7 @@ class TorchChecks(Shapes, Casts):
         out += self.numbers()
         out += [line for t in self.spec.tensors for line in self._dtype(t)]
         out += self._devices()
-        out += self.shapes()
-        return out
+        return [*out, *self.shapes()]
 
     # --- options ----------------------------------------------------------------------------
 

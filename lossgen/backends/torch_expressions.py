@@ -242,7 +242,8 @@ class Expressions(Reads):
         at, sign = expr.arg, ""
         if isinstance(at, sp.Mul) and at.args[0] == -1:
             at, sign = -at, ", -1"
-        return f"_sigmoid({bare(self.code(at))}{sign})"
+        name = "_fused_sigmoid" if self.names.fusing else "_sigmoid"
+        return f"{name}({bare(self.code(at))}{sign})"
 
     def _print_LogCosh(self, expr: Any) -> str:
         if is_scalar(expr):

@@ -64,6 +64,7 @@ class Formula:
         full: frozenset[str] = frozenset(),
         *,
         plain: bool = False,
+        fusing: bool = False,
     ) -> list[str]:
         """The lines of a program.
 
@@ -72,12 +73,13 @@ class Formula:
             roots: when each of its results is needed.
             full: results that must have their whole shape.
             plain: whether autograd is to differentiate them, and a person to read them.
+            fusing: whether a compiler is to fuse them.
         """
         reverse = program is self.compiled.backward.program
         if reverse:
             program = fused(program)
         names = names_for(program, self.spec)
-        names = replace(names, numbers=self._numbers(), plain=plain)
+        names = replace(names, numbers=self._numbers(), plain=plain, fusing=fusing)
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()
         blocks = without_copies(schedule(with_guards(program, roots)), frozenset(roots))
         if reverse:

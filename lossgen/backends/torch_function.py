@@ -10,6 +10,8 @@ The functional form refuses what its checks refuse; the plain function checks no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lossgen.backends.torch_branches import bounded
 from lossgen.backends.torch_casts import flattened
 from lossgen.backends.torch_checks import refusal_lines
@@ -21,14 +23,23 @@ from lossgen.spec import Parameter, TensorArg
 from lossgen.static import ALWAYS, Guard, guard_of
 
 
-def functional_page(f: Formula, autograd: AutogradPage) -> FunctionPage:
-    """Validation, the ``Function``, the reduction."""
+def functional_page(
+    f: Formula, autograd: AutogradPage, elsewhere: Sequence[str] = ()
+) -> FunctionPage:
+    """Validation, the ``Function``, the reduction.
+
+    Args:
+        f: the formula.
+        autograd: its ``Function``.
+        elsewhere: lines that may return the result before that.
+    """
     spec, item = f.spec, f.item
     arguments = arguments_of(f.compiled, spec.signature)
     inputs = ", ".join((*(t.name for t in spec.tensors), *(p.name for p in spec.parameters)))
     inner = f", {f.inner_reduction()}" if f.reduces else ""
     call = f"{', '.join(f.compiled.forward.results)}, *_ = apply({inputs}{inner})"
-    body = [*_dispatch_functional(f), *f.checks.lines(f.reduction_names()), ""]
+    body = [*_dispatch_functional(f), *f.checks.checks(f.reduction_names()), *elsewhere]
+    body += [*f.checks.cast(), *f.checks.layout(), ""]
     body += [
         "# torch.compile takes no Function with a forward-mode derivative.",
         "compiling = torch.compiler.is_compiling()",

@@ -81,6 +81,34 @@ HELPERS: dict[str, str] = {
     near = -torch.log1p(-others.clamp(max=0.5))
     below = scores.amax(dim) - scores.gather(dim, at).squeeze(dim)
     return torch.where(others < 0.5, near, below - torch.log(prob.amax(dim)))''',
+    "_fused_sigmoid(": '''def _fused_sigmoid(u: Tensor, sign: int = 1) -> Tensor:
+    """``_sigmoid`` without a value that is read twice, which a compiler would write to memory."""
+    return torch.where(sign * u < 0, torch.exp(-u.abs()), 1.0) / (1.0 + torch.exp(-u.abs()))''',
+    "_fused_nll(": '''def _fused_nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
+    """``_nll`` without writing to positions, which a compiler would not fuse."""
+    at = label.unsqueeze(dim)
+    shape = (-1, *(1,) * (scores.ndim - dim - 1))
+    classes = torch.arange(scores.shape[dim], device=scores.device).reshape(shape)
+    top = scores.amax(dim, keepdim=True)
+    total = torch.exp(scores - top).sum(dim)
+    # Anew rather than by name: what is used twice would be written to memory.
+    share = torch.where(classes == at, 0.0, torch.exp(scores - top)).sum(dim) / total
+    near = -torch.log1p(-share.clamp(max=0.5))
+    below = top.squeeze(dim) - _at(scores, at, dim).squeeze(dim)
+    return torch.where(share < 0.5, near, below + torch.log(total))''',
+    "_at(": '''def _at(values: Tensor, index: Tensor, dim: int | None = None) -> Tensor:
+    """The values at an index; NaN outside, where compiled code would end the process."""
+    inside = index.clamp(0, values.shape[dim or 0] - 1)
+    found = values[inside] if dim is None else values.gather(dim, inside)
+    return torch.where(index == inside, found, math.nan) if found.is_floating_point() else found''',
+    "_as_given(": '''def _as_given(
+    gradient: Tensor | None, given: Tensor | None, onto: Tensor | None = None
+) -> Tensor | None:
+    """A gradient in the shape and the dtype of its tensor, which was expanded onto another."""
+    if gradient is None or given is None:
+        return None
+    whole = gradient.reshape((given if onto is None else onto).shape)
+    return whole.sum_to_size(given.shape).to(given.dtype)''',
     "_xlogx(": '''def _xlogx(x: Tensor) -> Tensor:
     """``x * log(x)``, and 0 at 0, where its slope is 0 as well: torch's is NaN."""
     return torch.xlogy(x, x.masked_fill(x == 0, 1))''',
@@ -174,9 +202,11 @@ FORWARD_MODE = '''def _tangents(
 
 def needed(text: str) -> list[str]:
     """The helpers that a module's text calls, and those that these call."""
-    found = {mark: body for mark, body in HELPERS.items() if _calls(text, mark)}
-    inside = "\n".join(found.values())
-    return [body for mark, body in HELPERS.items() if mark in found or _calls(inside, mark)]
+    found: dict[str, str] = {}
+    while more := {k: v for k, v in HELPERS.items() if k not in found and _calls(text, k)}:
+        found |= more
+        text = "\n".join(more.values())
+    return [body for mark, body in HELPERS.items() if mark in found]
 
 
 def _calls(text: str, mark: str) -> bool:

@@ -10,6 +10,7 @@ It refuses nothing itself; a node without a PyTorch form raises ``NotImplemented
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from lossgen.backends.torch_autograd import autograd_page
 from lossgen.backends.torch_class import class_page
@@ -18,44 +19,77 @@ from lossgen.backends.torch_function import functional_page, plain_page
 from lossgen.backends.torch_helpers import FORWARD_MODE, needed
 from lossgen.compiled import Compiled
 from lossgen.docs import module_doc
-from lossgen.page import ModulePage, docstring
+from lossgen.page import AutogradPage, FunctionPage, ModulePage, docstring
 
 
 def module_page(compiled: Compiled) -> ModulePage:
     """The page of a loss's module."""
-    spec = compiled.spec
+    formulas = formulas_of(compiled)
+    autograd = tuple(map(autograd_page, formulas))
+    return assembled(compiled, formulas, autograd, tuple(map(functional_page, formulas, autograd)))
+
+
+def formulas_of(compiled: Compiled) -> list[Formula]:
+    """The formula of a loss, and that for a floating-point target where it has one."""
     formulas = [Formula(compiled, public=True)]
     if compiled.floating is not None:
         formulas.append(Formula(compiled.floating, public=False))
-    autograd = tuple(map(autograd_page, formulas))
-    functions = (*map(plain_page, formulas), *map(functional_page, formulas, autograd))
+    return formulas
+
+
+def assembled(
+    compiled: Compiled,
+    formulas: Sequence[Formula],
+    autograd: tuple[AutogradPage, ...],
+    functionals: tuple[FunctionPage, ...],
+    inner: tuple[FunctionPage, ...] = (),
+    last: tuple[str, ...] = (),
+) -> ModulePage:
+    """A module around its functional forms.
+
+    Args:
+        compiled: the loss.
+        formulas: its formulas.
+        autograd: the ``Function`` of each.
+        functionals: the functional form of each.
+        inner: functions that these call besides.
+        last: what stands at the end, as text.
+    """
+    spec = compiled.spec
+    functions = (*map(plain_page, formulas), *functionals)
     text = "\n".join(
         (
-            *(line for f in functions for line in f.body),
+            *(line for f in (*functions, *inner) for line in f.body),
             *(x for a in autograd for x in (*a.forward_body, *a.backward_body)),
         )
     )
-    helpers = needed(text)
+    helpers = needed("\n".join((text, *last)))
     reductions = ", ".join(f'"{x}"' for x in formulas[0].reduction_names())
     return ModulePage(
         doc=docstring(module_doc(spec)),
-        imports=_imports("\n".join((text, *helpers))),
+        imports=_imports("\n".join((text, *helpers, *last))),
         exported=tuple(sorted((spec.class_name, spec.function_name, spec.functional_name))),
         reductions=reductions,
         functions=functions,
         module=class_page(compiled),
         autograd=autograd,
-        helpers=(*helpers, FORWARD_MODE),
+        helpers=(*helpers, FORWARD_MODE, *last),
+        inner=inner,
     )
 
 
 def _imports(text: str) -> tuple[str, ...]:
-    lines = ["from collections.abc import Callable, Sequence", "from typing import Any, Literal"]
+    lines = ["from collections.abc import Callable, Sequence"]
+    lines.append(f"from typing import Any, Literal{', NamedTuple' * ('(NamedTuple)' in text)}")
+    if "types." in text:
+        lines.append("import types")
     if "math." in text:
         lines.append("import math")
     if "functools." in text:
         lines.append("import functools")
     lines += ["import torch", "from torch import Tensor, nn"]
+    if "forward_ad." in text:
+        lines.append("from torch.autograd import forward_ad")
     if re.search(r"\bF\.", text):
         lines.append("import torch.nn.functional as F")
     return tuple(lines)

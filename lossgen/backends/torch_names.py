@@ -33,6 +33,7 @@ class Names:
         numbers: arrays that may be one number, which is cheap to scale.
         ownership: what lines may overwrite; None where nothing may be.
         plain: whether each function is torch's own of that name, whatever its last digits.
+        fusing: whether a compiler is to fuse the lines: positions are compared, not written to.
     """
 
     arrays: Mapping[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]]
@@ -43,6 +44,7 @@ class Names:
     numbers: frozenset[str] = frozenset()
     ownership: Ownership | None = None
     plain: bool = False
+    fusing: bool = False
 
     def size(self, letter: Letter) -> str:
         """The size of the axis a letter runs over."""

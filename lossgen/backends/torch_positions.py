@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
 from lossgen.backends.torch_context import Context, operand
 from lossgen.backends.torch_expressions import bare
@@ -60,6 +61,8 @@ class Positions(Context):
                 index = f"{operand(index)}.expand({self.shape(scope)})"
             if not set(scope) <= free_letters(x.body):
                 source = f"{operand(source)}.expand({self.shape(scope)})"
+            if self.names.fusing:
+                index = printer.inside(index, x.free[0])
             if len(scope) > 1:
                 index, source = f"{operand(index)}.reshape(-1)", f"{operand(source)}.reshape(-1)"
             return f"{base}.index_add{own}(0, {bare(index)}, {bare(source)})"
@@ -71,15 +74,27 @@ class Positions(Context):
             and len(extra) <= 1
         ):
             axis = gathers[0]
+            if self.names.fusing and not extra and x.base != ZERO:
+                return self._compared(x, axis)
             standing = [*plain[:axis], *extra, *plain[axis:]]
             index = self._whole(x, x.target[axis], standing)
             source = self._whole(x, x.body, standing)
+            if self.names.fusing:
+                index = self.printer(x, standing).inside(index, x.free[axis])
             if not extra:
                 index, source = (f"{operand(c)}.unsqueeze({axis})" for c in (index, source))
-            return f"{base}.scatter_add{own}({axis}, {bare(index)}, {bare(source)})"
+            # Without further letters each position is written to once.
+            method = "scatter" if self.names.fusing and not extra else f"scatter_add{own}"
+            return f"{base}.{method}({axis}, {bare(index)}, {bare(source)})"
         scope = self.program.sorted(free_letters(sp.Tuple(*x.target)) | free_letters(x.body))
         printer = self.printer(x, scope)
-        indices = ", ".join(bare(printer.code(t)) for t in x.target)
+        codes = [bare(printer.code(t)) for t in x.target]
+        if self.names.fusing:
+            codes = [
+                printer.inside(c, y) if p is None else c
+                for c, y, p in zip(codes, x.free, places, strict=True)
+            ]
+        indices = ", ".join(codes)
         return (
             f"{base}.index_put(({indices}), {bare(self._whole(x, x.body, scope))}, accumulate=True)"
         )
@@ -89,10 +104,22 @@ class Positions(Context):
         # Not in place: torch has no batching rule for that.
         base, _ = self._base(x)
         axis = next(k for k, (t, y) in enumerate(zip(x.target, x.free, strict=True)) if t != y)
+        if self.names.fusing:
+            return self._compared(x, axis)
         rest = [y for y in x.free if y != x.free[axis]]
         index = operand(self._whole(x, x.target[axis], rest))
         value = operand(bare(self._whole(x, x.body, rest)))
         return f"{base}.scatter({axis}, {index}.unsqueeze({axis}), {value}.unsqueeze({axis}))"
+
+    def _compared(self, x: Statement, axis: int) -> str:
+        """Values at the labels without writing to positions, which no compiler fuses."""
+        letter = x.free[axis]
+        printer = self.printer(x, x.free)
+        hit = printer.code(nd.Compare("==", letter, x.target[axis]))
+        value = bare(printer.code(x.body))
+        if x.op == "place":
+            return f"torch.where({bare(hit)}, {value}, {bare(printer.code(x.base))})"
+        return f"{printer.code(x.base)} + torch.where({bare(hit)}, {value}, 0.0)"
 
     def _whole(self, x: Statement, expr: sp.Expr, scope: Sequence[Letter]) -> str:
         code = self.printer(x, scope).code(expr)
@@ -109,7 +136,7 @@ class Positions(Context):
                 # Made from a gradient: of batched ones, each then has zeros of its own.
                 shape = f"{like}.shape" if like else self.shape(x.free)
                 return f"{seed}.new_zeros({shape})", "_"
-            if like:
+            if like and not self.names.fusing:
                 return f"torch.zeros_like({like})", ""
             return f"{self.names.like}.new_zeros({self.shape(x.free)})", ""
         printer = self.printer(x, x.free)

@@ -14,6 +14,7 @@ from typing import Any
 from lossgen.axes import shifted_letter
 from lossgen.backends.layout import aligned
 from lossgen.backends.torch_arithmetic import Arithmetic
+from lossgen.backends.torch_in_place import atomic
 from lossgen.nodes import Letter
 
 
@@ -88,6 +89,8 @@ class Reads(Arithmetic):
             index = expr.subscripts[0]
             letters = self._letters(index)
             code = f"{expr.name}[{self.within(letters).code(index)}]"
+            if self.names.fusing:
+                code = f"_at({expr.name}, {self.within(letters).code(index)})"
             return aligned(code, letters, self.scope)
         if len(gathers) == 1 and len(plain) == len(places) - 1 and len(set(plain)) == len(plain):
             axis, index = gathers[0], expr.subscripts[gathers[0]]
@@ -100,11 +103,26 @@ class Reads(Arithmetic):
                 else:
                     shown = f"{self.within(plain).operand(index)}.unsqueeze({axis})"
                 code = f"{expr.name}.gather({axis}, {shown})"
+                if self.names.fusing:
+                    code = f"_at({expr.name}, {shown}, {axis})"
                 if extra:
                     return aligned(code, standing, self.scope)
                 return aligned(f"{code}.squeeze({axis})", plain, self.scope)
         # Anything else: index arrays broadcast against one another.
         letters = self._letters(expr)
         inner = self.within(letters)
-        code = f"{expr.name}[{', '.join(inner.code(s) for s in expr.subscripts)}]"
+        indices = [inner.code(s) for s in expr.subscripts]
+        if self.names.fusing:
+            indices = [
+                self.inside(code, axis) if k in gathers else code
+                for k, (code, axis) in enumerate(
+                    zip(indices, self.names.arrays[expr.name][0], strict=True)
+                )
+            ]
+        code = f"{expr.name}[{', '.join(indices)}]"
         return aligned(code, letters, self.scope)
+
+    def inside(self, index: str, axis: Letter) -> str:
+        """An index kept within an axis: outside it, compiled code ends the process."""
+        code = index if atomic(index) else f"({index})"
+        return f"{code}.clamp(0, {self.names.size(axis)} - 1)"

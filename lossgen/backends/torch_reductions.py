@@ -48,7 +48,8 @@ class Reductions(Context):
         if x.op == "nll":
             label = self.printer(x, x.free).code(x.target[0])
             scores = bare(printer.code(x.body))
-            return f"_nll({scores}, {bare(label)}, {scope.index(x.bound[0])})"
+            name = "_fused_nll" if self.names.fusing else "_nll"
+            return f"{name}({scores}, {bare(label)}, {scope.index(x.bound[0])})"
         if split := self._split(x, scope, bound, idle):
             return split
         masked = x.where is not TRUE

@@ -1,0 +1,110 @@
+"""The programs of a loss as a compiler wants them: little kept, and nothing it cannot fuse.
+
+In: a ``Compiled`` loss.  Out: a ``Split``.
+
+    keeps prob[n, c, s], mass[n, c]  →  keeps mass; the gradients compute prob again
+
+Between two kernels an array as large as an input costs a pass to write and another to read; inside
+one, computing it again costs nothing.  torch's compiler writes whatever has two readers and an
+exponential or a logarithm in it, unless each reader has a text of its own.  It refuses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.compiled import Compiled
+from lossgen.nodes import Letter, Read, rebuild, substitute, walk
+from lossgen.program import REDUCTIONS, Array, Program, Statement, check, without_unused
+from lossgen.static import ALWAYS
+
+# What has an exponential or a logarithm in it; of larger bodies, to be written is the lesser evil.
+_WRITTEN = (
+    nd.Exp, nd.Log, nd.Log1p, nd.Sigmoid, nd.LogSigmoid, nd.Softplus, nd.Tanh, nd.Xlogy,
+)  # fmt: skip
+_LARGEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A loss in two programs.
+
+    Attributes:
+        forward: the first program.
+        kept: what it computes and the second reads, results of the formula among them.
+        extra: those that are no results.
+        gradients: the second program; ``kept`` and ``grad_<result>`` are inputs of it.
+    """
+
+    forward: Program
+    kept: tuple[str, ...]
+    extra: tuple[str, ...]
+    gradients: Program
+
+
+def split(compiled: Compiled) -> Split:
+    """The forward's small values, and a backward that needs no others."""
+    forward, backward = compiled.forward, compiled.backward
+    own = {x.name for x in backward.program.statements}
+    rank = max((len(a.axes) for a in forward.inputs), default=0)
+    kept: set[str] = set()
+    again: list[Statement] = []
+    needed = {*backward.saved}
+    for x in reversed(forward.statements):
+        if x.name not in needed and x.name not in own:
+            continue
+        small = x.op in REDUCTIONS or (x.name in backward.saved and len(x.free) < rank)
+        if small and x.guard == ALWAYS:
+            kept.add(x.name)
+        else:
+            again.append(x)
+            needed |= x.reads()
+    made = {x.name for x in again} | kept
+    arrays = [a for a in backward.program.inputs if a.name not in backward.saved]
+    arrays += [_array(x) for x in forward.statements if x.name in kept]
+    statements = (*reversed(again), *(x for x in backward.program.statements if x.name not in made))
+    program = check(replace(backward.program, inputs=tuple(arrays), statements=statements))
+    order = [x.name for x in forward.statements if x.name in kept]
+    extra = [x for x in order if x not in forward.results]
+    outputs = {*forward.results, *order}
+    return Split(
+        _spelt_out(forward, outputs),
+        tuple(order),
+        tuple(extra),
+        _spelt_out(program, {*program.results}),
+    )
+
+
+def _array(x: Statement) -> Array:
+    return Array(x.name, x.free, x.kind, extents=x.extents)
+
+
+def _spelt_out(program: Program, outputs: set[str]) -> Program:
+    """The program with large values that are dear to write standing where they are read."""
+    rank = max((len(a.axes) for a in program.inputs), default=0)
+    out: list[Statement] = []
+    bodies: dict[str, Statement] = {}
+    for x in program.statements:
+        body, where, base, *target = (_reading(e, bodies) for e in x.expressions())
+        x = replace(x, body=body, where=where, base=base, target=tuple(target))
+        plain = x.op == "map" and x.kind == "real" and not x.extents and x.name not in outputs
+        small = sum(1 for _ in walk(x.body)) <= _LARGEST
+        # A sum or a product would become one with what it stands in, and round otherwise.
+        if plain and small and len(x.free) >= rank and isinstance(x.body, _WRITTEN):
+            bodies[x.name] = x
+        out.append(x)
+    return check(replace(program, statements=without_unused(tuple(out), program.results)))
+
+
+def _reading(expr: sp.Basic, bodies: Mapping[str, Statement]) -> sp.Basic:
+    if not expr.args:
+        return expr
+    if isinstance(expr, Read) and expr.name in bodies:
+        x = bodies[expr.name]
+        if all(isinstance(y, Letter) for y in expr.subscripts) and not isinstance(expr, nd.Padded):
+            return substitute(x.body, dict(zip(x.free, expr.subscripts, strict=True)))
+    return rebuild(expr, [_reading(a, bodies) for a in expr.args])

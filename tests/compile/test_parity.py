@@ -1,0 +1,136 @@
+"""The compile backend gives what the eager backend gives: values, gradients, options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests import generated_modules
+from tests.compile.made import Compiled
+from tests.machinery.sampling import gradients
+
+NAMES = generated_modules.names()
+# One of a kind each: classes, sums over space, broadcast inputs, matrix products, labels, shifts.
+VARIED = ("cross_entropy", "dice", "gaussian_nll", "info_nce", "multi_margin", "total_variation")
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def check(loss: Compiled, reduction: str, upstream: float = 1.0, **options: Any) -> None:
+    """Value and all gradients of both backends, close to rounding in double precision."""
+    drawn, results = loss.drawn, []
+    for function in (loss.functional, drawn.functional):
+        leaves = drawn.leaves()
+        value = function(**leaves, reduction=reduction, **options)
+        incoming = torch.full_like(value, upstream)
+        results.append((value, gradients(value, [leaves[x] for x in drawn.floats], incoming)))
+    torch.testing.assert_close(*results, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_graph(name: str, graphs: list[Any]) -> None:
+    """One graph, whatever is asked for."""
+    for optional in (True, False):
+        loss = Compiled(name, optional)
+        for reduction in REDUCTIONS:
+            check(loss, reduction, 0.5)
+        loss.check_compiled()
+    assert graphs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [x for x in NAMES if x not in VARIED])
+def test_graph_of_the_rest(name: str, graphs: list[Any]) -> None:
+    test_graph(name, graphs)
+
+
+@pytest.mark.parametrize(
+    ("name", "reduction"), [("dice", "mean"), ("cross_entropy", "mean"), ("gaussian_nll", "none")]
+)
+def test_native_code(name: str, reduction: str) -> None:
+    loss = Compiled(name)
+    check(loss, reduction)
+    loss.check_compiled()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("name", NAMES)
+def test_native_code_of_all(name: str, reduction: str) -> None:
+    test_native_code(name, reduction)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_dtypes(dtype: torch.dtype, graphs: list[Any]) -> None:
+    """Half precision is read and written, and computed in single."""
+    loss = Compiled("dice")
+    tensors = {k: x.to(dtype) for k, x in loss.drawn.tensors.items()}
+    results = []
+    for function in (loss.functional, loss.drawn.functional):
+        leaves = {k: x.clone().requires_grad_() for k, x in tensors.items()}
+        value = function(**leaves)
+        results.append((value, torch.autograd.grad(value, list(leaves.values()))))
+    torch.testing.assert_close(*results)
+    loss.check_compiled()
+
+
+def test_autocast(graphs: list[Any]) -> None:
+    """Inside autocast a matrix product is not rounded, and the result is single precision."""
+    loss = Compiled("info_nce")
+    tensors = {k: x.float() for k, x in loss.drawn.tensors.items()}
+    plain = loss.functional(**tensors)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = loss.functional(**{k: x.bfloat16() for k, x in tensors.items()})
+        exact = loss.functional(**tensors)
+    assert inside.dtype == torch.float32
+    torch.testing.assert_close(exact, plain)
+    torch.testing.assert_close(inside, plain, rtol=1e-2, atol=1e-2)
+
+
+def test_options(graphs: list[Any]) -> None:
+    """Each setting has its own graph, the same numbers, and none is compiled for ever."""
+    loss = Compiled("cross_entropy")
+    for smoothing in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5):
+        for ignored in (-100, 1, 2):
+            check(loss, "mean", label_smoothing=smoothing, ignore_index=ignored)
+    loss.check_compiled()
+    assert len(graphs) < 10
+
+
+def test_sizes_may_vary(graphs: list[Any]) -> None:
+    loss = Compiled("dice")
+    for rows in range(2, 12):
+        x = torch.randn(rows, 3, 5, 5, dtype=torch.float64, requires_grad=True)
+        y = torch.rand(rows, 3, 5, 5, dtype=torch.float64)
+        ours, theirs = loss.functional(x, y), loss.drawn.functional(x, y)
+        torch.testing.assert_close(
+            (ours, *torch.autograd.grad(ours, x)), (theirs, *torch.autograd.grad(theirs, x))
+        )
+    loss.check_compiled()
+    assert len(graphs) == 2
+
+
+def test_only_what_is_asked_for(graphs: list[Any]) -> None:
+    """A target that needs no gradient costs nothing."""
+    loss = Compiled("dice")
+    x, y = loss.drawn.tensors["input"], loss.drawn.tensors["target"]
+    loss.functional(x.clone().requires_grad_(), y).backward()
+    (graph,) = graphs
+    (outputs,) = next(node for node in graph.graph.nodes if node.op == "output").args
+    assert len(outputs) == 2
+
+
+def test_unbatched(graphs: list[Any]) -> None:
+    loss = Compiled("cross_entropy")
+    x = torch.randn(5, dtype=torch.float64)
+    label = torch.tensor(2)
+    for reduction in REDUCTIONS:
+        results: list[tuple[Tensor, Tensor]] = []
+        for function in (loss.functional, loss.drawn.functional):
+            leaf = x.clone().requires_grad_()
+            value = function(leaf, label, reduction=reduction)
+            results.append((value, *torch.autograd.grad(value, leaf)))
+        torch.testing.assert_close(*results)
+    loss.check_compiled()
