@@ -17,7 +17,7 @@ from tests.native.kernels import WITH
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 pytestmark = pytest.mark.skipif(COMPILER is None or os.name == "nt", reason="no C compiler")
-SHARE = ("cross_entropy", "dice", "sigmoid_focal")
+SHARE = ("dice",)
 SOME = [pytest.param(name, marks=[] if name in SHARE else [pytest.mark.slow]) for name in WITH]
 
 

@@ -69,7 +69,7 @@ class KernelCalls(OneCall):
 
     def _function(self) -> Iterator[str]:
         tensors, options = self.tensors, self.options
-        wanted = self._wanted("ctx.needs_input_grad")
+        wanted = self._wanted()
         typed = ", ".join((*self._typed_tensors(), *self._typed_options()))
         nothing = tuple_text(["False"] * len(self.sources))
         passed = ", ".join((*tensors, *options))
@@ -82,10 +82,8 @@ class KernelCalls(OneCall):
         yield "    @staticmethod"
         yield f"    def forward(ctx: Any, {typed}) -> Tensor:"
         others = self._others()
-        if others:
-            yield f"        if {' or '.join(others)}:"
-            yield "            raise _NoKernel  # that gradient is a sum over all elements"
-        yield f'        §wanted = {wanted} if reduction != "none" else ({nothing})'
+        at_once = 'reduction != "none"' + (f" and not ({' or '.join(others)})" if others else "")
+        yield f"        §wanted = {wanted} if {at_once} else ({nothing})"
         yield f"        §upstream = {self.function}.upstream"
         yield f"        loss, §gradients = _call_{self.stem}({passed}, §wanted, §upstream)"
         yield f"        ctx.save_for_backward({', '.join(tensors)})"
@@ -101,31 +99,41 @@ class KernelCalls(OneCall):
         yield f"        §wanted = {wanted}"
         yield "        # Given away once: whoever gets a gradient may change it."
         yield "        §gradients, ctx.gradients = ctx.gradients, None"
-        yield "        if torch.is_grad_enabled() or not torch._C._has_storage(grad_loss):"
-        one = "," if len(self.sources) == 1 else ""
-        yield "            §gradients = _through_autograd("
+        real = [x.name for x in self.spec.tensors if x.role.kind == "real"]
+        all_wanted = self._needs([tensors.index(x) for x in real])
+        one = "," if len(real) == 1 else ""
+        tests = ["torch.is_grad_enabled()", "not torch._C._has_storage(grad_loss)", *others]
+        yield f"        if {' or '.join(tests)}:"
+        if others:
+            yield "            # A gradient that is a sum over all elements, or is differentiated again."
+        yield "            §found = _through_autograd("
         yield f"                lambda: _{self.stem}_eager({passed}, grad_loss.dtype),"
-        yield f"                ({', '.join(self.sources)}{one}), §wanted, grad_loss"
+        yield f"                ({', '.join(real)}{one}), {all_wanted}, grad_loss"
         yield "            )"
-        yield '        elif reduction == "none":'
+        yield f"            return {self._returned(real, '§found')}"
+        yield '        if reduction == "none":'
         yield f"            _, §gradients = _call_{self.stem}({passed}, §wanted, 1.0, grad_loss)"
         yield "        elif §gradients is None or grad_loss.item() != ctx.upstream:"
         yield "            §gradients = None  # frees its memory"
         yield f"            §upstream = {self.function}.upstream = float(grad_loss.item())"
         yield f"            _, §gradients = _call_{self.stem}({passed}, §wanted, §upstream)"
-        if self.sources == self.tensors:
-            yield f"        return *§gradients, {', '.join(['None'] * len(options))}"
-        else:
-            names = [f"d_{x}" for x in self.sources]
-            back = [f"d_{x}" if x in self.sources else "None" for x in tensors]
-            yield f"        {tuple_text(names)} = gradients"
-            yield f"        return {', '.join([*back, *['None'] * len(options)])}"
+        yield f"        return {self._returned(self.sources, '§gradients')}"
 
-    def _wanted(self, needs: str) -> str:
-        places = [self.tensors.index(x) for x in self.sources]
+    def _returned(self, sources: list[str], found: str) -> str:
+        """A backward's result: the gradients of `sources`, and nothing for all else."""
+        rest = ["None"] * len(self.options)
+        if sources == self.tensors[: len(sources)]:
+            return ", ".join([f"*{found}", *["None"] * (len(self.tensors) - len(sources)), *rest])
+        each = [f"{found}[{sources.index(x)}]" if x in sources else "None" for x in self.tensors]
+        return ", ".join([*each, *rest])
+
+    def _wanted(self) -> str:
+        return self._needs([self.tensors.index(x) for x in self.sources])
+
+    def _needs(self, places: list[int]) -> str:
         if places == list(range(len(places))):
-            return f"{needs}[:{len(places)}]"
-        return f"({''.join(f'{needs}[{k}], ' for k in places)})"
+            return f"ctx.needs_input_grad[:{len(places)}]"
+        return f"({''.join(f'ctx.needs_input_grad[{k}], ' for k in places)})"
 
     def _others(self) -> list[str]:
         """Gradients that a kernel does not give."""
