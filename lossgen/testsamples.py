@@ -148,7 +148,9 @@ def indexed_axis(spec: LossSpec, tensor: TensorArg) -> str:
                 if named and isinstance(other, Letter):
                     return str(spec.axes[other].name)
         elif isinstance(node, nodes.Along):
-            if any(isinstance(x, nodes.Read) and x.name == tensor.name for x in walk(node.position)):
+            if any(
+                isinstance(x, nodes.Read) and x.name == tensor.name for x in walk(node.position)
+            ):
                 return str(spec.axes[node.letter].name)
         elif isinstance(node, nodes.Let):
             for param, arg in zip(node.params, node.at, strict=True):

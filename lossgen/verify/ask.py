@@ -64,6 +64,8 @@ def _checks(session: Session, skip: Sequence[str], tell: Progress) -> tuple[list
         start = time.monotonic()
         try:
             made = check(session)
+            if made is None:
+                continue
         except CallFailed as failure:
             if not done:
                 return done, f"The code {_sentence(str(failure))}"

@@ -57,7 +57,7 @@ def _check(data: Mapping[str, Any]) -> Check:
 
 def _example(data: Mapping[str, Any]) -> CounterExample:
     lists = {k: tuple(map(_number, data[k])) for k in ("got", "want")}
-    lines = {k: tuple(data[k]) for k in ("derivation", "call")}
+    lines = {k: tuple(data[k]) for k in ("derivation", "call", "proof")}
     return CounterExample(**{**data, **lists, **lines})
 
 

@@ -1,15 +1,25 @@
-"""The checks: each takes a ``Session`` and gives a ``Check``.
+"""The checks: each takes a ``Session`` and gives a ``Check``, or None where
+it is not about the formula.
 
 ``CHECKS`` lists them in the order in which they are made: what refutes most code comes first.
 """
 
 from collections.abc import Callable, Mapping
 
-from lossgen.verify.checks import behaviour, dtypes, extremes, layouts, second, transforms, values
+from lossgen.verify.checks import (
+    behaviour,
+    dtypes,
+    extremes,
+    invariances,
+    layouts,
+    second,
+    transforms,
+    values,
+)
 from lossgen.verify.session import Session
 from lossgen.verify.verdict import Check
 
-CHECKS: Mapping[str, Callable[[Session], Check]] = {
+CHECKS: Mapping[str, Callable[[Session], Check | None]] = {
     "runs": behaviour.runs,
     "value and gradient": values.first,
     "every option and reduction": values.options,
@@ -20,6 +30,9 @@ CHECKS: Mapping[str, Callable[[Session], Check]] = {
     "extreme values": extremes.extremes,
     "second derivative": second.second,
     "memory layout": layouts.layouts,
+    "permuted positions": invariances.permuted_positions,
+    "permuted classes": invariances.permuted_classes,
+    "split batch": invariances.split,
     "half precision": dtypes.halves,
     "mixed precision": dtypes.mixed,
     "large tensors": dtypes.large,
