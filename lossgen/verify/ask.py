@@ -93,7 +93,7 @@ def _conclude(session: Session, checks: list[Check], tell: Progress, start: floa
     failing = [c for c in checks if c.status == "fails"]
     inaccurate = [c for c in checks if c.status == "inaccurate"]
     if failing:
-        return _refuted(session, checks, failing[0], tell, start)
+        return _refuted(session, checks, tell, start)
     tell("evidence")
     found = gather(session)
     if inaccurate:
@@ -104,19 +104,19 @@ def _conclude(session: Session, checks: list[Check], tell: Progress, start: floa
             f"{difference.dtype})."
         )
         return _report(session, checks, "holds, inaccurate", reason, start, found)
-    return _report(session, checks, "holds", "", start, found)
+    warning = next((f"but the code {c.detail}." for c in checks if c.status == "warns"), "")
+    return _report(session, checks, "holds", warning, start, found)
 
 
-def _refuted(
-    session: Session, checks: list[Check], check: Check, tell: Progress, start: float
-) -> Report:
+def _refuted(session: Session, checks: list[Check], tell: Progress, start: float) -> Report:
     witness = _leading(session)
+    home = witness.home or session
     tell("a small counter-example")
-    small = shrink(session, witness)
+    small = shrink(home, witness)
     tell("what it computes instead")
-    causes = diagnose(session, witness)
-    report = _report(session, checks, "does not hold", _why(check, small), start)
-    return replace(report, counterexample=counterexample(session, small), diagnoses=tuple(causes))
+    causes = diagnose(home, witness)
+    report = _report(session, checks, "does not hold", _why(home, small), start)
+    return replace(report, counterexample=counterexample(home, small), diagnoses=tuple(causes))
 
 
 def _leading(session: Session) -> Witness:
@@ -124,15 +124,19 @@ def _leading(session: Session) -> Witness:
     return next(w for w in session.witnesses if w.difference is order[0])
 
 
-def _why(check: Check, witness: Witness) -> str:
-    difference = witness.difference
+def _why(session: Session, witness: Witness) -> str:
+    difference, about = witness.difference, session.question.about
+    about = f" {about}" if about else ""
     if difference.kind in ("behaviour", "refusal"):
-        return f"The code {difference.got}."
+        return f"The code {difference.got}{about}."
     if difference.kind == "nonfinite":
         many = f" with {witness.point.count} numbers" if witness.point.count > 10_000 else ""
         place = f" in {difference.dtype}{many}" if difference.dtype != "float64" else ""
-        return f"Its {difference.what} is {difference.got}{place}, where the formula's is finite."
-    return f"Its {difference.what} is another than the formula's."
+        return (
+            f"Its {difference.what} is {difference.got}{place}{about}, "
+            "where the formula's is finite."
+        )
+    return f"Its {difference.what} is another than the formula's{about}."
 
 
 def _report(

@@ -31,7 +31,12 @@ def plain_data(value: Any) -> Any:
 def report_data(report: Report, *, strict: bool = False) -> dict[str, Any]:
     """A report for a program to read."""
     data: dict[str, Any] = plain_data(report)
-    return {**data, "holds": report.holds, "exit_code": report.exit_code(strict=strict)}
+    return {
+        **data,
+        "holds": report.holds,
+        "warnings": list(report.warnings),
+        "exit_code": report.exit_code(strict=strict),
+    }
 
 
 def report_of(data: Mapping[str, Any]) -> Report:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 # refusal: it raises on purpose, as a check of arguments does.
 Kind = Literal["formula", "nonfinite", "rounding", "behaviour", "refusal"]
 Verdict = Literal["holds", "holds, inaccurate", "does not hold", "cannot be asked"]
-Status = Literal["holds", "fails", "inaccurate", "skipped"]
+# warns: right wherever the formula has a value, and silent where it has none.
+Status = Literal["holds", "fails", "inaccurate", "warns", "skipped"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +108,17 @@ class Report:
         """Whether the code computes the formula (perhaps with too few digits)."""
         return self.verdict in ("holds", "holds, inaccurate")
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the code takes without a word though the formula has no value for it."""
+        return tuple(c.detail for c in self.checks if c.status == "warns")
+
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 holds, 1 does not hold (with ``strict`` also inaccurate), 2 cannot be asked."""
+        """0 holds, 1 does not hold (``strict``: also inaccurate or warned), 2 cannot be asked."""
         if self.verdict == "cannot be asked":
             return 2
-        return 1 if not self.holds or (strict and self.verdict != "holds") else 0
+        careless = self.verdict != "holds" or bool(self.warnings)
+        return 1 if not self.holds or (strict and careless) else 0
 
     def __str__(self) -> str:
         lines = [f"{self.target}: {self.verdict}. {self.reason}".strip()]

@@ -13,8 +13,10 @@ from lossgen.verify.checks import (
     invariances,
     layouts,
     second,
+    shapes,
     transforms,
     values,
+    variants,
 )
 from lossgen.verify.session import Session
 from lossgen.verify.verdict import Check
@@ -30,13 +32,15 @@ CHECKS: Mapping[str, Callable[[Session], Check | None]] = {
     "extreme values": extremes.extremes,
     "second derivative": second.second,
     "memory layout": layouts.layouts,
+    "probability targets": variants.probabilities,
+    "unbatched input": variants.unbatched,
     "permuted positions": invariances.permuted_positions,
     "permuted classes": invariances.permuted_classes,
     "split batch": invariances.split,
     "half precision": dtypes.halves,
     "mixed precision": dtypes.mixed,
     "large tensors": dtypes.large,
-    "shapes": layouts.shapes,
+    "shapes": shapes.shapes,
     "vmap": transforms.vmapped,
     "jvp": transforms.forward_mode,
     "torch.compile": transforms.compiled,

@@ -26,6 +26,8 @@ from lossgen.verify.slicing import dims, extents, taken
 from lossgen.verify.truth.exact import divisors
 from lossgen.verify.verdict import number
 
+Shares = tuple[float, ...]
+
 
 @dataclass(frozen=True)
 class Split:
@@ -45,16 +47,21 @@ class Split:
                 continue
             spans = (range(at), range(at, size))
             parts = tuple(taken(spec, point, self.label, span) for span in spans)
+            shares = _shares(session, point, parts)
             for reduction in reductions(session):
-                found = self._compare(session, point, parts, reduction)
+                found = self._compare(session, point, parts, shares[reduction], reduction)
                 if found is not None:
                     return found
         return None
 
     def _compare(
-        self, session: Session, point: Point, parts: tuple[Point, ...], reduction: str
+        self,
+        session: Session,
+        point: Point,
+        parts: tuple[Point, ...],
+        shares: Shares | None,
+        reduction: str,
     ) -> Found | None:
-        shares = _shares(session, point, parts, reduction)
         here = session.caller.run(point, reduction)
         shape = result_frame(session, point, here, reduction)
         if shares is None or shape is None:
@@ -101,7 +108,7 @@ class Split:
     def _together(
         self,
         outcomes: list[Outcome],
-        shares: tuple[float, ...],
+        shares: Shares,
         parts: tuple[Point, ...],
         session: Session,
         places: list[int],
@@ -150,18 +157,17 @@ class Split:
         return tuple(lines)
 
 
-def _shares(
-    session: Session, point: Point, parts: tuple[Point, ...], reduction: str
-) -> tuple[float, ...] | None:
-    """The weight of each part in the whole; None where a part has none."""
-    if reduction in ("none", "sum"):
-        return (1.0,) * len(parts)
+def _shares(session: Session, point: Point, parts: tuple[Point, ...]) -> dict[str, Shares | None]:
+    """Under each reduction the weight of each part in the whole; None where a part has none."""
     spec = session.question.spec
-    whole = divisors(spec, point)[reduction]
-    below = [divisors(spec, p)[reduction] for p in parts]
-    if whole == 0 or any(d == 0 for d in below):
-        return None
-    return tuple(float(d / whole) for d in below)
+    found: dict[str, Shares | None] = dict.fromkeys(("none", "sum"), (1.0,) * len(parts))
+    if set(session.question.reductions) <= set(found):
+        return found
+    below, whole = [divisors(spec, p) for p in parts], divisors(spec, point)
+    for name in whole:
+        each = [d[name] for d in below]
+        found[name] = tuple(float(d / whole[name]) for d in each) if all(each) else None
+    return found
 
 
 def _constant_divisor(session: Session, reduction: str) -> bool:
