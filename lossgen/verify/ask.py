@@ -20,10 +20,12 @@ from lossgen.verify.diagnose import diagnose
 from lossgen.verify.evidence import Evidence, agrees, gather
 from lossgen.verify.example import counterexample
 from lossgen.verify.question import Question
+from lossgen.verify.sampling import first_points
 from lossgen.verify.session import Session, Witness, worst
 from lossgen.verify.shrink import shrink
 from lossgen.verify.target import raised
 from lossgen.verify.verdict import Check, Report, Verdict
+from lossgen.verify.watch import narrowed
 
 Progress = Callable[[str], None]
 
@@ -99,13 +101,25 @@ def _conclude(session: Session, checks: list[Check], tell: Progress, start: floa
     if inaccurate:
         difference = worst([d for c in inaccurate for d in c.differences])[0]
         reason = (
-            f"The formula is right, but fewer than half the digits are: {difference.what} is "
+            f"The formula is right, but too few digits are: {difference.what} is "
             f"{difference.got}, exactly {difference.want} ({inaccurate[0].name}, "
-            f"{difference.dtype})."
+            f"{difference.dtype}){_narrowed(session)}."
         )
         return _report(session, checks, "holds, inaccurate", reason, start, found)
     warning = next((f"but the code {c.detail}." for c in checks if c.status == "warns"), "")
     return _report(session, checks, "holds", warning, start, found)
+
+
+def _narrowed(session: Session) -> str:
+    """Where double precision is given up, if it is."""
+    seen = narrowed()
+    point = next(first_points(session.question))
+    try:
+        with seen:
+            session.caller.run(point, session.question.main, grad=False)
+    except CallFailed:
+        return ""
+    return f": {seen.found}" if seen.found else ""
 
 
 def _refuted(session: Session, checks: list[Check], tell: Progress, start: float) -> Report:

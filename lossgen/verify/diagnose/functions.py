@@ -90,6 +90,7 @@ def unwrapped(node: nd.Unary, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     name = type(node).__name__.lower()
     yield f"without the {name} of {short(node.arg)}", node.arg
     if isinstance(node, nd.Abs):
+        yield from _hard(node.arg, f"|{short(node.arg)}|")
         yield f"with ({short(node.arg)})**2 in place of |{short(node.arg)}|", node.arg**2
     if isinstance(node, nd.StopGradient):
         yield f"with a gradient through {short(node.arg)}", node.arg
@@ -99,6 +100,9 @@ def extreme(node: nd.Max, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     """A maximum or minimum: one side alone, the other of the two, the sign inside."""
     a, b, share = node.args
     name = "min" if isinstance(node, nd.Min) else "max"
+    if sp.S.Zero not in (a, b) and not (a.is_number or b.is_number):
+        product = a * b if name == "min" else a + b - a * b
+        yield f"with {short(product)} in place of the {name}{_HARD}", product
     yield f"without the {name}: {short(b)} alone", b
     yield f"without the {name}: {short(a)} alone", a
     other = nd.Max if isinstance(node, nd.Min) else nd.Min
@@ -118,6 +122,19 @@ def extreme(node: nd.Max, letters: tuple[Letter, ...]) -> Iterator[Edit]:
             node.func(0, -inner, share),
         )
         yield f"with the {name} squared", node**2
+
+
+_HARD = ": the same only where one of them is 0 or 1"
+
+
+def _hard(gap: sp.Expr, shown: str) -> Iterator[Edit]:
+    """What a distance of two numbers is while one of them is a hard label."""
+    if isinstance(gap, sp.Add) and len(gap.args) == 2:
+        signs = [term.as_coeff_Mul() for term in gap.args]
+        if sorted(c for c, _ in signs) == [-1, 1]:
+            (_, a), (_, b) = signs
+            product = a + b - 2 * a * b
+            yield f"with {short(product)} in place of {shown}{_HARD}", product
 
 
 def clip(node: nd.Clip, letters: tuple[Letter, ...]) -> Iterator[Edit]:
