@@ -19,12 +19,13 @@ from lossgen.verify.checks import CHECKS
 from lossgen.verify.diagnose import diagnose
 from lossgen.verify.evidence import Evidence, agrees, gather
 from lossgen.verify.example import counterexample
+from lossgen.verify.fitting import accepted
 from lossgen.verify.question import Question
 from lossgen.verify.sampling import first_points
 from lossgen.verify.session import Session, Witness, worst
 from lossgen.verify.shrink import shrink
 from lossgen.verify.target import raised
-from lossgen.verify.verdict import Check, Report, Verdict
+from lossgen.verify.verdict import Check, Report, Verdict, number
 from lossgen.verify.watch import narrowed
 
 Progress = Callable[[str], None]
@@ -43,9 +44,11 @@ def ask(
             hint = suggest(name, CHECKS) or f"There are {', '.join(CHECKS)}."
             raise LossgenError(f"There is no check '{name}' to skip. {hint}")
     start = time.monotonic()
-    session = Session(question, Caller(question), start + limit, agrees)
     tell = progress or (lambda text: None)
     with _settled(question.seed):
+        tell("runs")
+        question = accepted(question)
+        session = Session(question, Caller(question), start + limit, agrees)
         checks, stopped = _checks(session, skip, tell)
         if stopped:
             return _report(session, checks, "cannot be asked", stopped, start)
@@ -102,7 +105,7 @@ def _conclude(session: Session, checks: list[Check], tell: Progress, start: floa
         difference = worst([d for c in inaccurate for d in c.differences])[0]
         reason = (
             f"The formula is right, but too few digits are: {difference.what} is "
-            f"{difference.got}, exactly {difference.want} ({inaccurate[0].name}, "
+            f"{number(difference.got)}, exactly {number(difference.want)} ({inaccurate[0].name}, "
             f"{difference.dtype}){_narrowed(session)}."
         )
         return _report(session, checks, "holds, inaccurate", reason, start, found)
@@ -186,6 +189,12 @@ def assumptions(question: Question) -> tuple[str, ...]:
     fixed = question.matching.fixed
     told = {note.split(" =")[0] for note in question.matching.notes}
     lines += [f"{k} = {v}, as set" for k, v in fixed.items() if k not in told]
+    if question.matching.left:
+        shown = ", ".join(f"{a.name} = {a.default}" for a in question.matching.left)
+        lines.append(f"left at the code's defaults: {shown}")
+    for axis, size in question.pinned.items():
+        shown = " x ".join(map(str, size)) if size else "no dimensions"
+        lines.append(f"asked with {axis} of {'' if not size else 'size '}{shown}")
     if not question.passed:
         lines.append(f"the code's result is the formula's with reduction {question.reductions[0]}")
     if question.result:

@@ -92,7 +92,7 @@ def derivation(session: Session, exact: Exact, reduction: str) -> list[str]:
         if numbers and kind(let.body, spec) == "real" and len(lines) < _LINES:
             head = f"{let.name}[{', '.join(map(str, let.params))}]" if let.params else let.name
             lines.append(f"{head} = {in_words(let.body)} = {_listed(numbers)}")
-    lines = [x for x in lines if len(x) < _WIDE]
+    lines = [x for x in dict.fromkeys(lines) if len(x) < _WIDE]
     items = [exact.interpreter.real(value(x)) for x in exact.items]
     lines.append(f"loss = {in_words(spec.item)} = {_listed(items)}")
     if reduction != "none":

@@ -136,7 +136,7 @@ def summed_alone(input: Tensor, target: Tensor) -> Tensor:
         (F.cross_entropy, "holds"),
         (unsmoothed_alone, "fails"),
         (summed_alone, "warns"),
-        (lambda input, target: F.cross_entropy(input.transpose(0, 1).T, target), "skipped"),
+        (lambda input, target: F.cross_entropy(input, target[: len(target)]), "skipped"),
     ],
 )
 def test_a_sample_without_its_batch_axis(code: object, status: str) -> None:
@@ -187,7 +187,7 @@ def test_half_scores_beside_single_labels_lose_no_more_than_half_precision_does(
 
     def coarse(input: Tensor, target: Tensor) -> Tensor:
         if input.dtype != target.dtype:
-            input, target = (x.float() + 2.0**17 - 2.0**17 for x in (input, target))
+            input, target = (x.float() + 2.0**21 - 2.0**21 for x in (input, target))
         return ((input - target) ** 2).mean()
 
     assert row(asked(coarse, "mse", name), name).status == "inaccurate"

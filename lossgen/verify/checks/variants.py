@@ -24,7 +24,7 @@ from lossgen.verify.sampling import resized, usual_sizes
 from lossgen.verify.session import Session
 from lossgen.verify.verdict import Check, Status
 
-_ASKED: tuple[Callable[[Session], Check], ...] = (
+_ASKED: tuple[Callable[[Session], Check | None], ...] = (
     values.first,
     values.options,
     values.ties,
@@ -108,7 +108,8 @@ def _asked(session: Session, asked: Question, name: str, usual: Point, other: Po
 def _every(session: Session, inner: Session, name: str) -> Check:
     made: list[Check] = []
     for check in _ASKED:
-        made.append(check(inner))
+        one = check(inner)
+        made += [one] if one is not None else []
         if made[-1].status == "fails" or inner.over:
             break
     session.witnesses += [replace(w, home=inner) for w in inner.witnesses]

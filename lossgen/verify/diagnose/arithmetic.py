@@ -47,6 +47,11 @@ def reduce(node: nd.Reduce, letters: tuple[Letter, ...]) -> Iterator[Edit]:
                 f"with the {op} over {letter} in place of {over}",
                 nd.Reduce(op, body, where, node.empty, (letter,)),
             )
+    if len(free) > 1:
+        yield (
+            f"with the {op} over {over}, {', '.join(map(str, free))} together",
+            nd.Reduce(op, body, where, node.empty, (*bound, *free)),
+        )
     for letter in bound if len(bound) > 1 else ():
         left = tuple(x for x in bound if x != letter)
         yield (
