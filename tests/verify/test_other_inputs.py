@@ -70,6 +70,16 @@ def test_one_row_for_all_is_understood_and_one_class_for_all_is_too() -> None:
     assert row(asked(dice, "dice", "shapes"), "shapes").status == "holds"
 
 
+def test_a_mask_without_its_channel_beside_an_image_with_one() -> None:
+    def dice(input: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
+        prob, axes = input.sigmoid(), tuple(range(2, input.dim()))
+        overlap, mass = (prob * target).sum(axes), (prob + target).sum(axes)
+        return (1 - (2 * overlap + smooth) / (mass + smooth)).mean()
+
+    (told,) = asked(dice, "dice", "shapes").warnings
+    assert told.startswith("takes target [2, 6] beside input [2, 1, 6] without a word")
+
+
 def soft(input: Tensor, target: Tensor) -> Tensor:
     return -(target * input.log_softmax(1)).sum(1).mean()
 

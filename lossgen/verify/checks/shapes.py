@@ -87,6 +87,7 @@ def _misfits(session: Session) -> Iterator[Misfit]:
     fitting = resized(question, vector, question.seed + 9)
     first = spec.tensors[0]
     given = [t for t in spec.tensors if t.name in fitting.tensors and _must_fit(t)]
+    yield from _without_class(session, given[1:])
     for tensor in given:
         array = fitting.tensors[tensor.name]
         if not array.ndim or len(given) < 2 or (tensor is first and not _elementwise(spec)):
@@ -104,6 +105,20 @@ def _misfits(session: Session) -> Iterator[Misfit]:
                     fitting.with_tensor(tensor.name, one),
                     fitting.with_tensor(tensor.name, whole),
                 )
+
+
+def _without_class(session: Session, given: list[TensorArg]) -> Iterator[Misfit]:
+    """Beside an input of one class, a target that has no class axis: each meets every sample."""
+    question, spec = session.question, session.question.spec
+    first = spec.tensors[0]
+    if "c" in question.pinned or not any(a.name == "c" for a in first.axes[1:]):
+        return
+    fitting = resized(question, {**usual_sizes(spec), "c": (1,)}, question.seed + 9)
+    for tensor in given:
+        if tensor.axes == first.axes:
+            array = fitting.tensors[tensor.name]
+            without = np.take(array, 0, axis=class_axis(spec, tensor))
+            yield Misfit(tensor.name, fitting.with_tensor(tensor.name, without), fitting)
 
 
 def _elementwise(spec: LossSpec) -> bool:
