@@ -84,7 +84,7 @@ class Question:
 
     @property
     def request(self) -> Request:
-        return Request(target=self.target, formula=self.formula, time_limit=120, **self.how)
+        return Request(target=self.target, formula=self.formula, time_limit=900, **self.how)
 
 
 def ask(target: str, formula: str | None = None, **how: Any) -> Question:
@@ -299,7 +299,9 @@ def page(found: list[tuple[Question, Report]], torch_seconds: float) -> str:
     for question, report in found:
         formula = question.formula or question.how["expr"]
         shown = report.evidence[0].split(":")[0] if report.evidence else ""
-        lines.append(f"| `{question.target}` | `{formula}` | {report.verdict} | {shown} |")
+        verdict = f"{report.verdict}, with a warning" if report.warnings else report.verdict
+        lines.append(f"| `{question.target}` | `{formula}` | {verdict} | {shown} |")
+    lines += ["", "## Warnings", "", *warned(found)]
     lines += ["", "## What does not hold, and why", ""]
     for question, report in found:
         if not report.holds:
@@ -307,6 +309,13 @@ def page(found: list[tuple[Question, Report]], torch_seconds: float) -> str:
             text = EXAMINED.get((question.target, formula), "Not examined yet.")
             lines += [f"**`{question.target}` against `{formula}`.** {report.reason}", "", text, ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def warned(found: list[tuple[Question, Report]]) -> Iterator[str]:
+    """What holds and takes shapes that do not fit without a word."""
+    for question, report in found:
+        if report.holds:
+            yield from (f"- `{question.target}` {text}." for text in report.warnings)
 
 
 def version(package: str) -> str:

@@ -147,6 +147,11 @@ def indexed_axis(spec: LossSpec, tensor: TensorArg) -> str:
                 named = any(isinstance(x, nodes.Read) and x.name == tensor.name for x in walk(side))
                 if named and isinstance(other, Letter):
                     return str(spec.axes[other].name)
+        elif isinstance(node, nodes.Along):
+            if any(
+                isinstance(x, nodes.Read) and x.name == tensor.name for x in walk(node.position)
+            ):
+                return str(spec.axes[node.letter].name)
         elif isinstance(node, nodes.Let):
             for param, arg in zip(node.params, node.at, strict=True):
                 if any(isinstance(x, nodes.Read) and x.name == tensor.name for x in walk(arg)):

@@ -227,23 +227,13 @@ def _indices(
     marks = [p.default for p in spec.parameters if p.name == "ignore_index"]
     if pattern == "all left out" and marks:
         return [int(marks[0] or 0)] * count
-    axis = indexed_axis(spec, tensor) or _read_along(spec, tensor)
+    axis = indexed_axis(spec, tensor)
     # Labels that are only compared with one another: few kinds, so that some are shared.
     classes = sizes[axis] if axis else 2
     return [
         int(marks[0] or 0) if marks and random_.random() < 0.1 else random_.randrange(classes)
         for _ in range(count)
     ]
-
-
-def _read_along(spec: LossSpec, tensor: TensorArg) -> str:
-    """The axis along which a softmax is read at an index tensor."""
-    for node in nodes.walk(spec.item):
-        if isinstance(node, nodes.Along):
-            reads = (x for x in nodes.walk(node.position) if isinstance(x, nodes.Read))
-            if any(x.name == tensor.name for x in reads):
-                return str(spec.axes[node.letter].name)
-    return ""
 
 
 def _make_confident(

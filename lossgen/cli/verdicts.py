@@ -8,7 +8,13 @@ from rich.text import Text
 
 from lossgen.verify.verdict import Check, CounterExample, Report, counterexample_lines, number
 
-_STYLES = {"holds": "green", "fails": "bold red", "inaccurate": "yellow", "skipped": "dim"}
+_STYLES = {
+    "holds": "green",
+    "fails": "bold red",
+    "inaccurate": "yellow",
+    "warns": "yellow",
+    "skipped": "dim",
+}
 _VERDICTS = {
     "holds": "bold green",
     "holds, inaccurate": "bold yellow",

@@ -30,6 +30,13 @@ from lossgen.verify.request import is_target
     multiple=True,
     help="How the code takes a tensor: sigmoid, softmax, one_hot, index, channels_last, …",
 )
+@click.option(
+    "--size",
+    "sizes",
+    metavar="AXIS=N",
+    multiple=True,
+    help="A size that an axis has: c=4, s=2x3; s=none for no trailing axes.",
+)
 @click.option("--reduction", metavar="NAME", help="What the code computes: none, mean or sum.")
 @click.option(
     "--result", default="", metavar="HOW", help="What is taken of its answer: first, negative, KEY."
@@ -38,7 +45,11 @@ from lossgen.verify.request import is_target
 @click.option(
     "--time-limit", default=60.0, show_default=True, metavar="SECONDS", help="For all of it."
 )
-@click.option("--strict", is_flag=True, help="Exit 1 also where digits are missing.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit 1 also where digits are missing or a check warns.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For a program to read.")
 @accuracy_options
 @click.option("--junit", metavar="FILE", help="Write JUnit XML as well.")

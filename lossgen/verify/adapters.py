@@ -120,6 +120,12 @@ ADAPTERS: Mapping[str, Adapter] = {
 }
 
 
+# Not to be asked for: an input without its first axis is asked about where the formula takes one.
+UNBATCHED = Adapter(
+    "without its batch axis", "", "{x}.squeeze(0)", lambda x, axis, classes: x.squeeze(0)
+)
+
+
 def adapters(spec: LossSpec, given: Mapping[str, str]) -> dict[str, tuple[Adapter, ...]]:
     """Look conventions up: ``{"target": "one_hot,float"}`` applies one after the other.
 

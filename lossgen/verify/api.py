@@ -21,6 +21,7 @@ from lossgen.errors import LossgenError
 from lossgen.spec import LossSpec, load_spec, read_spec
 from lossgen.verify.adapters import adapters
 from lossgen.verify.ask import ask
+from lossgen.verify.fitting import pinned
 from lossgen.verify.matching import match
 from lossgen.verify.question import Question
 from lossgen.verify.request import Request
@@ -38,6 +39,7 @@ def verify(
     map: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
     adapt: Mapping[str, str] | None = None,
+    sizes: Mapping[str, str] | None = None,
     reduction: str | None = None,
     result: str = "",
     seed: int = 0,
@@ -55,6 +57,7 @@ def verify(
         map: the formula's argument -> the code's.
         settings: options of the formula or of the code, held at a value.
         adapt: the formula's tensor -> the convention in which the code takes it.
+        sizes: an axis of the formula -> the size it has: ``{"c": "4"}``, ``{"s": "none"}``.
         reduction: what the code computes, where it cannot be told.
         result: what to take of the code's answer: "first", "negative", or a key.
         seed: of everything random; the same seed asks the same question.
@@ -66,7 +69,7 @@ def verify(
     """
     target = load_target(code) if isinstance(code, str) else describe_target(code)
     spec = truth(formula, expr, params, tensors, directory)
-    question = pose(spec, target, map, settings, adapt, reduction, result, seed)
+    question = pose(spec, target, map, settings, adapt, reduction, result, seed, sizes)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         return ask(question, limit=time_limit, skip=skip, progress=progress)
@@ -100,6 +103,7 @@ def verify_request(request: Request, progress: Callable[[str], None]) -> Report:
         request.reduction,
         request.result,
         request.seed,
+        request.sizes,
     )
     # Stop early enough to shrink and to write the report within the limit.
     left = 0.75 * request.time_limit - (time.monotonic() - start)
@@ -160,6 +164,7 @@ def pose(
     reduction: str | None = None,
     result: str = "",
     seed: int = 0,
+    sizes: Mapping[str, str] | None = None,
 ) -> Question:
     """Put a question together; everything left open is refused here."""
     matching = match(spec, target, map, settings)
@@ -172,5 +177,13 @@ def pose(
     if "reduction" in matching.extra and reduction is None:
         reductions = (str(matching.extra["reduction"]),)
     return Question(
-        spec, target, matching, reductions, passed, adapters(spec, adapt or {}), result, seed
+        spec,
+        target,
+        matching,
+        reductions,
+        passed,
+        adapters(spec, adapt or {}),
+        result,
+        seed,
+        pinned(spec, sizes or {}),
     )

@@ -19,11 +19,14 @@ from lossgen.verify.checks import CHECKS
 from lossgen.verify.diagnose import diagnose
 from lossgen.verify.evidence import Evidence, agrees, gather
 from lossgen.verify.example import counterexample
+from lossgen.verify.fitting import accepted
 from lossgen.verify.question import Question
+from lossgen.verify.sampling import first_points
 from lossgen.verify.session import Session, Witness, worst
 from lossgen.verify.shrink import shrink
 from lossgen.verify.target import raised
-from lossgen.verify.verdict import Check, Report, Verdict
+from lossgen.verify.verdict import Check, Report, Verdict, number
+from lossgen.verify.watch import narrowed
 
 Progress = Callable[[str], None]
 
@@ -41,9 +44,11 @@ def ask(
             hint = suggest(name, CHECKS) or f"There are {', '.join(CHECKS)}."
             raise LossgenError(f"There is no check '{name}' to skip. {hint}")
     start = time.monotonic()
-    session = Session(question, Caller(question), start + limit, agrees)
     tell = progress or (lambda text: None)
     with _settled(question.seed):
+        tell("runs")
+        question = accepted(question)
+        session = Session(question, Caller(question), start + limit, agrees)
         checks, stopped = _checks(session, skip, tell)
         if stopped:
             return _report(session, checks, "cannot be asked", stopped, start)
@@ -64,6 +69,8 @@ def _checks(session: Session, skip: Sequence[str], tell: Progress) -> tuple[list
         start = time.monotonic()
         try:
             made = check(session)
+            if made is None:
+                continue
         except CallFailed as failure:
             if not done:
                 return done, f"The code {_sentence(str(failure))}"
@@ -91,30 +98,42 @@ def _conclude(session: Session, checks: list[Check], tell: Progress, start: floa
     failing = [c for c in checks if c.status == "fails"]
     inaccurate = [c for c in checks if c.status == "inaccurate"]
     if failing:
-        return _refuted(session, checks, failing[0], tell, start)
+        return _refuted(session, checks, tell, start)
     tell("evidence")
     found = gather(session)
     if inaccurate:
         difference = worst([d for c in inaccurate for d in c.differences])[0]
         reason = (
-            f"The formula is right, but fewer than half the digits are: {difference.what} is "
-            f"{difference.got}, exactly {difference.want} ({inaccurate[0].name}, "
-            f"{difference.dtype})."
+            f"The formula is right, but too few digits are: {difference.what} is "
+            f"{number(difference.got)}, exactly {number(difference.want)} ({inaccurate[0].name}, "
+            f"{difference.dtype}){_narrowed(session)}."
         )
         return _report(session, checks, "holds, inaccurate", reason, start, found)
-    return _report(session, checks, "holds", "", start, found)
+    warning = next((f"but the code {c.detail}." for c in checks if c.status == "warns"), "")
+    return _report(session, checks, "holds", warning, start, found)
 
 
-def _refuted(
-    session: Session, checks: list[Check], check: Check, tell: Progress, start: float
-) -> Report:
+def _narrowed(session: Session) -> str:
+    """Where double precision is given up, if it is."""
+    seen = narrowed()
+    point = next(first_points(session.question))
+    try:
+        with seen:
+            session.caller.run(point, session.question.main, grad=False)
+    except CallFailed:
+        return ""
+    return f": {seen.found}" if seen.found else ""
+
+
+def _refuted(session: Session, checks: list[Check], tell: Progress, start: float) -> Report:
     witness = _leading(session)
+    home = witness.home or session
     tell("a small counter-example")
-    small = shrink(session, witness)
+    small = shrink(home, witness)
     tell("what it computes instead")
-    causes = diagnose(session, witness)
-    report = _report(session, checks, "does not hold", _why(check, small), start)
-    return replace(report, counterexample=counterexample(session, small), diagnoses=tuple(causes))
+    causes = diagnose(home, witness)
+    report = _report(session, checks, "does not hold", _why(home, small), start)
+    return replace(report, counterexample=counterexample(home, small), diagnoses=tuple(causes))
 
 
 def _leading(session: Session) -> Witness:
@@ -122,15 +141,19 @@ def _leading(session: Session) -> Witness:
     return next(w for w in session.witnesses if w.difference is order[0])
 
 
-def _why(check: Check, witness: Witness) -> str:
-    difference = witness.difference
+def _why(session: Session, witness: Witness) -> str:
+    difference, about = witness.difference, session.question.about
+    about = f" {about}" if about else ""
     if difference.kind in ("behaviour", "refusal"):
-        return f"The code {difference.got}."
+        return f"The code {difference.got}{about}."
     if difference.kind == "nonfinite":
         many = f" with {witness.point.count} numbers" if witness.point.count > 10_000 else ""
         place = f" in {difference.dtype}{many}" if difference.dtype != "float64" else ""
-        return f"Its {difference.what} is {difference.got}{place}, where the formula's is finite."
-    return f"Its {difference.what} is another than the formula's."
+        return (
+            f"Its {difference.what} is {difference.got}{place}{about}, "
+            "where the formula's is finite."
+        )
+    return f"Its {difference.what} is another than the formula's{about}."
 
 
 def _report(
@@ -166,6 +189,12 @@ def assumptions(question: Question) -> tuple[str, ...]:
     fixed = question.matching.fixed
     told = {note.split(" =")[0] for note in question.matching.notes}
     lines += [f"{k} = {v}, as set" for k, v in fixed.items() if k not in told]
+    if question.matching.left:
+        shown = ", ".join(f"{a.name} = {a.default}" for a in question.matching.left)
+        lines.append(f"left at the code's defaults: {shown}")
+    for axis, size in question.pinned.items():
+        shown = " x ".join(map(str, size)) if size else "no dimensions"
+        lines.append(f"asked with {axis} of {'' if not size else 'size '}{shown}")
     if not question.passed:
         lines.append(f"the code's result is the formula's with reduction {question.reductions[0]}")
     if question.result:

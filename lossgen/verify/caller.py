@@ -149,17 +149,26 @@ class Caller:
 
         return call
 
-    def result(self, point: Point, leaves: Mapping[str, Tensor], reduction: str) -> Tensor:
-        """Call the code.
+    def result(
+        self,
+        point: Point,
+        leaves: Mapping[str, Tensor],
+        reduction: str,
+        heard: list[str] | None = None,
+    ) -> Tensor:
+        """Call the code; what it warns of goes to ``heard``.
 
         Raises:
             CallFailed: where it raises, or gives back something that is no tensor of floats.
         """
         function = self.function(point, reduction)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return function(*leaves.values())
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                answer = function(*leaves.values())
+            if heard is not None:
+                heard += [str(w.message) for w in told]
+            return answer
         except CallFailed:
             raise
         except _BROKEN as error:

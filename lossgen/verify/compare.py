@@ -4,28 +4,33 @@ In: a ``Caller`` and a ``Point``. Out: ``Difference``s, none where they agree. A
 subgradient is right. A difference within a few thousand roundings of the largest number around, or
 with half of the digits right, is none. Beyond that it is another formula where it exceeds a
 millionth of what is expected, in double precision; else it is rounding.
+
+Half precision has too few digits for that. There a result must be what single precision gives,
+rounded, within ``HALF_ULPS`` units in the last place of the largest number of the result or of the
+gradient; a value counts as 1 at least, the size of the terms that cancel in it. Code that works in
+single precision and rounds once is off by half a unit, code that rounds each step by a few.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 
 from lossgen.spec import LossSpec
 from lossgen.verify.caller import Caller, CallFailed, Dtypes, Outcome
+from lossgen.verify.kinks import around, subgradient
 from lossgen.verify.point import Point
 from lossgen.verify.truth import Exact, Undefined, evaluate, mp
-from lossgen.verify.truth.exact import STEP
 from lossgen.verify.verdict import Difference, Kind
 
 ROUNDINGS = 4096  # that a result may carry, each of the unit roundoff of the largest number around
 FAR = 1e-6  # relative: beyond it, and beyond those roundings, it is another formula
-_SAMPLES = 12
+HALF_ULPS = 8
+_HALVES = (torch.float16, torch.bfloat16)
 # The same for code that answers in single precision when it is asked in double.
 _FAR = {torch.float64: FAR, torch.float32: 1e-3, torch.float16: 0.25, torch.bfloat16: 0.25}
 
@@ -34,11 +39,15 @@ Judge = Callable[[float, Any, float], "tuple[Kind, float] | None"]
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What was found at a point: the truth, what came back, and the differences."""
+    """What was found at a point: the truth, what came back, and the differences.
+
+    ``ulps``: in half precision, how far the worst number is off (see above).
+    """
 
     exact: Exact
     outcome: Outcome | None
     differences: tuple[Difference, ...]
+    ulps: float = 0.0
 
 
 def judge(
@@ -69,14 +78,15 @@ def judge(
         raised = Difference(kind, text, 0, text, "", 0.0, point.label, reduction, shown)
         return Judged(exact, None, (raised,))
     found = list(_shape(exact, outcome, reduction, point, shown))
-    if not found:
-        unit = max(_unit(outcome.dtype), _input_unit(dtype))
-        far = _FAR.get(outcome.dtype) if dtype is torch.float64 else None
-        judged = _Comparison(caller, formula, point, reduction, shown, unit, outcome.dtype, far)
-        found += judged.numbers("value", outcome.value, wanted)
-        if gradient:
-            found += judged.gradients(exact, outcome)
-    return Judged(exact, outcome, tuple(found))
+    if found:
+        return Judged(exact, outcome, tuple(found))
+    precision = max((outcome.dtype, *_dtypes(dtype)), key=_unit)
+    far = _FAR.get(outcome.dtype) if dtype is torch.float64 else None
+    judged = _Comparison(caller, formula, point, reduction, shown, precision, far)
+    found += judged.numbers("value", outcome.value, wanted)
+    if gradient:
+        found += judged.gradients(exact, outcome)
+    return Judged(exact, outcome, tuple(found), max(judged.off.values(), default=0.0))
 
 
 def compare_numbers(
@@ -90,7 +100,7 @@ def compare_numbers(
 ) -> list[Difference]:
     """Numbers of a precision against exact ones."""
     comparison = _Comparison(
-        caller, caller.spec, point, reduction, _dtype_name(dtype), _unit(dtype), dtype, _FAR[dtype]
+        caller, caller.spec, point, reduction, _dtype_name(dtype), dtype, _FAR[dtype]
     )
     return comparison.numbers(what, got, want)
 
@@ -99,10 +109,8 @@ def _unit(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps / 2
 
 
-def _input_unit(dtype: Dtypes) -> float:
-    """The unit roundoff of the least precise input."""
-    every = [dtype] if isinstance(dtype, torch.dtype) else list(dtype.values())
-    return max(map(_unit, every))
+def _dtypes(dtype: Dtypes) -> list[torch.dtype]:
+    return [dtype] if isinstance(dtype, torch.dtype) else list(dtype.values())
 
 
 def _dtype_name(dtype: Dtypes) -> str:
@@ -140,25 +148,39 @@ def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _Comparison:
-    """The comparison at one point."""
+    """The comparison at one point.
+
+    Attributes:
+        precision: the least of the inputs' and the result's.
+        off: in half precision, by what and place, how many units in the last place are missing.
+    """
 
     caller: Caller
     spec: LossSpec
     point: Point
     reduction: str
     dtype: str
-    unit: float
     precision: torch.dtype
     far: float | None
+    off: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> float:
+        """The unit roundoff."""
+        return _unit(self.precision)
 
     def numbers(self, what: str, got: Sequence[float], want: Sequence[Any]) -> list[Difference]:
         """Number by number, against roundings of the largest number around."""
         finite = [abs(float(x)) for x in want if mp.isfinite(x)]
         peak = max(finite, default=0.0)
         scale = max(self.point.magnitude(), peak)
+        half = self.precision in _HALVES
         found = []
         for place, (mine, theirs) in enumerate(zip(want, got, strict=True)):
-            judged = self._one(theirs, mine, scale, peak)
+            if half:
+                judged = self._in_half(what, place, theirs, mine, peak)
+            else:
+                judged = self._one(theirs, mine, scale, peak)
             if judged is not None:
                 kind, size = judged
                 shown = float(mine)
@@ -192,6 +214,22 @@ class _Comparison:
             return "formula", size
         return "rounding", size
 
+    def _in_half(
+        self, what: str, place: int, got: float, want: Any, peak: float
+    ) -> tuple[Kind, float] | None:
+        info = torch.finfo(self.precision)
+        if not mp.isfinite(want) or abs(want) > info.max:
+            return None
+        if not math.isfinite(got):
+            return "nonfinite", math.inf
+        scale = max(peak, 1.0) if what == "value" else peak
+        ulp = max(info.eps * scale, info.smallest_normal * info.eps)
+        error = abs(mp.mpf(got) - want)
+        self.off[what, place] = float(error / ulp)
+        if self.off[what, place] <= HALF_ULPS:
+            return None
+        return "rounding", float(error / abs(want)) if want != 0 else math.inf
+
     def gradients(self, exact: Exact, outcome: Outcome) -> list[Difference]:
         """Every gradient; where one is refused, whether another subgradient is right."""
         want = exact.gradient(self.reduction, self.caller.weights(len(outcome.value)))
@@ -205,10 +243,14 @@ class _Comparison:
                 found += differs
         if not found:
             return []
-        near = _around(
+        near = around(
             self.spec, self.point, self.reduction, self.caller.weights(len(outcome.value))
         )
-        return [d for d in found if not self._allowed(d, wrong, near, want)]
+        kept = [d for d in found if not self._allowed(d, wrong, near, want)]
+        for d in found:
+            if d not in kept:
+                self.off.pop((d.what, d.place), None)
+        return kept
 
     def _allowed(
         self,
@@ -219,48 +261,5 @@ class _Comparison:
     ) -> bool:
         name = d.what.removeprefix("gradient of ")
         sides = [g[name][d.place] for g in near]
-        exact = want[name][d.place]
-        if any(not mp.isfinite(x) for x in sides):
-            return True
-        low, high = min([*sides, exact]), max([*sides, exact])
-        if high - low <= mp.mpf("1e-20") * (1 + abs(exact)):
-            return False
-        if high - low > mp.mpf(10) ** 8 * (1 + abs(exact)):
-            return math.isfinite(wrong[name][d.place]) or not mp.isfinite(exact)
-        got = wrong[name][d.place]
-        slack = ROUNDINGS * self.unit * max(float(max(abs(low), abs(high))), 1.0)
-        return math.isfinite(got) and low - slack <= got <= high + slack
-
-
-def _around(
-    spec: LossSpec, point: Point, reduction: str, weights: Sequence[float]
-) -> list[dict[str, Any]]:
-    """Gradients at points a step of 1e-30 away, on both sides of whatever kink there is."""
-    random = np.random.default_rng(0)
-    found = []
-    for k in range(_SAMPLES):
-        shift: dict[str, list[Any]] = {}
-        for name in point.floats:
-            size = point.tensors[name].size
-            moves = random.uniform(0.25, 1.0, size) * random.choice((-1, 1), size)
-            if k < 2:
-                moves = np.full(size, (1.0, -1.0)[k])
-            shift[name] = [STEP * mp.mpf(float(m)) for m in moves]
-        try:
-            found.append(evaluate(spec, point, shift).gradient(reduction, weights))
-        except (Undefined, ZeroDivisionError):
-            continue
-        if k == 3 and _alike(found):
-            break
-    return found
-
-
-def _alike(found: Sequence[Mapping[str, Sequence[Any]]]) -> bool:
-    first, *others = found
-    return all(
-        abs(a - b) <= mp.mpf("1e-20") * (1 + abs(a))
-        for other in others
-        for name in first
-        for a, b in zip(first[name], other[name], strict=True)
-        if mp.isfinite(a) and mp.isfinite(b)
-    )
+        slack = ROUNDINGS * self.unit
+        return subgradient(wrong[name][d.place], want[name][d.place], sides, slack)

@@ -31,7 +31,12 @@ def plain_data(value: Any) -> Any:
 def report_data(report: Report, *, strict: bool = False) -> dict[str, Any]:
     """A report for a program to read."""
     data: dict[str, Any] = plain_data(report)
-    return {**data, "holds": report.holds, "exit_code": report.exit_code(strict=strict)}
+    return {
+        **data,
+        "holds": report.holds,
+        "warnings": list(report.warnings),
+        "exit_code": report.exit_code(strict=strict),
+    }
 
 
 def report_of(data: Mapping[str, Any]) -> Report:
@@ -57,7 +62,7 @@ def _check(data: Mapping[str, Any]) -> Check:
 
 def _example(data: Mapping[str, Any]) -> CounterExample:
     lists = {k: tuple(map(_number, data[k])) for k in ("got", "want")}
-    lines = {k: tuple(data[k]) for k in ("derivation", "call")}
+    lines = {k: tuple(data[k]) for k in ("derivation", "call", "proof")}
     return CounterExample(**{**data, **lists, **lines})
 
 

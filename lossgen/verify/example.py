@@ -38,6 +38,7 @@ def counterexample(session: Session, witness: Witness) -> CounterExample:
         got=(difference.got,),
         want=(difference.want,),
         count=point.count,
+        proof=_proof(session, witness),
         call=call_lines(
             session.caller, point, witness.reduction, difference.dtype if dtype else "float64"
         ),
@@ -53,6 +54,12 @@ def counterexample(session: Session, witness: Witness) -> CounterExample:
     got, want = _numbers(session.caller, exact, witness, dtype)
     lines = tuple(derivation(session, exact, witness.reduction))
     return replace(example, got=got, want=want, derivation=lines)
+
+
+def _proof(session: Session, witness: Witness) -> tuple[str, ...]:
+    """What a probe writes down where a call alone shows nothing."""
+    written = getattr(witness.probe, "proof", None)
+    return written(session, witness.point) if written is not None else ()
 
 
 def _numbers(
@@ -85,7 +92,7 @@ def derivation(session: Session, exact: Exact, reduction: str) -> list[str]:
         if numbers and kind(let.body, spec) == "real" and len(lines) < _LINES:
             head = f"{let.name}[{', '.join(map(str, let.params))}]" if let.params else let.name
             lines.append(f"{head} = {in_words(let.body)} = {_listed(numbers)}")
-    lines = [x for x in lines if len(x) < _WIDE]
+    lines = [x for x in dict.fromkeys(lines) if len(x) < _WIDE]
     items = [exact.interpreter.real(value(x)) for x in exact.items]
     lines.append(f"loss = {in_words(spec.item)} = {_listed(items)}")
     if reduction != "none":

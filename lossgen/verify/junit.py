@@ -10,7 +10,7 @@ from lossgen.verify.verdict import Check, Report, number
 def junit(report: Report, *, strict: bool = False) -> str:
     """The report's checks as a test suite."""
     checks = report.checks or (Check("asked", "fails", report.reason),)
-    bad = {"fails"} | ({"inaccurate"} if strict else set())
+    bad = {"fails"} | ({"inaccurate", "warns"} if strict else set())
     suite = ElementTree.Element(
         "testsuite",
         name=f"lossgen verify {report.target} against {report.formula}",

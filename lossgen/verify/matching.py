@@ -25,6 +25,14 @@ _WANTED = (
 _WEIGHT = "weight weights class_weight class_weights"
 _MASK = "mask valid valid_mask attention_mask"
 SYNONYMS = tuple(frozenset(x.split()) for x in (_PREDICTED, _WANTED, _WEIGHT, _MASK))
+# Options that go by several names; a letter alone, or an eps, may be anything.
+_OPTIONS = (
+    "tau temperature temp",
+    "label_smoothing smoothing smooth_factor label_smooth",
+    "smooth smoothing smooth_factor",
+    "ignore_index ignore_label ignored_index ignore_idx",
+    "gamma focusing focusing_param focusing_parameter",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +45,7 @@ class Matching:
         extra: arguments of the code alone, as the user set them.
         reduction: the code's argument that chooses a reduction, if it has one.
         notes: what was assumed, in words.
+        left: options of the code alone that nobody set.
     """
 
     taken: Mapping[str, Argument]
@@ -44,6 +53,7 @@ class Matching:
     extra: Mapping[str, Any]
     reduction: Argument | None
     notes: tuple[str, ...]
+    left: tuple[Argument, ...] = ()
 
 
 @dataclass
@@ -88,9 +98,13 @@ class _Matcher:
         for name, argument in self.taken.items():
             if name != argument.name:
                 self.notes.append(f"the formula's {name} is the code's {argument.name}")
-        return Matching(
-            self.taken, fixed, extra, self.target.argument("reduction"), tuple(self.notes)
+        left = tuple(
+            a
+            for a in self.free
+            if a.name not in extra and isinstance(a.default, (bool, int, float, str))
         )
+        reduction = self.target.argument("reduction")
+        return Matching(self.taken, fixed, extra, reduction, tuple(self.notes), left)
 
     def _mapped(self) -> None:
         names = {a.name for a in self.spec.arguments}
@@ -219,7 +233,7 @@ def _same(ours: TensorArg | Parameter, theirs: str, exact: bool) -> bool:
     if exact:
         return _plain(ours.name) == _plain(theirs)
     if isinstance(ours, Parameter):
-        return False
+        return any(ours.name == g.split()[0] and theirs.lower() in g.split() for g in _OPTIONS)
     return any(ours.name in group and theirs.lower() in group for group in SYNONYMS)
 
 

@@ -22,6 +22,9 @@ class Question:
         passed: whether the code is told the reduction.
         result: what is taken from the code's answer: "", "first", "negative", or a key.
         seed: of everything random.
+        pinned: sizes that axes have, whatever is usual.
+        about: which of the formula's inputs are asked about, after "its value is another"; empty
+            for the usual ones.
     """
 
     spec: LossSpec
@@ -32,6 +35,8 @@ class Question:
     adapters: Mapping[str, tuple[Adapter, ...]] = field(default_factory=dict)
     result: str = ""
     seed: int = 0
+    pinned: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    about: str = ""
 
     @property
     def main(self) -> str:

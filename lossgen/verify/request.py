@@ -22,6 +22,7 @@ class Request:
     map: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     adapt: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, str] = field(default_factory=dict)
     reduction: str | None = None
     result: str = ""
     seed: int = 0

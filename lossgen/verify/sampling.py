@@ -76,7 +76,8 @@ def _inside(question: Question, rows: list[CaseRow]) -> list[CaseRow]:
 
 def point(question: Question, row: CaseRow, seed: int, size: Sizes | None = None) -> Point:
     """One point of a case."""
-    return draw(question, row, np.random.default_rng(seed), size or sizes(question.spec), seed)
+    size = {**(size or sizes(question.spec)), **question.pinned}
+    return draw(question, row, np.random.default_rng(seed), size, seed)
 
 
 def draw(

@@ -25,7 +25,7 @@ def saved(report: Report) -> str:
         LossgenError: where there is no counter-example that a file can hold.
     """
     example = report.counterexample
-    if example is None or not example.call:
+    if example is None or not (example.call or example.proof):
         raise LossgenError("There is no counter-example in numbers to save.")
     imports, load = _loading(report.target)
     name = re.sub(r"\W+", "_", report.target.rpartition(":")[2]).strip("_").lower()
@@ -60,6 +60,8 @@ def _loading(target: str) -> tuple[str, str]:
 
 
 def _body(example: CounterExample) -> list[str]:
+    if example.proof:
+        return list(example.proof)
     lines = list(example.call)
     kind, _, name = example.what.partition(" of ")
     tolerance = "rtol=1e-3, atol=1e-6" if example.dtype != "float64" else "rtol=1e-6, atol=1e-9"

@@ -23,13 +23,17 @@ Probe = Callable[["Session", Point], str]
 
 @dataclass(frozen=True, eq=False)
 class Witness:
-    """A point at which something was found; ``probe`` finds it again where no numbers tell."""
+    """A point at which something was found; ``probe`` finds it again where no numbers tell.
+
+    ``home`` is the session that asked there, where it was not the main one.
+    """
 
     point: Point
     reduction: str
     dtype: Dtypes
     difference: Difference
     probe: Probe | None = None
+    home: Session | None = None
 
 
 _SMALL = 1e-2  # relative: larger differences are never put down to rounding
@@ -106,6 +110,10 @@ class Session:
                 self.witnesses.append(Witness(point, reduction, torch.float64, found, probe))
                 return Check(name, "fails", text, 0.0, (found,))
         return Check(name, "holds", detail)
+
+    def about(self, question: Question) -> Session:
+        """A session that asks another question of the same code."""
+        return Session(question, Caller(question), self.deadline, self.settle)
 
     def note(self, text: str) -> None:
         """Tell something once."""

@@ -8,22 +8,23 @@ options go back to their defaults. A change is kept if the code is still wrong i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from lossgen.spec import TensorArg
-from lossgen.verify.adapters import class_axis
 from lossgen.verify.compare import judge
 from lossgen.verify.point import Array, Point
 from lossgen.verify.session import Session, Witness, worst
+from lossgen.verify.slicing import cut, extents
 from lossgen.verify.truth import Undefined
 from lossgen.verify.verdict import Difference
 
 SECONDS = 2.5  # of this process: a busy machine must not change the answer
 _MOST = 10_000  # numbers: beyond them, it is the number of them that shows the difference
+_LONG = 400  # numbers: beyond them, a try takes longer, and more tries are needed
+_BLOCK = 4  # numbers that are worth a try together
 PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5, -2.0, 3.0)
 
 
@@ -31,7 +32,8 @@ def shrink(session: Session, witness: Witness) -> Witness:
     """The smallest witness found of the same kind of difference."""
     if witness.point.count > _MOST:
         return witness
-    return _Shrinker(session, witness, time.process_time() + SECONDS).run()
+    seconds = SECONDS if witness.point.count <= _LONG else 2 * SECONDS
+    return _Shrinker(session, witness, time.process_time() + seconds).run()
 
 
 @dataclass
@@ -45,22 +47,30 @@ class _Shrinker:
             return self.best
         while time.process_time() < self.deadline:
             before = self._cost(self.best.point)
-            for attempt in (self._cuts, self._options, self._tensors, self._numbers):
+            for attempt in (self._cuts, self._options, self._tensors):
                 self._improve(attempt)
+            self._simplify()
             if self._cost(self.best.point) >= before:
                 break
         return self.best
 
-    def _improve(self, attempts: Any) -> None:
+    def _improve(self, attempts: Callable[[Point], Iterator[Point]]) -> None:
+        """Take the first attempt that helps, and attempt anew from there."""
         again = True
         while again and time.process_time() < self.deadline:
-            again = False
-            for point in attempts(self.best.point):
-                if time.process_time() > self.deadline:
-                    return
-                if self._cost(point) < self._cost(self.best.point) and self._try(point):
-                    again = True
-                    break
+            again = any(map(self._better, attempts(self.best.point)))
+
+    def _simplify(self) -> None:
+        """Take every number that can be plainer, in passes."""
+        again = True
+        while again and time.process_time() < self.deadline:
+            again = sum(map(self._better, self._numbers())) > 0
+
+    def _better(self, point: Point) -> bool:
+        """Whether a point is less to read and as wrong; it is the best so far then."""
+        if time.process_time() > self.deadline:
+            return False
+        return self._cost(point) < self._cost(self.best.point) and self._try(point)
 
     def _try(self, point: Point) -> bool:
         """Whether the code is wrong here too, in the same way; then it is the best so far."""
@@ -96,14 +106,21 @@ class _Shrinker:
         return (float(point.count), float(len(point.tensors)), effort + changed)
 
     def _cuts(self, point: Point) -> Iterator[Point]:
-        """Shorter axes: one position alone, or one fewer."""
-        for label, size in _extents(self.session, point).items():
+        """Shorter axes: one position alone, without a half, a quarter, …, one fewer."""
+        spec = self.session.question.spec
+        for label, size in extents(spec, point).items():
             if size > 1:
                 for keep in ([0], [1], [size - 1], [0, 1]):
                     if len(keep) < size and max(keep) < size:
-                        yield _cut(self.session, point, label, keep)
-            for gone in range(size if size > 1 else 0):
-                yield _cut(self.session, point, label, [k for k in range(size) if k != gone])
+                        yield cut(spec, point, label, keep)
+            width = size // 2
+            while width:
+                for start in range(0, size, width):
+                    gone = range(start, start + width)
+                    left = [k for k in range(size) if k not in gone]
+                    if left:
+                        yield cut(spec, point, label, left)
+                width //= 2
 
     def _tensors(self, point: Point) -> Iterator[Point]:
         """Without an optional tensor."""
@@ -122,22 +139,35 @@ class _Shrinker:
                 ):
                     yield point.with_option(p.name, value)
 
-    def _numbers(self, point: Point) -> Iterator[Point]:
+    def _numbers(self) -> Iterator[Point]:
+        """Plainer numbers: many at once, then one by one, each from the best point so far."""
         for tensor in self.session.question.spec.tensors:
-            array = point.tensors.get(tensor.name)
-            if array is None or tensor.role.name == "Boxes" or self._bound(tensor):
+            first = self.best.point.tensors.get(tensor.name)
+            if first is None or tensor.role.name == "Boxes" or self._bound(tensor):
                 continue
-            for place in range(array.size):
-                here = float(array.reshape(-1)[place])
-                for value in _plainer(tensor, array, here):
-                    changed = array.copy()
-                    changed.reshape(-1)[place] = value
-                    yield point.with_tensor(tensor.name, changed)
+            for span in _spans(first.size):
+                array = self.best.point.tensors[tensor.name]
+                here = max(array.reshape(-1)[span].tolist(), key=lambda x: _effort(float(x)))
+                for value in _plainer(tensor, array, float(here)):
+                    if span.stop - span.start > 1 and value not in (0.0, 1.0):
+                        continue
+                    changed = self.best.point.tensors[tensor.name].copy()
+                    changed.reshape(-1)[span] = value
+                    yield self.best.point.with_tensor(tensor.name, changed)
 
     def _bound(self, tensor: TensorArg) -> bool:
         """Whether elements of a tensor depend on one another, by the code's convention."""
         chain = self.session.question.adapters.get(tensor.name, ())
         return any(a.domain in ("one_hot", "distribution") for a in chain)
+
+
+def _spans(size: int) -> Iterator[slice]:
+    """All places, halves, quarters, …, then each place alone."""
+    width = size
+    while width >= _BLOCK:
+        yield from (slice(start, start + width) for start in range(0, size, width))
+        width //= 2
+    yield from (slice(k, k + 1) for k in range(size))
 
 
 def _alike(d: Difference, first: Difference) -> bool:
@@ -172,60 +202,3 @@ def _plainer(tensor: TensorArg, array: Array, here: float) -> Iterator[float]:
             continue
         if low and (role.upper is None or value <= role.upper) and _effort(value) < _effort(here):
             yield value
-
-
-def _labels(session: Session, point: Point, tensor: TensorArg) -> list[str]:
-    """A label for each dimension of a tensor; equal labels are cut together."""
-    array = point.tensors[tensor.name]
-    extra = array.ndim - len(tensor.axes) + 1
-    labels: list[str] = []
-    for axis in tensor.axes:
-        labels += [f"{axis}{k}" for k in range(extra)] if axis.name in "se" else [axis.name]
-    if tensor.broadcast:
-        lead = next(t for t in session.question.spec.tensors if not t.broadcast)
-        whole = _labels(session, point, lead)
-        shape = point.tensors[lead.name].shape
-        labels = whole[len(whole) - array.ndim :]
-        full = shape[len(shape) - array.ndim :]
-        labels = [x if a == b else "" for x, a, b in zip(labels, array.shape, full, strict=True)]
-    return labels
-
-
-def _extents(session: Session, point: Point) -> dict[str, int]:
-    """The length of every axis that may be cut."""
-    found: dict[str, int] = {}
-    for tensor in session.question.spec.tensors:
-        if tensor.name in point.tensors:
-            shape = point.tensors[tensor.name].shape
-            for label, size in zip(_labels(session, point, tensor), shape, strict=True):
-                if label and not label.isdigit():
-                    found[label] = size
-    return found
-
-
-def _cut(session: Session, point: Point, label: str, keep: list[int]) -> Point:
-    """The point with only some positions of an axis; labels beyond the classes come inside."""
-    spec = session.question.spec
-    classes = {x.name for x in spec.axes.values()} & {label}
-    changed = dict(point.tensors)
-    for tensor in spec.tensors:
-        if tensor.name not in changed:
-            continue
-        array = changed[tensor.name]
-        for place, name in enumerate(_labels(session, point, tensor)):
-            if name == label:
-                array = np.take(array, keep, axis=place)
-        changed[tensor.name] = array
-    if classes and label in ("c", "d") and class_axis(spec, spec.tensors[0]) is not None:
-        for tensor in spec.tensors:
-            if tensor.role.kind == "integer" and tensor.name in changed:
-                array = changed[tensor.name]
-                inside = np.where((array >= len(keep)) & ~_marked(point, array), 0, array)
-                changed[tensor.name] = inside
-    return Point(changed, point.options, point.label)
-
-
-def _marked(point: Point, array: Array) -> Any:
-    """Where an index is one of the options (``ignore_index``), not a class."""
-    markers = [v for k, v in point.options.items() if "index" in k and isinstance(v, int)]
-    return np.isin(array, markers) if markers else np.zeros(array.shape, dtype=bool)

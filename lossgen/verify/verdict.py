@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +12,8 @@ from typing import Any, Literal
 # refusal: it raises on purpose, as a check of arguments does.
 Kind = Literal["formula", "nonfinite", "rounding", "behaviour", "refusal"]
 Verdict = Literal["holds", "holds, inaccurate", "does not hold", "cannot be asked"]
-Status = Literal["holds", "fails", "inaccurate", "skipped"]
+# warns: right wherever the formula has a value, and silent where it has none.
+Status = Literal["holds", "fails", "inaccurate", "warns", "skipped"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class CounterExample:
         got, want: the result or gradient in question.
         derivation: lines that lead from the input to what is expected.
         call: lines of Python that make the tensors and call ``code`` with them.
+        proof: lines of Python that fail while the code is wrong, where ``call`` does not do.
     """
 
     tensors: Mapping[str, Any]
@@ -68,6 +71,7 @@ class CounterExample:
     count: int
     derivation: tuple[str, ...] = ()
     call: tuple[str, ...] = ()
+    proof: tuple[str, ...] = ()
 
     @property
     def behaves(self) -> bool:
@@ -104,11 +108,17 @@ class Report:
         """Whether the code computes the formula (perhaps with too few digits)."""
         return self.verdict in ("holds", "holds, inaccurate")
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the code takes without a word though the formula has no value for it."""
+        return tuple(c.detail for c in self.checks if c.status == "warns")
+
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 holds, 1 does not hold (with ``strict`` also inaccurate), 2 cannot be asked."""
+        """0 holds, 1 does not hold (``strict``: also inaccurate or warned), 2 cannot be asked."""
         if self.verdict == "cannot be asked":
             return 2
-        return 1 if not self.holds or (strict and self.verdict != "holds") else 0
+        careless = self.verdict != "holds" or bool(self.warnings)
+        return 1 if not self.holds or (strict and careless) else 0
 
     def __str__(self) -> str:
         lines = [f"{self.target}: {self.verdict}. {self.reason}".strip()]
@@ -129,7 +139,7 @@ def number(x: float | str) -> str:
 
 def counterexample_lines(example: CounterExample) -> list[str]:
     """A counter-example as text."""
-    lines = [f"{name} = {nested(values)}" for name, values in example.tensors.items()]
+    lines = [f"{name} = {_cropped(values)}" for name, values in example.tensors.items()]
     lines += [f"{name} = {value}" for name, value in example.options.items()]
     lines.append(f"reduction = {example.reduction}, {example.dtype}")
     lines += example.derivation
@@ -147,8 +157,29 @@ def _shown(values: tuple[float | str, ...]) -> str:
     return text if len(values) == 1 else f"[{text}]"
 
 
+_WIDE = 600  # characters of a tensor that a person looks at
+
+
+def _cropped(values: Any) -> str:
+    text, shape = nested(values), []
+    while isinstance(values, list) and values:
+        shape.append(len(values))
+        values = values[0]
+    return text if len(text) <= _WIDE else f"{text[:_WIDE]} … (shape {shape})"
+
+
+_REPEATED = 5  # alike in a row, beyond which they are counted
+
+
+def _runs(shown: list[str]) -> Iterator[str]:
+    """The texts, many alike in a row as one with their number."""
+    for text, group in itertools.groupby(shown):
+        count = len(list(group))
+        yield from [f"{count} times {text}"] if count >= _REPEATED else [text] * count
+
+
 def nested(values: Any) -> str:
     """Nested lists as text, numbers short."""
     if isinstance(values, list):
-        return "[" + ", ".join(map(nested, values)) + "]"
+        return "[" + ", ".join(_runs(list(map(nested, values)))) + "]"
     return str(values) if isinstance(values, bool) else number(values)

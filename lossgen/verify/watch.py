@@ -42,6 +42,22 @@ def first_nonfinite() -> Watch:
     return Watch(step)
 
 
+def narrowed() -> Watch:
+    """Notices the first operation that makes single or half precision of double precision."""
+
+    def step(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        came = [x.dtype for x in tree_flatten((args, kwargs))[0] if _floats(x)]
+        went = [x.dtype for x in tree_flatten(result)[0] if _floats(x)]
+        less = [x for x in went if torch.finfo(x).bits < 64]
+        if torch.float64 in came and less and not watch.found:
+            name = str(less[0]).removeprefix("torch.")
+            watch.found = f"float64 becomes {name}{_line()}"
+        return result
+
+    return Watch(step)
+
+
 def broadcasts() -> Watch:
     """Notices the first operation that makes more numbers than any of its inputs holds."""
 

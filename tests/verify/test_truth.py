@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lossgen.accuracy.cases import Case, Filled
+from lossgen.accuracy.formats import FLOAT64
+from lossgen.accuracy.settings import Setting
+from lossgen.accuracy.solving import solve
 from lossgen.library import Library
 from lossgen.paths import shipped
 from lossgen.spec import LossSpec
@@ -16,7 +20,7 @@ from lossgen.verify.point import Point
 from lossgen.verify.sampling import first_points
 from lossgen.verify.target import Target
 from lossgen.verify.truth import Undefined, evaluate, mp
-from lossgen.verify.truth.exact import curvature
+from lossgen.verify.truth.exact import axis_sizes, curvature
 
 LIBRARY = Library([shipped("specs")])
 STEP = mp.mpf(10) ** -40
@@ -78,6 +82,32 @@ def test_every_gradient_is_the_limit_of_its_differences(name: str) -> None:
             up, down = (moved(spec, point, tensor, place, s * STEP) for s in (1, -1))
             slope = (up - down) / (2 * STEP)  # type: ignore[operator]
             assert abs(slope - gradient[tensor][place]) <= mp.mpf(10) ** -50 * (1 + abs(slope))
+
+
+@pytest.mark.parametrize("name", LIBRARY.names())
+def test_two_evaluators_that_share_no_arithmetic_agree(name: str) -> None:
+    """This one at 120 digits, and the one of lossgen.accuracy, which takes digits as it needs."""
+    spec = loaded(name)
+    point = anything(spec)
+    for tensor in spec.tensors:
+        if tensor.broadcast and tensor.name in point.tensors:
+            full = point.tensors[spec.tensors[0].name].shape
+            wide = np.broadcast_to(point.tensors[tensor.name], full).copy()
+            point = point.with_tensor(tensor.name, wide)
+    shapes = {k: x.shape for k, x in point.tensors.items()}
+    sizes = {str(axis.name): size for axis, size in axis_sizes(spec, shapes).items()}
+    sizes |= {x: int(x) for t in spec.tensors for a in t.axes if (x := str(a.name)).isdigit()}
+    flat = {k: tuple(sizes[str(a.name)] for a in spec.tensor(k).axes) for k in point.tensors}
+    filled = {k: Filled(tuple(x.flatten().tolist()), flat[k]) for k, x in point.tensors.items()}
+    case = Case(spec, Setting(point.options, frozenset(), ""), filled, sizes, ("",))
+    other = solve(case, FLOAT64)
+    exact = evaluate(spec, point)
+    pairs = list(zip(exact.value("none"), other.items, strict=True))
+    for tensor, slopes in exact.gradient("sum").items():
+        pairs += zip(slopes, other.slopes[tensor], strict=True)
+    for mine, bounded in pairs:
+        here, there = mp.mpf(mine), mp.mpf(bounded.value)
+        assert abs(here - there) <= mp.mpf(10) ** -40 * (1 + abs(here))
 
 
 def test_curvature_of_a_square_and_none_at_a_kink() -> None:

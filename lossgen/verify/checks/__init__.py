@@ -1,15 +1,28 @@
-"""The checks: each takes a ``Session`` and gives a ``Check``.
+"""The checks: each takes a ``Session`` and gives a ``Check``, or None where
+it is not about the formula.
 
 ``CHECKS`` lists them in the order in which they are made: what refutes most code comes first.
 """
 
 from collections.abc import Callable, Mapping
 
-from lossgen.verify.checks import behaviour, dtypes, extremes, layouts, second, transforms, values
+from lossgen.verify.checks import (
+    behaviour,
+    dtypes,
+    extremes,
+    invariances,
+    large,
+    layouts,
+    second,
+    shapes,
+    transforms,
+    values,
+    variants,
+)
 from lossgen.verify.session import Session
 from lossgen.verify.verdict import Check
 
-CHECKS: Mapping[str, Callable[[Session], Check]] = {
+CHECKS: Mapping[str, Callable[[Session], Check | None]] = {
     "runs": behaviour.runs,
     "value and gradient": values.first,
     "every option and reduction": values.options,
@@ -20,10 +33,15 @@ CHECKS: Mapping[str, Callable[[Session], Check]] = {
     "extreme values": extremes.extremes,
     "second derivative": second.second,
     "memory layout": layouts.layouts,
+    "probability targets": variants.probabilities,
+    "unbatched input": variants.unbatched,
+    "permuted positions": invariances.permuted_positions,
+    "permuted classes": invariances.permuted_classes,
+    "split batch": invariances.split,
     "half precision": dtypes.halves,
     "mixed precision": dtypes.mixed,
-    "large tensors": dtypes.large,
-    "shapes": layouts.shapes,
+    "large tensors": large.large,
+    "shapes": shapes.shapes,
     "vmap": transforms.vmapped,
     "jvp": transforms.forward_mode,
     "torch.compile": transforms.compiled,

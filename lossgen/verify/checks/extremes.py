@@ -12,11 +12,14 @@ from lossgen.verify.verdict import Check, Difference
 _ENOUGH = 3
 
 
-def extremes(session: Session) -> Check:
+def extremes(session: Session) -> Check | None:
     """In double and in single precision."""
     looked, differences = 0, list[Difference]()
     question = session.question
-    for point in points(question, "extreme"):
+    found = list(points(question, "extreme"))
+    if not found:
+        return None
+    for point in found:
         for dtype in (torch.float64, torch.float32):
             judged = session.judged(point, question.main, dtype)
             if judged is not None:

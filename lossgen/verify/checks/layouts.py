@@ -1,9 +1,8 @@
-"""Tensors that lie in memory otherwise, and shapes that do not fit."""
+"""Tensors that lie in memory otherwise: strided, transposed, expanded."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -92,39 +91,3 @@ def _same(
         if not torch.allclose(a, b, rtol=1e-5, atol=1e-7, equal_nan=True):
             return "gives another answer"
     return ""
-
-
-def shapes(session: Session) -> Check:
-    """Whether tensors that do not fit are refused; if not, a person should know."""
-    spec, caller, question = session.question.spec, session.caller, session.question
-    (point, *_) = first_points(question)
-    asked = 0
-    for name, changed in _misfits(session, point):
-        asked += 1
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                result = caller.result(changed, caller.leaves(changed), question.main)
-        except CallFailed:
-            continue
-        if result.numel():
-            first = spec.tensors[0].name
-            session.note(
-                f"shapes that do not fit are not refused: {name} of shape "
-                f"{list(changed.tensors[name].shape)} beside {first} of shape "
-                f"{list(changed.tensors[first].shape)}"
-            )
-            break
-    return Check("shapes", "holds" if asked else "skipped", "" if asked else "one tensor only")
-
-
-def _misfits(session: Session, point: Point) -> Iterator[tuple[str, Point]]:
-    """The point with one tensor's first two axes exchanged for a column."""
-    spec = session.question.spec
-    for tensor in spec.tensors[1:]:
-        if tensor.broadcast or tensor.name not in point.tensors:
-            continue
-        array = point.tensors[tensor.name]
-        if array.ndim and array.shape[0] > 1:
-            yield tensor.name, point.with_tensor(tensor.name, array[:1])
-            yield tensor.name, point.with_tensor(tensor.name, array.reshape(array.shape[0], 1, -1))

@@ -29,9 +29,11 @@ def options(session: Session) -> Check:
     return _compare(session, "every option and reduction", found, session.question.reductions)
 
 
-def ties(session: Session) -> Check:
+def ties(session: Session) -> Check | None:
     """Where the formula has kinks, any subgradient is right."""
-    found = points(session.question, "ties")
+    found = list(points(session.question, "ties"))
+    if not found:
+        return None
     return _compare(session, "ties", found, (session.question.main,))
 
 
@@ -45,9 +47,11 @@ def single(session: Session) -> Check:
     return _compare(session, "one sample", found, question.reductions)
 
 
-def empty(session: Session) -> Check:
+def empty(session: Session) -> Check | None:
     """Masks that keep nothing, labels that are all ignored: where the formula says what then."""
     found = list(_emptied(session))
+    if not found:
+        return None
     return _compare(session, "nothing kept", found, session.question.reductions)
 
 

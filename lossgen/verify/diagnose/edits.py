@@ -26,6 +26,41 @@ def edits(expr: sp.Expr, letters: tuple[Letter, ...]) -> Iterator[Edit]:
                 yield words, replaced(expr, node, new)
 
 
+def alike_edits(expr: sp.Expr, letters: tuple[Letter, ...]) -> Iterator[Edit]:
+    """One mistake made in several places: in every sum, in every distance."""
+    groups: dict[Any, list[sp.Basic]] = {}
+    for node in walk(expr):
+        kind = (type(node), getattr(node, "op", None), getattr(node, "bound", None))
+        if isinstance(node, sp.Pow):
+            groups.setdefault((*kind, node.exp), []).append(node)
+        elif isinstance(node, (nd.Reduce, nd.Along, nd.Unary)):
+            groups.setdefault(kind, []).append(node)
+    for nodes in groups.values():
+        if len(nodes) < 2 or _nested(nodes):
+            continue
+        for words, several in _together([list(node_edits(node, letters)) for node in nodes]):
+            changed: Any = expr
+            for node, new in zip(nodes, several, strict=True):
+                changed = replaced(changed, node, new)
+            yield f"{words}, and so wherever there is one", changed
+
+
+def _together(found: list[list[Edit]]) -> Iterator[tuple[str, list[sp.Expr]]]:
+    """The same edit of every node: called the same, else in the same place of the list."""
+    first, *others = found
+    named = [dict(x) for x in others]
+    alike = len({len(x) for x in found}) == 1
+    for place, (words, new) in enumerate(first):
+        if all(words in x for x in named):
+            yield words, [new, *(x[words] for x in named)]
+        elif alike:
+            yield words, [x[place][1] for x in found]
+
+
+def _nested(nodes: list[sp.Basic]) -> bool:
+    return any(b in walk(a) for a, b in itertools.permutations(nodes, 2))
+
+
 def detached(expr: sp.Expr) -> Iterator[Edit]:
     """Gradients stopped where they should flow; the value stays."""
     seen: set[str] = set()

@@ -22,8 +22,9 @@ from lossgen.verify.diagnose.causes import (
     nonfinite_causes,
     upstream_causes,
 )
-from lossgen.verify.diagnose.edits import clamped, detached, edits
+from lossgen.verify.diagnose.edits import alike_edits, clamped, detached, edits
 from lossgen.verify.diagnose.whole import Variant, scales, special_cases, variants, with_item
+from lossgen.verify.fitting import narrower
 from lossgen.verify.point import Point
 from lossgen.verify.sampling import Sizes, first_points, moved_options, resized, usual_sizes
 from lossgen.verify.session import Session, Witness
@@ -31,6 +32,7 @@ from lossgen.verify.truth import Undefined, evaluate, mp
 from lossgen.verify.truth.exact import Exact
 
 SECONDS = 3.0  # of this process: a busy machine must not change the answer
+_MORE = 2.0  # for narrower questions
 MOST = 1  # explanations; a second one only repeats the first in other words
 _CLOSE = {torch.float64: 1e-7, torch.float32: 1e-4}  # relative
 
@@ -42,16 +44,39 @@ def diagnose(session: Session, witness: Witness) -> list[str]:
         return behaviour_causes(witness)
     if kind == "nonfinite":
         return nonfinite_causes(session, witness)
-    found = _Search(session, witness, time.process_time() + SECONDS).run()
-    return found or broadcast_causes(session, witness)
+    start = time.process_time()
+    found = _Search(session, witness, start + SECONDS).run()
+    return found or broadcast_causes(session, witness) or _restricted(session, witness, start)
+
+
+def _restricted(session: Session, witness: Witness, start: float) -> list[str]:
+    """What holds for a part of the inputs: the formula itself, or one with a mistake."""
+    asked = [(narrow, session.about(narrow.question)) for narrow in narrower(session.question)]
+    for narrow, inner in asked:
+        if _Search(inner, witness, start, own=True).holds():
+            return [f"only {narrow.words} (ask about those alone: {narrow.option})"]
+    for narrow, inner in asked:
+        end = max(start + SECONDS, time.process_time() + _MORE / len(asked))
+        for words in _Search(inner, witness, end, own=True).run():
+            return [f"{words}, {narrow.words}"]
+    return []
 
 
 @dataclass
 class _Search:
+    """One search; ``own``: at points of the session's question alone, not at the witness's."""
+
     session: Session
     witness: Witness
     deadline: float
+    own: bool = False
     seen: list[tuple[Point, str, Outcome]] = field(default_factory=list)
+
+    def holds(self) -> bool:
+        """Whether the code computes the formula as it is."""
+        self._collect()
+        spec = self.session.question.spec
+        return bool(self.seen) and all(self._agrees(spec, s) for s in self.seen)
 
     def run(self) -> list[str]:
         self._collect()
@@ -84,7 +109,7 @@ class _Search:
         reduction = self.witness.reduction
         small = resized(question, _small(usual_sizes(question.spec)), question.seed + 3)
         others = [*first_points(question), moved_options(question, small)]
-        if self.witness.point.count < 400:
+        if self.witness.point.count < 400 and not self.own:
             others.append(self.witness.point)
         others.append(Point(small.tensors, self.witness.point.options, small.label))
         for point in (small, *others):
@@ -107,6 +132,8 @@ class _Search:
             yield words, with_item(spec, spec.item * factor)
         named = tuple(sorted(spec.axes, key=str))
         for words, item in edits(spec.item, named):
+            yield words, with_item(spec, item)
+        for words, item in alike_edits(spec.item, named):
             yield words, with_item(spec, item)
         for words, item in clamped(spec.item):
             yield words, with_item(spec, item)

@@ -53,6 +53,12 @@ def _options(spec: LossSpec) -> Iterator[Variant]:
             (f"with {p.name} - 1 in place of {p.name}", p.symbol - 1),
         ):
             yield words, with_item(spec, replaced(spec.item, p.symbol, other))
+        for size in _classes(spec) if p.role.upper == 1 else ():
+            wider = p.symbol * size / (size - 1)
+            yield (
+                f"with {p.name} spread over the size({size.letter}) - 1 others",
+                with_item(spec, replaced(spec.item, p.symbol, wider)),
+            )
         for value in dict.fromkeys((p.default, 0, 1)):
             if value is not None:
                 item = replaced(spec.item, p.symbol, sp.nsimplify(value))
@@ -63,6 +69,11 @@ def _options(spec: LossSpec) -> Iterator[Variant]:
             for value in flipped.values():
                 changed = replaced(spec.item, p.symbol, sp.true if value else sp.false)
                 yield f"with {p.name} = {value}, whatever is passed", with_item(spec, changed)
+
+
+def _classes(spec: LossSpec) -> list[nd.Size]:
+    axes = dict.fromkeys(axis for t in spec.tensors for axis in t.axes)
+    return [nd.Size(axis) for axis in axes if axis.name == "c"]
 
 
 def _tensors(spec: LossSpec) -> Iterator[Variant]:

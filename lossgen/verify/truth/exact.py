@@ -17,7 +17,7 @@ import numpy as np
 
 from lossgen.nodes import Letter, free_letters
 from lossgen.spec import LossSpec, TensorArg
-from lossgen.subscripts import result_letters
+from lossgen.subscripts import extent, result_letters
 from lossgen.verify.point import Array, Point
 from lossgen.verify.truth.interpreter import Interpreter, leaves
 from lossgen.verify.truth.tape import ONE, ZERO, Algebra, Num, mp, value
@@ -102,6 +102,41 @@ def evaluate(
         algebra: what it is worked out in.
         element: what an element of a tensor becomes.
     """
+    interpreter, places = _prepared(spec, point, shift or {}, algebra, element)
+    letters = result_letters(spec)
+    items = tuple(interpreter.at(spec.item, p) for p in interpreter.positions(spec.item, letters))
+    shape = tuple(size for _, size in frame(spec, point))
+    return Exact(shape, items, _divisors(spec, interpreter, len(items)), places, interpreter)
+
+
+def divisors(spec: LossSpec, point: Point) -> Mapping[str, Any]:
+    """What each averaging reduction divides by, as plain numbers: the loss is not worked out."""
+    interpreter, _ = _prepared(spec, point, {}, mp, mp.mpf)
+    count = math.prod(size for _, size in frame(spec, point))
+    found = _divisors(spec, interpreter, count)
+    return {name: interpreter.real(value(x)) for name, x in found.items()}
+
+
+def _divisors(spec: LossSpec, interpreter: Interpreter, count: int) -> dict[str, Any]:
+    letters = result_letters(spec)
+
+    def total(expr: Any) -> Any:
+        over = tuple(sorted(free_letters(expr), key=letters.index))
+        spots = interpreter.positions(spec.item, over)
+        return interpreter.total([interpreter.at(expr, p) for p in spots])
+
+    found = {name: total(expr) for name, expr in spec.divisors}
+    return {**found, "mean": total(spec.over) if spec.over is not None else count}
+
+
+def _prepared(
+    spec: LossSpec,
+    point: Point,
+    shift: Mapping[str, Sequence[Any]],
+    algebra: Algebra,
+    element: Callable[[float], Any],
+) -> tuple[Interpreter, dict[str, tuple[Num, ...]]]:
+    """The tensors on a tape, and where the elements of those of floats are."""
     shapes = {name: x.shape for name, x in point.tensors.items()}
     sizes = axis_sizes(spec, shapes)
     made: dict[str, Mapping[tuple[int, ...], Any] | None] = {}
@@ -116,7 +151,7 @@ def evaluate(
             element(x) if isinstance(x, float) else x for x in array.flatten().tolist()
         ]
         if np.issubdtype(array.dtype, np.floating):
-            for k, more in enumerate((shift or {}).get(tensor.name, ())):
+            for k, more in enumerate(shift.get(tensor.name, ())):
                 numbers[k] += more
             elements = leaves(interpreter.tape, {(k,): x for k, x in enumerate(numbers)})
             numbers = list(elements.values())
@@ -128,47 +163,29 @@ def evaluate(
         index = order.reshape(flat).flatten().tolist()
         spots = itertools.product(*map(range, flat))
         made[tensor.name] = {spot: numbers[k] for spot, k in zip(spots, index, strict=True)}
-    return _loss(spec, shapes, interpreter, places)
+    return interpreter, places
 
 
-def _loss(
-    spec: LossSpec,
-    shapes: Mapping[str, tuple[int, ...]],
-    interpreter: Interpreter,
-    places: Mapping[str, tuple[Num, ...]],
-) -> Exact:
-    letters = result_letters(spec)
-    items = tuple(interpreter.at(spec.item, p) for p in interpreter.positions(spec.item, letters))
+def frame(spec: LossSpec, point: Point) -> list[tuple[str, int]]:
+    """The dimensions of the unreduced loss: label and size; no label where neighbours are read.
 
-    def total(expr: Any) -> Any:
-        over = tuple(sorted(free_letters(expr), key=letters.index))
-        spots = interpreter.positions(spec.item, over)
-        return interpreter.total([interpreter.at(expr, p) for p in spots])
-
-    divisors = {name: total(expr) for name, expr in spec.divisors}
-    divisors["mean"] = total(spec.over) if spec.over is not None else len(items)
+    The labels are those of ``lossgen.verify.slicing``.
+    """
+    shapes = {name: x.shape for name, x in point.tensors.items()}
     sizes = axis_sizes(spec, shapes)
-    shape = tuple(
-        size
-        for letter in letters
-        for size in _letter_shape(spec, letter, shapes, interpreter, sizes)
-    )
-    return Exact(shape, items, divisors, places, interpreter)
-
-
-def _letter_shape(
-    spec: LossSpec,
-    letter: Letter,
-    shapes: Mapping[str, tuple[int, ...]],
-    interpreter: Interpreter,
-    sizes: Mapping[Letter, int],
-) -> tuple[int, ...]:
-    axis = spec.axes[letter]
-    count = sum(1 for _ in interpreter.positions(spec.item, (letter,)))
-    if count != sizes[axis] or axis.name not in "se":
-        return (count,)
-    owner = next(t for t in spec.tensors if axis in t.axes and not t.broadcast and t.name in shapes)
-    return _ragged(owner, shapes[owner.name])
+    found: list[tuple[str, int]] = []
+    for letter in result_letters(spec):
+        axis = spec.axes[letter]
+        count = max(0, sizes[axis] - sum(extent(spec.item, letter)))
+        if count != sizes[axis] or axis.name not in "se":
+            found.append((str(axis.name) if count == sizes[axis] else "", count))
+            continue
+        owner = next(
+            t for t in spec.tensors if axis in t.axes and not t.broadcast and t.name in shapes
+        )
+        ragged = _ragged(owner, shapes[owner.name])
+        found += [(f"{axis}{k}", size) for k, size in enumerate(ragged)]
+    return found
 
 
 def _ragged(tensor: TensorArg, shape: tuple[int, ...]) -> tuple[int, ...]:
