@@ -276,11 +276,19 @@ REDUCTIONS = {
         "ties_loss[n] = count_{d} x[n, d] == loss[n]",
         "d_x[n, d] = where(x[n, d] == loss[n], grad_loss[n]/ties_loss[n], 0)",
     ],
-    "softmax(x[n, d], d)": [
-        "sum_grad_loss[n] = sum_{d} (grad_loss[n, d]*loss[n, d])",
-        "d_x[n, d] = (-sum_grad_loss[n] + grad_loss[n, d])*loss[n, d]",
+    "softmax(x[n, d], d)": ["d_x[n, d] = balance_{d} (grad_loss[n, d]*loss[n, d]) by loss[n, d]"],
+    "log_softmax(x[n, d], d)": [
+        "softmax_loss[n, d] = softmax_{d} x[n, d]",
+        "d_x[n, d] = balance_{d} grad_loss[n, d] by softmax_loss[n, d]",
     ],
 }
+
+
+def test_a_softmax_and_its_logarithm_are_balanced_together() -> None:
+    *_, last = back("p = softmax(x[n, d], d); Sum(p * log_softmax(x[n, d], d), d)", "x: Real[n, d]")
+    assert last.count("balance") == 1
+    assert "d_p[n, d]*p[n, d]" in last
+    assert "d_log_softmax_x[n, d]" in last
 
 
 @pytest.mark.parametrize("body", REDUCTIONS)
