@@ -550,6 +550,21 @@ PROOFS = (
         close=True,
     ),
     Proof("x**2 - y**2", "1 - x[e] ** 2"),
+    Proof(
+        "1 - x/(x + y)",
+        "1 - x[e] / (x[e] + y[e])",
+        "x: Probabilities[e], y: Probabilities[e]",
+        low=1e-45,
+        high=1.0,
+        refused=PAIR,
+        naive=lambda x, y: 1 - x / (x + y),
+        hard=(1e5, 1e8),
+    ),
+    Proof(
+        "1 - x/(x + y)",
+        "a = Sum(x[n, c] ** 2, c); 1 - (2 * a + 3) / (2 * a + Mean(y[n, c] ** 2, c) + 3)",
+        ROWS,
+    ),
     Proof("x**2 - y**2", "x[e] ** 2 - 4"),
     Proof(
         "x**2 - 2*x*y + y**2",
