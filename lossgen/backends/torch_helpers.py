@@ -81,6 +81,8 @@ HELPERS: dict[str, str] = {
     return length''',
     "_log_softmax(": '''def _log_softmax(scores: Tensor, dim: int) -> Tensor:
     """``scores.log_softmax(dim)``, exact to rounding also where it is all but 0."""
+    if not scores.numel():
+        return scores.log_softmax(dim)  # torch's amax refuses an empty axis
     below = scores - scores.amax(dim, keepdim=True)
     powers = below.exp()
     total = powers.sum(dim, keepdim=True)
@@ -88,6 +90,8 @@ HELPERS: dict[str, str] = {
     return below.sub_(torch.log1p(torch.where(total < 1.5, others, total - 1.0)))''',
     "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
+    if not label.numel():
+        return scores.sum(dim)  # torch's amax refuses an empty axis
     at = label.unsqueeze(dim)
     prob = scores.softmax(dim)
     others = prob.scatter(dim, at, 0.0).sum(dim)  # 1 - prob[label], without cancellation

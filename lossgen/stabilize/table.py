@@ -263,6 +263,14 @@ RULES: tuple[Rule, ...] = (
         differences.difference_of_moments,
     ),
     Rule(
+        "logsumexp(x) - x[label], (logsumexp(x) + y)/2 - x[label]",
+        "-log_softmax(x)[label], (y - x[label])/2 - log_softmax(x)[label]/2",
+        "one letter",
+        sp.Add,
+        letters.logsumexp_less_label,
+        everywhere=False,
+    ),
+    Rule(
         "1 - x/(x + y)",
         "y/(x + y)",
         "x, y bounded, or sums",

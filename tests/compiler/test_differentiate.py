@@ -235,8 +235,16 @@ def test_a_gather_gives_a_scatter() -> None:
 
 
 def test_a_scatter_adds_to_what_else_the_input_gets() -> None:
+    (*_, last) = back("logsumexp(x[n, c], c) - 2 * sin(x[n, y[n]])", LABELLED)
+    assert last.startswith("d_x[n, c] = grad_loss[n]*softmax_x[n, c] + ")
+    assert last.endswith(" at [n, y[n]]")
+
+
+def test_a_log_sum_exp_less_what_is_read_at_a_label_is_one_operation() -> None:
     (*_, last) = back("logsumexp(x[n, c], c) - x[n, y[n]]", LABELLED)
-    assert last == "d_x[n, c] = grad_loss[n]*softmax_x[n, c] + (-grad_loss[n]) at [n, y[n]]"
+    assert last == (
+        "d_x[n, c] = grad_loss[n]*softmax_x[n, c], but expm1(-nll_x[n])*grad_loss[n] at [n, y[n]]"
+    )
 
 
 def test_at_a_label_softmax_minus_one_does_not_cancel() -> None:
