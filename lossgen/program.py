@@ -23,12 +23,12 @@ from lossgen.static import ALWAYS, Guard, condition_of
 
 Op = Literal[
     "map", "sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm",
-    "nll", "softmax", "log_softmax", "scatter", "place", "stack",
+    "nll", "softmax", "log_softmax", "balance", "scatter", "place", "stack",
 ]  # fmt: skip
 REDUCTIONS: frozenset[str] = frozenset(
     ("sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm", "nll")
 )
-ALONG: frozenset[str] = frozenset(("softmax", "log_softmax"))
+ALONG: frozenset[str] = frozenset(("softmax", "log_softmax", "balance"))
 Extent = tuple[int, int]  # positions left out at the start and at the end of an axis
 
 
@@ -50,9 +50,11 @@ class Statement:
     Attributes:
         op: ``map`` for a plain elementwise body; ``softmax`` and ``log_softmax`` keep their bound
             letter free; ``nll`` is ``-log_softmax`` of ``body`` along the bound letter, read at the
-            label ``target``; ``scatter`` adds ``body`` to ``base`` at the positions ``target``, and
-            ``place`` puts it there instead;
-            ``stack`` lays the expressions ``target`` along the bound letter.
+            label ``target``; ``balance``, the adjoint of a softmax's scores, is ``body`` less the
+            softmax ``target`` times the sum of ``body`` along the bound letter, which stays free:
+            it adds up to 0; ``scatter`` adds ``body`` to ``base`` at the positions ``target``, and
+            ``place`` puts it there instead; ``stack`` lays the expressions ``target`` along the
+            bound letter.
         guard: when the statement is needed at all (a static condition).
         extents: for letters that do not run over their whole axis, what is left out at the ends.
     """
@@ -212,6 +214,8 @@ def _shown(x: Statement) -> str:
         right = f"stack({', '.join(map(plain, x.target))})"
     elif x.op == "nll":
         right = f"nll_{{{bound}}} {plain(x.body, operand=True)} at {plain(x.target[0])}"
+    elif x.op == "balance":
+        right = f"balance_{{{bound}}} {plain(x.body, operand=True)} by {plain(x.target[0])}"
     elif x.op == "place":
         to = ", ".join(map(plain, x.target))
         right = f"{plain(x.base)}, but {plain(x.body)} at [{to}]"

@@ -16,7 +16,7 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 
 from lossgen import nodes as nd
-from lossgen.backends.layout import aligned, dims
+from lossgen.backends.layout import aligned
 from lossgen.backends.torch_reads import Reads
 from lossgen.nodes import Letter, is_scalar
 
@@ -206,11 +206,6 @@ class Expressions(Reads):
         if not isinstance(at, nd.Read):
             at, sign = -at, ", -1"
         return f"_times_sigmoid({bare(self.code(factor))}, {self.code(at)}{sign})"
-
-    def _print_SoftmaxBackward(self, expr: Any) -> str:
-        grad, prob, letter = expr.args
-        dim = dims([letter], self.scope)
-        return f"_softmax_backward({bare(self.code(grad))}, {self.code(prob)}, {dim})"
 
     def _print_LogAddExp(self, expr: Any) -> str:
         numbers = [is_scalar(x) for x in expr.args]

@@ -5,7 +5,6 @@ backward functions do at once are one node of this module.
 
     where(gap[n, c] > 0, d_gap[n, c], 0)        →  where_above(d_gap, gap, 0)
     d_prob[n, c]*prob[n, c]*sigmoid(-x[n, c])   →  times_sigmoid(d_prob*prob, -x)
-    sum_d[n] = sum_c d[n, c]*p[n, c]; p[n, c]*(d[n, c] - sum_d[n])  →  softmax_backward(d, p)
 
 Only multiples of the gradient that comes in are touched, and only arrays of the largest input's
 rank: elsewhere a plain line reads better and costs no more.
@@ -13,7 +12,6 @@ rank: elsewhere a plain line reads better and costs no more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy as sp
@@ -36,47 +34,32 @@ class TimesSigmoid(FusedStep):
     __slots__ = ()
 
 
-class SoftmaxBackward(FusedStep):
-    """The adjoint of scores, from that of their softmax, the softmax and its letter."""
-
-    __slots__ = ()
-
-    @property
-    def letter(self) -> Letter:
-        return self.args[2]
-
-
 def fused(program: Program) -> Program:
     """A backward program whose steps are torch's, where it has them."""
     rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
     moving = {a.name for a in program.inputs if a.name.startswith("grad_")}
-    made = {x.name: x for x in program.statements}
     out: list[Statement] = []
     for x in program.statements:
         if x.kind == "real" and x.reads() & moving:
             moving.add(x.name)
         if (
-            x.op in ("map", "sum", "scatter", "place")
+            x.op in ("map", "sum", "scatter", "place", "balance")
             and len({*x.free, *x.bound}) >= rank
             and not x.extents
         ):
-            fuse = _Fuse(frozenset(moving), frozenset((*x.free, *x.bound)), made)
+            fuse = _Fuse(frozenset(moving), frozenset((*x.free, *x.bound)))
             x = replace(x, body=fuse(x.body), base=fuse(x.base))
         out.append(x)
     return replace(program, statements=without_unused(tuple(out), program.results))
 
 
 class _Fuse:
-    def __init__(
-        self, moving: frozenset[str], scope: frozenset[Letter], made: Mapping[str, Statement]
-    ) -> None:
-        self.moving, self.scope, self.made = moving, scope, made
+    def __init__(self, moving: frozenset[str], scope: frozenset[Letter]) -> None:
+        self.moving, self.scope = moving, scope
 
     def __call__(self, expr: sp.Expr) -> sp.Expr:
         if not expr.args or isinstance(expr, Read) or not moves(expr, self.moving):
             return expr
-        if isinstance(expr, sp.Mul) and (whole := self._softmax(expr)) is not None:
-            return whole
         expr = self._spread(expr) if isinstance(expr, sp.Mul) else expr
         expr = rebuild(expr, [self(a) for a in expr.args])
         if isinstance(expr, Where) and (gated := self._gated(expr)) is not None:
@@ -134,24 +117,3 @@ class _Fuse:
             if isinstance(plain, Read) and free_letters(rest) == self.scope:
                 return TimesSigmoid(rest, factor.arg)
         return expr
-
-    def _softmax(self, expr: sp.Mul) -> sp.Expr | None:
-        """``p*(g - s)`` where ``s`` is the sum of ``g*p`` along the letter of a softmax ``p``."""
-        for p in expr.args:
-            soft = isinstance(p, Read) and self._along(p)
-            if not soft:
-                continue
-            for difference in expr.args:
-                if not (isinstance(difference, sp.Add) and len(difference.args) == 2):
-                    continue
-                for g, minus in (difference.args, difference.args[::-1]):
-                    total = self.made.get(getattr(-minus, "name", ""))
-                    if total is None or total.op != "sum" or total.body != g * p:
-                        continue
-                    if free_letters(g) == self.scope and len(total.bound) == 1:
-                        rest = [f for f in expr.args if f not in (p, difference)]
-                        return sp.Mul(*rest, SoftmaxBackward(g, p, total.bound[0]))
-        return None
-
-    def _along(self, p: Read) -> bool:
-        return free_letters(p) == self.scope and {*p.subscripts} == self.scope

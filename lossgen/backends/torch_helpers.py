@@ -41,9 +41,15 @@ HELPERS: dict[str, str] = {
     product: Tensor = torch.ops.aten.softplus_backward(x, u, sign, 80)
     return product''',
     "_softmax_backward(": '''def _softmax_backward(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
-    """``prob * (grad - (grad * prob).sum(dim))``, in one pass: torch's backward of softmax."""
+    """``prob * (grad - (grad * prob).sum(dim))``, exact to rounding where one class leads, too."""
     result: Tensor = torch.ops.aten._softmax_backward_data(grad, prob, dim, prob.dtype)
-    return result''',
+    # It adds up to 0 but for rounding, which may be all that there is at a probability near 1.
+    return result.addcmul(prob, result.sum(dim, keepdim=True), value=-1)''',
+    "_balanced(": '''def _balanced(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
+    """``grad - prob * grad.sum(dim)``, exact to rounding where one class leads, too."""
+    result = grad.addcmul(prob, grad.sum(dim, keepdim=True), value=-1)
+    # It adds up to 0 but for rounding, which may be all that there is at a probability near 1.
+    return result.addcmul(prob, result.sum(dim, keepdim=True), value=-1)''',
     "_in_autocast(": '''def _in_autocast(device_type: str) -> bool:
     """Whether autocast is on; the meta device has none."""
     return device_type != "meta" and torch.is_autocast_enabled(device_type)''',
@@ -73,8 +79,19 @@ HELPERS: dict[str, str] = {
     scale = scale.masked_fill(size < 1 / usual, far)
     length: Tensor = torch.linalg.vector_norm(x * scale, dim=dim) / scale.amax(dim)
     return length''',
+    "_log_softmax(": '''def _log_softmax(scores: Tensor, dim: int) -> Tensor:
+    """``scores.log_softmax(dim)``, exact to rounding also where it is all but 0."""
+    if not scores.numel():
+        return scores.log_softmax(dim)  # torch's amax refuses an empty axis
+    below = scores - scores.amax(dim, keepdim=True)
+    powers = below.exp()
+    total = powers.sum(dim, keepdim=True)
+    others = powers.frac().sum(dim, keepdim=True)  # the power of one that leads is 1
+    return below.sub_(torch.log1p(torch.where(total < 1.5, others, total - 1.0)))''',
     "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
+    if not label.numel():
+        return scores.sum(dim)  # torch's amax refuses an empty axis
     at = label.unsqueeze(dim)
     prob = scores.softmax(dim)
     others = prob.scatter(dim, at, 0.0).sum(dim)  # 1 - prob[label], without cancellation

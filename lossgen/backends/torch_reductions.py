@@ -61,7 +61,9 @@ class Reductions(Context):
         if masked and x.op in _OUTSIDE:
             inner = f"torch.where({bare(printer.code(x.where))}, {inner}, {_OUTSIDE[x.op]})"
         where = dims(bound, scope)
-        if x.op in ("softmax", "log_softmax"):
+        if x.op == "log_softmax" and not self.names.plain:
+            code = f"_log_softmax({bare(inner)}, {where or 0})"
+        elif x.op in ("softmax", "log_softmax"):
             code = f"{operand(inner)}.{x.op}({where or 0})"
         elif x.op == "norm":
             code = f"_norm({bare(inner)}, {where or tuple(range(len(scope)))})"
@@ -72,6 +74,18 @@ class Reductions(Context):
         if idle and x.op in ("sum", "count"):
             code = f"{code} * {' * '.join(map(self.names.size, idle))}"
         return code
+
+    def balance(self, x: Statement) -> str:
+        """The adjoint of scores, of which a softmax was taken along the bound letter."""
+        (prob,), printer, dim = x.target, self.printer(x, x.free), dims(x.bound, x.free) or "0"
+        factors = sp.Mul.make_args(x.body)
+        rest = sp.Mul(*(f for f in factors if f != prob))
+        if prob in factors and free_letters(rest) == {*x.free}:
+            return f"_softmax_backward({bare(printer.code(rest))}, {printer.code(prob)}, {dim})"
+        code = bare(printer.code(x.body))
+        if free_letters(x.body) != {*x.free}:
+            code = f"{operand(code)}.expand({self.shape(x.free)})"
+        return f"_balanced({code}, {printer.code(prob)}, {dim})"
 
     def _split(
         self, x: Statement, scope: Sequence[Letter], bound: list[Letter], idle: list[Letter]

@@ -110,6 +110,8 @@ class TorchStatements(Products, Positions, Reductions):
             return self.scatter(x)
         if x.op == "place":
             return self.place(x)
+        if x.op == "balance":
+            return self.balance(x)
         if x.op == "map":
             return self._map(x)
         contraction = self.contraction(x)

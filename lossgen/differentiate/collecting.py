@@ -116,7 +116,7 @@ class Collecting(Tape):
         renaming = {a: b for a, b in zip(old.free, dense.subscripts, strict=True) if a != b}
         if any(b in old.bound for b in renaming.values()) or old.extents:
             return None
-        if renaming and old.op == "place":
+        if renaming and old.op in ("place", "balance"):
             return None
         free = self.sorted(free_letters(dense))
         new = replace(old, name=final, free=free, body=substitute(old.body, renaming))

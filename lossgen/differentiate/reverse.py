@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
-from lossgen.derivatives import partials, times
+from lossgen.derivatives import partials, times, total
 from lossgen.differentiate.collecting import Collecting, is_plain_read
 from lossgen.differentiate.reads import Reads
 from lossgen.factoring import factored
@@ -24,6 +25,7 @@ from lossgen.keep import choose, with_forward_names
 from lossgen.nodes import TRUE, Read, Size, Where, free_letters
 from lossgen.program import Array, Program, Statement, check, without_unused
 from lossgen.sharing import shared
+from lossgen.static import ALWAYS, Guard, condition_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,19 @@ def differentiate(forward: Program, rewrite: Rewrite = tuple) -> Backward:
     return _Reverse(forward).run(rewrite)
 
 
+class _Scores(NamedTuple):
+    """Scores of which a softmax or its logarithm was taken, and what these add to their adjoint."""
+
+    statement: Statement
+    prob: Read
+    terms: list[tuple[Guard, sp.Expr]]
+
+
 class _Reverse(Reads, Collecting):
+    def __init__(self, forward: Program) -> None:
+        super().__init__(forward)
+        self.waiting: dict[tuple[object, ...], _Scores] = {}
+
     def run(self, rewrite: Rewrite) -> Backward:
         varying = self._varying()
         seeds = tuple(r for r in self.forward.results if r in varying)
@@ -60,8 +74,10 @@ class _Reverse(Reads, Collecting):
             self.kinds[f"grad_{name}"], self.arrays[f"grad_{name}"] = "real", (letters, {})
             self.pieces[name] = [Read(Str(f"grad_{name}"), *letters)]
         for x in reversed(self.forward.statements):
+            self._settle(varying, x.name)
             if x.name in self.pieces and x.name in varying:
                 self._statement(x, self.adjoint(x.name), varying)
+        self._settle(varying)
         gradients = [
             a.name for a in self.forward.inputs if a.kind == "real" and a.name in self.pieces
         ]
@@ -79,7 +95,7 @@ class _Reverse(Reads, Collecting):
 
     def _statement(self, x: Statement, g: sp.Expr, varying: set[str]) -> None:
         if x.op in ("softmax", "log_softmax"):
-            self._along(x, self.named(x, g), varying)
+            self._along(x, self.named(x, g))
             return
         if x.op == "nll":
             self._likelihood(x, g, varying)
@@ -114,28 +130,43 @@ class _Reverse(Reads, Collecting):
             return g * nd.Ratio(x.body, result)
         return g
 
-    def _along(self, x: Statement, g: sp.Expr, varying: set[str]) -> None:
-        here = Read(Str(x.name), *x.free)
-        inner = g * here if x.op == "softmax" else g
-        if set(x.bound) <= free_letters(inner):
-            name = self.add(
-                f"sum_{_name_of(g)}",
-                self.sorted(free_letters(inner) - {*x.bound}),
-                inner,
-                "sum",
-                x.bound,
-            )
-            summed: sp.Expr = Read(Str(name), *self.arrays[name][0])
-        else:
-            summed = inner * Size(x.bound[0])
+    def _along(self, x: Statement, g: sp.Expr) -> None:
+        """What a softmax, or its logarithm, adds to the adjoint of its scores."""
+        prob = Read(Str(x.name), *x.free)
         if x.op == "softmax":
-            weight = here * (g - summed)
+            term = prob * g
         else:
-            soft = self.add(f"softmax_{_stem(x)}", x.free, x.body, "softmax", x.bound)
-            weight = g - Read(Str(soft), *x.free) * summed
-        for read, slope in partials(x.body).items():
-            if read.name in varying:
-                self.contribute(x, read, times(weight, slope))
+            name = self.add(f"softmax_{_stem(x)}", x.free, x.body, "softmax", x.bound)
+            prob, term = Read(Str(name), *x.free), g
+        key = x.body, x.free, x.bound
+        self.waiting.setdefault(key, _Scores(x, prob, [])).terms.append((x.guard, term))
+
+    def _settle(self, varying: set[str], before: str = "") -> None:
+        """Hand on the adjoints of the scores that read a statement (without one: of all).
+
+        Those of a softmax and of its logarithm are balanced together, at the price of one.
+        """
+        for key, (x, prob, terms) in list(self.waiting.items()):
+            slopes = partials(x.body)
+            if before and all(read.name != before for read in slopes):
+                continue
+            del self.waiting[key]
+            if len({guard for guard, _ in terms}) > 1:
+                x = replace(x, guard=ALWAYS)
+                terms = [(g, t if g == ALWAYS else Where(condition_of(g), t, 0)) for g, t in terms]
+            weight = self._balanced(x, prob, total(term for _, term in terms))
+            for read, slope in slopes.items():
+                if read.name in varying:
+                    self.contribute(x, read, times(weight, slope))
+
+    def _balanced(self, x: Statement, prob: Read, adjoint: sp.Expr) -> sp.Expr:
+        """``adjoint - prob*sum(adjoint)``, which adds up to 0."""
+        if x.bound[0] not in free_letters(adjoint):
+            return adjoint - prob * adjoint * Size(x.bound[0])
+        stem = x.body.name if isinstance(x.body, Read) else "scores"
+        name = f"d_{stem}_{x.name}"
+        balanced = self.add(name, x.free, adjoint, "balance", x.bound, target=(prob,))
+        return Read(Str(balanced), *x.free)
 
     def _likelihood(self, x: Statement, g: sp.Expr, varying: set[str]) -> None:
         """``softmax - 1`` at the label, without cancellation, and ``softmax`` elsewhere.
@@ -183,7 +214,7 @@ class _Reverse(Reads, Collecting):
 
 
 def _factored(x: Statement) -> Statement:
-    if x.op not in ("map", "sum", "mean", "scatter", "place"):
+    if x.op not in ("map", "sum", "mean", "scatter", "place", "balance"):
         return x
     return replace(x, body=factored(x.body), base=factored(x.base))
 

@@ -93,7 +93,7 @@ class Tape:
             name, number = f"{stem}{number}", number + 1
         found = {**extents_of((body, base, *target), self.arrays), **(extents or {})}
         kind: Kind = "integer" if op == "count" else kind_of(body, self.kinds)
-        kind = "real" if op in ("sum", "scatter", "place", "stack") else kind
+        kind = "real" if op in ("sum", "scatter", "place", "balance", "stack") else kind
         self.out.append(
             Statement(name, free, body, op, bound, TRUE, kind, target, base, ALWAYS, found)
         )

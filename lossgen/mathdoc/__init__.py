@@ -35,6 +35,7 @@ from lossgen.nodes import (
     Reduce,
     Where,
     free_letters,
+    fresh,
     rebuild,
     substitute,
 )
@@ -236,6 +237,8 @@ class _Gradient:
             )
         if x.op == "scatter":
             return self._scatter(x)
+        if x.op == "balance":
+            return self._balance(x)
         if x.op == "place":
             there = zip(x.target, x.free, strict=True)
             label = And(*(Compare("==", y, t) for t, y in there if t != y))
@@ -245,6 +248,17 @@ class _Gradient:
         if x.op == "mean" and x.where is TRUE and x.body.is_number:
             return self.printer.terms(x.body)
         return [self._reduction(x)]
+
+    def _balance(self, x: Statement) -> list[str]:
+        """``w - p*sum(w)``, or ``p*(g - sum(p*g))`` where ``w`` is ``p*g``."""
+        prob, letter = x.target[0], x.bound[0]
+        other = fresh(letter, self.compiled.backward.program.order)
+        summed = Reduce("sum", substitute(x.body, {letter: other}), TRUE, sp.S.Zero, (other,))
+        factors = sp.Mul.make_args(x.body)
+        if prob not in factors:
+            return self.printer.terms(x.body - prob * summed)
+        rest = sp.Mul(*(f for f in factors if f != prob))
+        return self.printer.terms(prob * (rest - summed))
 
     def _reduction(self, x: Statement) -> str:
         """A reduction; a minus stands before the sum rather than inside it."""

@@ -82,6 +82,7 @@ _REDUCED: Mapping[str, Callable[[Range], Range]] = {
     "softmax": lambda x: UNIT,
     "log_softmax": lambda x: -NONNEGATIVE,
 }
+_SUMS = ("sum", "mean", "count")
 
 
 class Known:
@@ -92,10 +93,15 @@ class Known:
         self._declared = frozenset(self._names)
         self._later: dict[str, Callable[[], Range]] = {}
         self._done: dict[sp.Basic, Range] = {}
+        self._sums: set[str] = set()
 
     def later(self, name: str, range_of: Callable[[], Range]) -> None:
         """Add how to find the range of a statement's result; it is found when it is asked for."""
         self._later[name] = range_of
+
+    def add_sum(self, name: str) -> None:
+        """Add the name of a statement that is made of sums over letters."""
+        self._sums.add(name)
 
     def declare(self, name: str, range_: Range) -> None:
         """Add an argument: what comes in from outside."""
@@ -127,6 +133,28 @@ class Known:
     def within(self, low: float, high: float, *exprs: sp.Expr) -> None:
         """Refuse the rule unless every expression lies in a closed interval."""
         self._ask(exprs, lambda r: r.within(low, high), f"in [{low:g}, {high:g}]")
+
+    def bounded(self, *exprs: sp.Expr) -> None:
+        """Refuse the rule unless every expression is bounded, or a sum over letters.
+
+        A sum may overflow where its terms do, and nowhere else.
+        """
+        for expr in exprs:
+            if not self.is_bounded(expr):
+                raise Refused(f"{plain(expr)} is not known to be bounded, or a sum")
+
+    def is_bounded(self, expr: sp.Basic) -> bool:
+        """Whether an expression is bounded, or made of sums over letters."""
+        if isinstance(expr, nd.Let):
+            return self.is_bounded(expr.body)
+        if isinstance(expr, nd.Reduce):
+            return expr.op in _SUMS
+        if nd.is_scalar(expr) or (isinstance(expr, nd.Read) and expr.name in self._sums):
+            return True
+        if isinstance(expr, (sp.Add, sp.Mul)):
+            return all(map(self.is_bounded, expr.args))
+        found = self.of(expr)
+        return found.low > -INF and found.high < INF
 
     def _ask(self, exprs: Iterable[sp.Expr], holds: Callable[[Range], bool], what: str) -> None:
         for expr in exprs:

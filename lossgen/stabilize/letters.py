@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from lossgen.nodes import TRUE, Along, Reduce, free_letters, substitute
+from lossgen.axes import shifted_letter
+from lossgen.nodes import TRUE, Along, Read, Reduce, free_letters, substitute, walk
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import minus, negated, peel, same, strip, without
 
@@ -60,3 +61,55 @@ def shifted_softmax(along: sp.Expr, known: Known) -> sp.Expr | None:
     if len(kept) == len(body.args) or not kept:
         return None
     return Along(along.op, sp.Add(*kept), along.letter, along.position)
+
+
+def logsumexp_less_label(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``logsumexp(x) - x[label]``, also where other terms stand beside either, or a share of it."""
+    parts = [part for term in add.args for part in _spread(term)]
+    for part in parts:
+        share, rest = part.as_coeff_Mul()
+        lse = peel(rest)
+        if not (
+            share > 0
+            and isinstance(lse, Reduce)
+            and lse.op == "logsumexp"
+            and lse.where is TRUE
+            and len(lse.bound) == 1
+            and {*lse.bound} <= free_letters(lse.body)
+        ):
+            continue
+        for other in parts:
+            number, chosen = other.as_coeff_Mul()
+            if number > -share or other is part:
+                continue
+            position = _position(lse, chosen)
+            if position is not None:
+                log_prob = Along("log_softmax", lse.body, lse.bound[0], position)
+                kept = [p for p in parts if p is not part and p is not other]
+                return sp.Add(*kept, (number + share) * chosen, -share * log_prob)
+    return None
+
+
+def _spread(term: sp.Expr) -> list[sp.Expr]:
+    """A term, or the terms of a sum that a number stands before."""
+    number, rest = term.as_coeff_Mul()
+    inner = peel(rest)
+    if isinstance(inner, sp.Add) and any(_has_logsumexp(t) for t in inner.args):
+        return [number * t for t in inner.args]
+    return [term]
+
+
+def _has_logsumexp(term: sp.Expr) -> bool:
+    inner = peel(term.as_coeff_Mul()[1])
+    return isinstance(inner, Reduce) and inner.op == "logsumexp"
+
+
+def _position(lse: Reduce, chosen: sp.Expr) -> sp.Expr | None:
+    """Where along the letter of a log-sum-exp its body is read, if it is one element of that."""
+    body, wanted = strip(lse.body), strip(chosen)
+    taken = [s for x in walk(wanted) if isinstance(x, Read) for s in x.subscripts]
+    letters = sorted(free_letters(wanted) & free_letters(lse), key=str)
+    for position in (*letters, *dict.fromkeys(s for s in taken if shifted_letter(s) is None)):
+        if not position.is_Integer and substitute(body, {lse.bound[0]: position}) == wanted:
+            return position
+    return None

@@ -24,6 +24,8 @@ def learn(known: Known, statements: Iterable[Statement]) -> None:
     for x in statements:
         if x.op not in ("scatter", "stack"):
             known.later(x.name, partial(_range, known, x))
+        if x.op in ("sum", "mean", "count") or (x.op == "map" and known.is_bounded(x.body)):
+            known.add_sum(x.name)
 
 
 def _range(known: Known, x: Statement) -> Range:

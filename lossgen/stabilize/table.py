@@ -18,6 +18,7 @@ from lossgen.stabilize import (
     letters,
     logarithms,
     masks,
+    quotients,
     roots,
     sigmoids,
 )
@@ -260,6 +261,21 @@ RULES: tuple[Rule, ...] = (
         "every x, y; the same letters and mask",
         sp.Add,
         differences.difference_of_moments,
+    ),
+    Rule(
+        "logsumexp(x) - x[label], (logsumexp(x) + y)/2 - x[label]",
+        "-log_softmax(x)[label], (y - x[label])/2 - log_softmax(x)[label]/2",
+        "one letter",
+        sp.Add,
+        letters.logsumexp_less_label,
+        everywhere=False,
+    ),
+    Rule(
+        "1 - x/(x + y)",
+        "y/(x + y)",
+        "x, y bounded, or sums",
+        sp.Add,
+        quotients.one_minus_quotient,
     ),
     # --- products
     Rule("x*log(x)", "xlogy(x, x)", "x > 0; 0 at 0, else NaN", sp.Mul, entropies.x_log_x),

@@ -141,6 +141,10 @@ class Run:
             rest = tuple(y for y in x.free if y != axis)
             parts = [self._over(e, rest, x.extents) for e in x.target]
             return np.stack(parts, x.free.index(axis))
+        if x.op == "balance":
+            body = self._over(x.body, x.free, x.extents)
+            total = body.sum(x.free.index(x.bound[0]), keepdims=True)
+            return body - self._over(x.target[0], x.free, x.extents) * total
         if x.op in ("softmax", "log_softmax"):
             body = self._over(x.body, x.free, x.extents)
             axis_number = x.free.index(x.bound[0])

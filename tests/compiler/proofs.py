@@ -53,6 +53,7 @@ SUMS = "log(1 + exp(x)), log(Sum(exp(x)) + …)"
 PRODUCT = "log(a*exp(x)), log(a*sigmoid(x)), …"
 POWER = "log(1/x), log(sqrt(x)), log(x**p)"
 LOG1P = "log1p(exp(x)), log1p(-sigmoid(x)), log1p(-exp(x)), …"
+AT_LABEL = "logsumexp(x) - x[label], (logsumexp(x) + y)/2 - x[label]"
 ROOT_LESS = "sqrt(1 + x) - 1, sqrt(c**2 + x**2) - c"
 TWO_SQUARES = "sqrt(x**2 + y**2), sqrt(x**2 + c)"
 MOMENTS = "Mean(x**2) - Mean(x)**2, Mean(x*y) - Mean(x)*Mean(y)"
@@ -550,6 +551,31 @@ PROOFS = (
         close=True,
     ),
     Proof("x**2 - y**2", "1 - x[e] ** 2"),
+    Proof(
+        AT_LABEL,
+        "(logsumexp(x[n, c], c) + y[n, 0]) / 2 + 3 - x[n, 2 * z[n]]",
+        "x: Real[n, c], y: Real[n, 4], z: ClassIndex[n]",
+    ),
+    Proof(
+        AT_LABEL,
+        "logsumexp(x[n, c], c) - x[n, y[n]]",
+        "x: Real[n, c], y: ClassIndex[n]",
+    ),
+    Proof(
+        "1 - x/(x + y)",
+        "1 - x[e] / (x[e] + y[e])",
+        "x: Probabilities[e], y: Probabilities[e]",
+        low=1e-45,
+        high=1.0,
+        refused=PAIR,
+        naive=lambda x, y: 1 - x / (x + y),
+        hard=(1e5, 1e8),
+    ),
+    Proof(
+        "1 - x/(x + y)",
+        "a = Sum(x[n, c] ** 2, c); 1 - (2 * a + 3) / (2 * a + Mean(y[n, c] ** 2, c) + 3)",
+        ROWS,
+    ),
     Proof("x**2 - y**2", "x[e] ** 2 - 4"),
     Proof(
         "x**2 - 2*x*y + y**2",

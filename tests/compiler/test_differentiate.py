@@ -235,8 +235,16 @@ def test_a_gather_gives_a_scatter() -> None:
 
 
 def test_a_scatter_adds_to_what_else_the_input_gets() -> None:
+    (*_, last) = back("logsumexp(x[n, c], c) - 2 * sin(x[n, y[n]])", LABELLED)
+    assert last.startswith("d_x[n, c] = grad_loss[n]*softmax_x[n, c] + ")
+    assert last.endswith(" at [n, y[n]]")
+
+
+def test_a_log_sum_exp_less_what_is_read_at_a_label_is_one_operation() -> None:
     (*_, last) = back("logsumexp(x[n, c], c) - x[n, y[n]]", LABELLED)
-    assert last == "d_x[n, c] = grad_loss[n]*softmax_x[n, c] + (-grad_loss[n]) at [n, y[n]]"
+    assert last == (
+        "d_x[n, c] = grad_loss[n]*softmax_x[n, c], but expm1(-nll_x[n])*grad_loss[n] at [n, y[n]]"
+    )
 
 
 def test_at_a_label_softmax_minus_one_does_not_cancel() -> None:
@@ -276,11 +284,19 @@ REDUCTIONS = {
         "ties_loss[n] = count_{d} x[n, d] == loss[n]",
         "d_x[n, d] = where(x[n, d] == loss[n], grad_loss[n]/ties_loss[n], 0)",
     ],
-    "softmax(x[n, d], d)": [
-        "sum_grad_loss[n] = sum_{d} (grad_loss[n, d]*loss[n, d])",
-        "d_x[n, d] = (-sum_grad_loss[n] + grad_loss[n, d])*loss[n, d]",
+    "softmax(x[n, d], d)": ["d_x[n, d] = balance_{d} (grad_loss[n, d]*loss[n, d]) by loss[n, d]"],
+    "log_softmax(x[n, d], d)": [
+        "softmax_loss[n, d] = softmax_{d} x[n, d]",
+        "d_x[n, d] = balance_{d} grad_loss[n, d] by softmax_loss[n, d]",
     ],
 }
+
+
+def test_a_softmax_and_its_logarithm_are_balanced_together() -> None:
+    *_, last = back("p = softmax(x[n, d], d); Sum(p * log_softmax(x[n, d], d), d)", "x: Real[n, d]")
+    assert last.count("balance") == 1
+    assert "d_p[n, d]*p[n, d]" in last
+    assert "d_log_softmax_x[n, d]" in last
 
 
 @pytest.mark.parametrize("body", REDUCTIONS)

@@ -23,7 +23,7 @@ from lossgen.spec import LossSpec
 from lossgen.stabilize import RULES, Known, Rule, Stabilizer
 from tests.compiler.catalogue import spec_of
 from tests.compiler.exact import DIGITS, agree, evaluate, ordinals, real
-from tests.compiler.proofs import PROOFS, Proof
+from tests.compiler.proofs import AT_LABEL, PROOFS, Proof
 
 N, C, E = Letter("n"), Letter("c"), Letter("e")
 LETTERS = {N: 0, C: 0, E: 0}
@@ -33,6 +33,7 @@ CANONICAL = {
     "x - logsumexp(x)": "the difference is as accurate; one pass in place of two",
     "m + logsumexp(x - m)": "drops a shift that logsumexp makes itself, and its gradient",
     "softmax(x - m), log_softmax(x - m)": "drops a shift that softmax makes itself",
+    AT_LABEL: "keeps what log_softmax knows near 0, in the value and in the slope at the label",
     "1 - softmax(x)[label]": "keeps what log_softmax knows near 0",
     "where(b > 0, a/b, 0), where(b != 0, a/b, 0)": "its slope has no b**2, which is out of range",
     "sqrt(Sum(x**2))": "the zero vector gets slope 0 in place of NaN",

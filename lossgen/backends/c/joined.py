@@ -138,6 +138,8 @@ class _Spelling:
             yield from self._norm(x)
         elif x.op in ("softmax", "log_softmax", "logsumexp", "nll"):
             yield from self._exponentials(x)
+        elif x.op == "balance":
+            yield from self._balance(x)
         elif x.op in ("place", "scatter"):
             yield from self._at_label(x)
         else:
@@ -206,6 +208,17 @@ class _Spelling:
             yield Statement(picked, outer, nd.substitute(x.body, {letter: x.target[0]}))
             yield Statement(gap, outer, top - Read(Str(picked), *outer))
             yield self._map(x, log + Read(Str(gap), *outer))
+
+    def _balance(self, x: Statement) -> Iterator[Statement]:
+        """What is left of the sum after the first time is rounding, and is taken off as well."""
+        (prob,), outer = x.target, tuple(y for y in x.free if y not in x.bound)
+        total, once, left = (self._name(f"{part}_{x.name}") for part in ("sum", "once", "left"))
+        plain = replace(x, op="map", bound=(), target=())
+        yield replace(x, name=total, free=outer, op="sum", target=())
+        yield replace(plain, name=once, body=x.body - prob * Read(Str(total), *outer))
+        here = Read(Str(once), *x.free)
+        yield replace(x, name=left, free=outer, body=here, op="sum", target=())
+        yield replace(plain, body=here - prob * Read(Str(left), *outer))
 
     def _at_label(self, x: Statement) -> Iterator[Statement]:
         places = [(y, t) for y, t in zip(x.free, x.target, strict=True) if y != t]
