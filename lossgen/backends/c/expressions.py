@@ -226,7 +226,7 @@ class Expressions(StrPrinter):
         return self.code(expr.args[0])
 
     def _print_NormScale(self, expr: Any) -> str:
-        return self._call("norm_scale", self.code(expr.arg))
+        return self._call("norm_scale", self.code(expr.args[0]))
 
     def _print_Node(self, expr: Any) -> str:
         if type(expr) not in FUNCTIONS:

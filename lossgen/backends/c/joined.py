@@ -28,7 +28,7 @@ from lossgen.program import Array, Program, Statement, without_unused
 from lossgen.roles import Kind
 
 
-class NormScale(nd.Unary):
+class NormScale(nd.Node):
     """The power of two by which numbers up to the argument are scaled before they are squared."""
 
     __slots__ = ()
