@@ -302,7 +302,7 @@ def definition(polynomial: Polynomial) -> str:
     body = ["#if REAL_IS_DOUBLE", double, "#else", single, "#endif"]
     if polynomial.single is None:
         body, kind = [double], "double"
-    head = [f"/* {polynomial.comment}. */", f"static inline {kind} {name}({kind} {argument})"]
+    head = [f"/* {polynomial.comment}. */", f"inlined {kind} {name}({kind} {argument})"]
     return "\n".join([*head, "{", *body, "}"])
 
 

@@ -36,7 +36,7 @@ _FILES = (
     "gamma",
 )
 _DEFINES = re.compile(
-    r"^(?:static inline \w+ (\w+)\(|\} (\w+);$|typedef \w+ (\w+);$|#define (\w+))",
+    r"^(?:inlined \w+ (\w+)\(|\} (\w+);$|typedef \w+ (\w+);$|#define (\w+))",
     re.MULTILINE,
 )
 

@@ -8,7 +8,7 @@
 
 /* The arc tangent: 0, pi/4 or pi/2, and the arc tangent of at most tan(pi/8) by a minimax
  * polynomial. */
-static inline real real_atan(real x)
+inlined real real_atan(real x)
 {
     real size = fabs(x);
     int small = size < (real)0.41421356, large = size > (real)2.4142135;
@@ -21,7 +21,7 @@ static inline real real_atan(real x)
 
 /* The arc cosine: pi/2 less the arc sine, by a minimax polynomial; beyond 1/2 twice the arc sine of
  * sqrt((1 - |x|) / 2), which keeps all digits near 1. */
-static inline real real_acos(real x)
+inlined real real_acos(real x)
 {
     real size = fabs(x), rest = (real)0.5 * (1 - size), root = sqrt(rest);
     int middle = size < (real)0.5;
@@ -33,32 +33,35 @@ static inline real real_acos(real x)
 }
 
 /* The sine and the cosine are the library's: exact for large angles too, but not vectorised. */
-static inline real real_sin(real x)
+inlined real real_sin(real x)
 {
     return sin(x);
 }
 
-static inline real real_cos(real x)
+inlined real real_cos(real x)
 {
     return cos(x);
 }
 
-/* sqrt(1 + x**2) - 1, without the difference. */
-static inline real real_hypotm1(real x)
+/* sqrt(1 + x**2) - 1 as x**2 / (sqrt(1 + x**2) + 1); what the square and the divisor lack goes
+ * into the last sum. */
+inlined real real_hypotm1(real x)
 {
-    real size = fabs(x), length = sqrt(1 + x * x);
-    length = size > (real)0x1p60 ? size : length;
-    real less = size * (size / (length + 1));
-    return size < INFINITY ? less : size;
+    real size = fabs(x), square = x * x, length = sqrt(1 + square), divisor = length + 1;
+    real inverse = 1 / divisor, quotient = square * inverse;
+    real lack = product_rest(x, x, square) - product_rest(quotient, divisor, square);
+    lack -= quotient * (1 - (divisor - length));
+    return size > (real)0x1p60 ? size : x == x ? quotient + lack * inverse : x;
 }
 
 /* log(x + sqrt(1 + x**2)), of a large x as log(2 * x). */
-static inline real real_asinh(real x)
+inlined real real_asinh(real x)
 {
     real size = fabs(x);
     log1p_parts near = log1p_reduce(size + real_hypotm1(size));
     log_parts far = log_reduce(size);
     int is_far = size > (real)0x1p60;
     real y = log_sum(is_far ? far.k + 1 : near.k, is_far ? far.f : near.f);
-    return x == 0 || !(size < INFINITY) ? x : copysign(y, x);
+    int inside = (x != 0) & (size < INFINITY);
+    return inside ? copysign(y, x) : x;
 }

@@ -1,5 +1,5 @@
 /* e**(x**2) * erfc(x) for x >= 0: a minimax polynomial over 1/2 + x, the quotient in two parts. */
-static inline pair erfcx_positive(real x)
+inlined pair erfcx_positive(real x)
 {
     real t = x < INFINITY ? (x - (real)3.5) / (x + (real)3.5) : x == x ? 1 : x;
     real scaled = (real)0.5 * erfcx_scaled(t);
@@ -13,7 +13,7 @@ static inline pair erfcx_positive(real x)
 
 /* e**(-x**2) * factor: the square with half as many digits again, and one rounding of a result
  * below the least normal number. */
-static inline real exp_minus_square(real x, pair factor)
+inlined real exp_minus_square(real x, pair factor)
 {
     real square = x * x, high = exp_clamp(-square);
     exp_parts at = exp_reduce(high);
@@ -25,7 +25,7 @@ static inline real exp_minus_square(real x, pair factor)
 }
 
 /* The error function: a minimax polynomial up to 1, else by the complement. */
-static inline real real_erf(real x)
+inlined real real_erf(real x)
 {
     real size = fabs(x), near = x + x * erf_tail(x * x);
     real far = 1 - exp_minus_square(size, erfcx_positive(size));
@@ -33,16 +33,16 @@ static inline real real_erf(real x)
 }
 
 /* 1 - erf(x), and its tail as e**(-x**2) times a minimax polynomial of (x - 3.5) / (x + 3.5). */
-static inline real real_erfc(real x)
+inlined real real_erfc(real x)
 {
-    real size = fabs(x), near = 1 - (x + x * erf_tail(x * x));
+    real size = fabs(x), near = (1 - x) - x * erf_tail(x * x);
     real far = exp_minus_square(size, erfcx_positive(size));
-    return size < (real)0.5 ? near : x < 0 ? 2 - far : far;
+    return size < (real)0.85 ? near : x < 0 ? 2 - far : far;
 }
 
 /* e**(x**2) * erfc(x): near 0 by the error function, and the rest of negative numbers by
  * erfc(-x) = 2 - erfc(x). */
-static inline real real_erfcx(real x)
+inlined real real_erfcx(real x)
 {
     real square = x * x, positive = pair_value(erfcx_positive(fabs(x)));
     pair exponent = {square, product_rest(x, x, square)};
@@ -52,15 +52,21 @@ static inline real real_erfcx(real x)
     return fabs(x) < (real)0.5 ? near : far;
 }
 
-/* log(1 - erf(x)), also where 1 - erf(x) is below the least number. */
-static inline real real_log_erfc(real x)
+/* log(1 - erf(x)), also where 1 - erf(x) is below the least number: of erf(x), then of 1 - erf(x),
+ * and of erfcx(x) from where that is below 1/2, where its digits are finer. */
+inlined real real_log_erfc(real x)
 {
-    real size = fabs(x);
-    pair scaled = erfcx_positive(size);
-    real small = x + x * erf_tail(x * x), far = 1 - exp_minus_square(size, scaled);
-    log1p_parts low = log1p_reduce(-(size < 1 ? small : copysign(far, x)));
-    log_parts high = log_reduce_any(pair_value(scaled));
-    int tail = x > (real)0.78; /* from there on erfcx is below 1/2, its digits finer */
-    real y = log_sum(tail ? high.k : low.k, tail ? high.f : low.f);
-    return tail ? x < INFINITY ? y - x * x : -x : x == x ? y : x;
+    real size = fabs(x), rest = x * erf_tail(x * x);
+    pair scaled = erfcx_positive(size), middle = pair_sum(1, -x);
+    pair high = pair_sum(middle.high, -rest);
+    high.low += middle.low;
+    real far = 1 - exp_minus_square(size, scaled);
+    int tail = x > (real)0.78, small = x < (real)0.3;
+    log1p_parts low = log1p_reduce(-(size < 1 ? x + rest : copysign(far, x)));
+    real value = tail ? scaled.high : high.high, rounded = (tail ? scaled.low : high.low) / value;
+    log_parts at = log_reduce_any(value);
+    real lack = small ? 0 : rounded;
+    real y = log_sum_lacking(small ? low.k : at.k, small ? low.f : at.f, lack);
+    y -= tail ? x * x : 0;
+    return x < INFINITY ? y : -x;
 }

@@ -5,7 +5,7 @@ typedef struct {
     real r, low, scale, other;
 } exp_parts;
 
-static inline exp_parts exp_reduce(real x)
+inlined exp_parts exp_reduce(real x)
 {
     const real shift = (real)3 * ((word)1 << (REAL_DIGITS - 1)) + 2 * REAL_BIAS;
     real shifted = x * (real)0x1.71547652b82fep+0 + shift;
@@ -31,34 +31,34 @@ static inline exp_parts exp_reduce(real x)
 #endif
 
 /* e**x from its parts and e**r - 1 - r; of 1 + r also the rounding error is added. */
-static inline real exp_sum(exp_parts at, real tail)
+inlined real exp_sum(exp_parts at, real tail)
 {
     real high = 1 + at.r, low = at.r - (high - 1);
     return at.scale * (high + (low + tail)) * at.other;
 }
 
 /* x, but no lower than where e**x is 0. */
-static inline real exp_clamp(real x)
+inlined real exp_clamp(real x)
 {
     return x < EXP_LOWEST ? EXP_LOWEST : x;
 }
 
 /* e**x for x <= 0. */
-static inline real exp_negative(real x)
+inlined real exp_negative(real x)
 {
     exp_parts at = exp_reduce(exp_clamp(x));
     return exp_sum(at, at.r * at.r * exp_tail(at.r));
 }
 
 /* e**x. */
-static inline real real_exp(real x)
+inlined real real_exp(real x)
 {
     return exp_negative(x > EXP_HIGHEST ? EXP_HIGHEST : x);
 }
 
 /* e**x - 1 from its parts: 2**k * (e**r - 1) and 2**k - 1 are added without rounding the larger
  * one; by halves, since 2**k may be out of range. */
-static inline real expm1_sum(exp_parts at, real tail)
+inlined real expm1_sum(exp_parts at, real tail)
 {
     real half = (real)0.5 * at.scale * at.other, whole = half - (real)0.5, part = half * at.r;
     real high = whole + part, low = part - (high - whole);
@@ -66,7 +66,7 @@ static inline real expm1_sum(exp_parts at, real tail)
 }
 
 /* e**x - 1. */
-static inline real real_expm1(real x)
+inlined real real_expm1(real x)
 {
     exp_parts at = exp_reduce(exp_clamp(x > EXP_HIGHEST ? EXP_HIGHEST : x));
     real y = expm1_sum(at, at.r * at.r * exp_tail(at.r) + at.low);

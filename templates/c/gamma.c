@@ -1,12 +1,12 @@
 /* log(|gamma(x)|), by the library. */
-static inline real real_lgamma(real x)
+inlined real real_lgamma(real x)
 {
     return lgamma((double)x);
 }
 
 /* The slope of lgamma, in double: from 10 on its asymptotic series, below by the recurrence
  * digamma(x) = digamma(x + 1) - 1 / x, of negative numbers by reflection. */
-static inline real real_digamma(real argument)
+inlined real real_digamma(real argument)
 {
     const double pi = 3.14159265358979323846;
     double x = argument, sum = 0;

@@ -12,19 +12,19 @@ typedef struct {
 /* The bits of 1. */
 #define ONE_BITS ((word)REAL_BIAS << REAL_DIGITS)
 
-static inline word log_exponent(real x)
+inlined word log_exponent(real x)
 {
     return (to_word(x) + (ONE_BITS - ROOT_HALF)) >> REAL_DIGITS; /* k + REAL_BIAS */
 }
 
 /* Integer to floating point by its bits: there is no instruction for it in every vector set. */
-static inline real exponent_value(word biased)
+inlined real exponent_value(word biased)
 {
     const real base = (real)((word)1 << REAL_DIGITS);
     return from_word(to_word(base) | biased) - (base + REAL_BIAS);
 }
 
-static inline log_parts log_reduce(real x)
+inlined log_parts log_reduce(real x)
 {
     word exponent = log_exponent(x);
     word rest = to_word(x) - ((exponent - REAL_BIAS) << REAL_DIGITS);
@@ -33,7 +33,7 @@ static inline log_parts log_reduce(real x)
 }
 
 /* The same for any x > 0, also below the least normal number. */
-static inline log_parts log_reduce_any(real x)
+inlined log_parts log_reduce_any(real x)
 {
     int below = x < REAL_TINY;
     log_parts at = log_reduce(x * (below ? (word)1 << (REAL_DIGITS + 1) : 1));
@@ -46,7 +46,7 @@ typedef struct {
     real k, f, lack;
 } log1p_parts;
 
-static inline log1p_parts log1p_reduce(real x)
+inlined log1p_parts log1p_reduce(real x)
 {
     word exponent = log_exponent(1 + x);
     /* 2**-k; in two steps, since for the largest k it is below the least normal number. */
@@ -57,7 +57,7 @@ static inline log1p_parts log1p_reduce(real x)
 }
 
 /* k * log(2) + log(1 + f) + lack: in float a polynomial of f, in double of f / (2 + f). */
-static inline real log_sum_lacking(real k, real f, real lack)
+inlined real log_sum_lacking(real k, real f, real lack)
 {
     real half_square = (real)0.5 * f * f;
 #if REAL_IS_DOUBLE
@@ -69,13 +69,13 @@ static inline real log_sum_lacking(real k, real f, real lack)
     return k * LN2_HIGH + (f - (half_square - (rest + (k * LN2_LOW + lack))));
 }
 
-static inline real log_sum(real k, real f)
+inlined real log_sum(real k, real f)
 {
     return log_sum_lacking(k, f, 0);
 }
 
 /* log(x). */
-static inline real real_log(real x)
+inlined real real_log(real x)
 {
     log_parts at = log_reduce_any(x);
     real y = log_sum(at.k, at.f);
@@ -84,7 +84,7 @@ static inline real real_log(real x)
 }
 
 /* log(1 + x). */
-static inline real real_log1p(real x)
+inlined real real_log1p(real x)
 {
     log1p_parts at = log1p_reduce(x);
     real y = log_sum(at.k, at.f);
@@ -94,15 +94,15 @@ static inline real real_log1p(real x)
 }
 
 /* x * log(y), and 0 where x is 0. */
-static inline real real_xlogy(real x, real y)
+inlined real real_xlogy(real x, real y)
 {
     real product = x * real_log(y);
-    return x == 0 && y == y ? 0 : product;
+    return (x == 0) & (y == y) ? 0 : product;
 }
 
 /* log(p / q) for p and q of at least 0: the quotient of the fractions less 1 is free of
  * cancellation where p is near q, and in range where p / q is not. */
-static inline real real_log_ratio(real p, real q)
+inlined real real_log_ratio(real p, real q)
 {
     log_parts above = log_reduce_any(p), below = log_reduce_any(q);
     real a = 1 + above.f, b = 1 + below.f, k = above.k - below.k;
@@ -112,18 +112,20 @@ static inline real real_log_ratio(real p, real q)
     real f = (a - b) / b, lack = -product_rest(f, b, a - b) / a;
     real y = log_sum_lacking(k, f, lack);
     real p_end = p == 0 ? -INFINITY : p < 0 ? NAN : p, q_end = q == 0 ? -INFINITY : q < 0 ? NAN : q;
-    return p > 0 && q > 0 && p < INFINITY && q < INFINITY ? y : p_end - q_end;
+    real end = p_end - q_end;
+    int inside = (p > 0) & (q > 0) & (p < INFINITY) & (q < INFINITY);
+    return inside ? y : end;
 }
 
 /* p * log(p / q), and 0 where p is 0. */
-static inline real real_rel_entropy(real p, real q)
+inlined real real_rel_entropy(real p, real q)
 {
     real product = p * real_log_ratio(p, q);
-    return p == 0 && q == q ? 0 : product;
+    return (p == 0) & (q == q) ? 0 : product;
 }
 
 /* log(1 - e**x) for x < 0: of e**x where it is at most 1/2, else of e**x - 1. */
-static inline real real_log1mexp(real x)
+inlined real real_log1mexp(real x)
 {
     exp_parts at = exp_reduce(exp_clamp(x));
     real tail = at.r * at.r * exp_tail(at.r);

@@ -1,6 +1,6 @@
 /* 1 / (1 + e**-x), as e / (1 + e) for e = e**-|x| = scale * (1 + r + tail).  What the divisor and
  * its inverse lack goes into the last sum: each rounding would show in the result. */
-static inline real real_sigmoid(real x)
+inlined real real_sigmoid(real x)
 {
     exp_parts at = exp_reduce(exp_clamp(-fabs(x)));
     real tail = at.r * at.r * exp_tail(at.r), scale = at.scale * at.other;
@@ -11,7 +11,7 @@ static inline real real_sigmoid(real x)
 }
 
 /* log(1 + e**x) for x <= 0.  Where e**x is large, the half of 1 + e**x is one close to 1. */
-static inline real log1p_exp_negative(real x)
+inlined real log1p_exp_negative(real x)
 {
     exp_parts at = exp_reduce(exp_clamp(x));
     int large = x > (real)-0.8813736;
@@ -21,19 +21,19 @@ static inline real log1p_exp_negative(real x)
 }
 
 /* log(1 + e**x). */
-static inline real real_softplus(real x)
+inlined real real_softplus(real x)
 {
     return (x < 0 ? 0 : x) + log1p_exp_negative(-fabs(x));
 }
 
 /* log(1 / (1 + e**-x)). */
-static inline real real_log_sigmoid(real x)
+inlined real real_log_sigmoid(real x)
 {
     return (x > 0 ? 0 : x) - log1p_exp_negative(-fabs(x));
 }
 
 /* The hyperbolic tangent: near 0 a minimax polynomial, else 1 - 2 / (e**(2 * |x|) + 1). */
-static inline real real_tanh(real x)
+inlined real real_tanh(real x)
 {
     real size = fabs(x), z = x * x;
     real near = x + x * z * tanh_tail(z);
@@ -42,7 +42,7 @@ static inline real real_tanh(real x)
 }
 
 /* log(cosh(x)): near 0 a minimax polynomial, else |x| + log(1 + e**(-2 * |x|)) - log(2). */
-static inline real real_log_cosh(real x)
+inlined real real_log_cosh(real x)
 {
     real size = fabs(x), z = x * x;
     real near = (real)0.5 * z + z * z * log_cosh_tail(z);
@@ -51,7 +51,7 @@ static inline real real_log_cosh(real x)
 }
 
 /* log(e**a + e**b). */
-static inline real real_log_add_exp(real a, real b)
+inlined real real_log_add_exp(real a, real b)
 {
     real gap = a == b ? 0 : a - b;
     return real_max(a, b) + log1p_exp_negative(-fabs(gap));

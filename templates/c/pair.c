@@ -1,5 +1,5 @@
 /* What a number close to the product a * b lacks of it, without rounding. */
-static inline real product_rest(real a, real b, real close)
+inlined real product_rest(real a, real b, real close)
 {
 #if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__aarch64__)
     return fma(a, b, -close);
@@ -18,19 +18,19 @@ typedef struct {
 } pair;
 
 /* The sum of two, of which the first is the larger, or 0. */
-static inline pair pair_sum(real large, real small)
+inlined pair pair_sum(real large, real small)
 {
     real high = large + small;
     pair sum = {high, (large - high) + small};
     return sum;
 }
 
-static inline real pair_value(pair x)
+inlined real pair_value(pair x)
 {
     return x.high + x.low;
 }
 
-static inline pair pair_product(pair a, pair b)
+inlined pair pair_product(pair a, pair b)
 {
     real high = a.high * b.high;
     real low = product_rest(a.high, b.high, high) + (a.high * b.low + a.low * b.high);

@@ -1,51 +1,51 @@
-static inline real real_abs(real x)
+inlined real real_abs(real x)
 {
     return fabs(x);
 }
 
-static inline real real_sqrt(real x)
+inlined real real_sqrt(real x)
 {
     return sqrt(x);
 }
 
-static inline real real_floor(real x)
+inlined real real_floor(real x)
 {
     return floor(x);
 }
 
 /* The larger of two; NaN where one is. */
-static inline real real_max(real a, real b)
+inlined real real_max(real a, real b)
 {
-    return a > b || a != a ? a : b;
+    return (a > b) | (a != a) ? a : b;
 }
 
 /* The smaller of two; NaN where one is. */
-static inline real real_min(real a, real b)
+inlined real real_min(real a, real b)
 {
-    return a < b || a != a ? a : b;
+    return (a < b) | (a != a) ? a : b;
 }
 
 /* -1, 0 or 1; 0 for NaN, as torch has it. */
-static inline real real_sign(real x)
+inlined real real_sign(real x)
 {
     return (real)(x > 0) - (real)(x < 0);
 }
 
 /* 1 where x is positive, 1/2 where it is 0, else 0. */
-static inline real real_step(real x)
+inlined real real_step(real x)
 {
     return (real)0.5 * real_sign(x) + (real)0.5;
 }
 
 /* a / b, and 0 where b is 0. */
-static inline real real_ratio(real a, real b)
+inlined real real_ratio(real a, real b)
 {
     real quotient = a / b;
     return b == 0 ? 0 : quotient;
 }
 
 /* sqrt(a**2 + b**2); numbers whose squares are out of range are scaled by a power of two. */
-static inline real real_hypot(real a, real b)
+inlined real real_hypot(real a, real b)
 {
 #if REAL_IS_DOUBLE
     const real low = 0x1p-400, high = 0x1p510, far = 0x1p700;
@@ -58,5 +58,5 @@ static inline real real_hypot(real a, real b)
     first *= scale;
     second *= scale;
     real length = sqrt(first * first + second * second) * back;
-    return first == INFINITY || second == INFINITY ? INFINITY : length;
+    return (first == INFINITY) | (second == INFINITY) ? INFINITY : length;
 }

@@ -1,5 +1,5 @@
 /* (e**r - 1 - r) / r**2 for |r| <= log(2) / 2. */
-static inline real exp_tail(real r)
+inlined real exp_tail(real r)
 {
 #if REAL_IS_DOUBLE
     return ((((((((2.5026250637875478e-8 * r + 2.7626703161962445e-7) * r + 2.7557476541850013e-6)
@@ -14,7 +14,7 @@ static inline real exp_tail(real r)
 
 /* (log(1 + f) - f + f**2 / 2) / f**3 in float, of x = f; in double, of x = s**2 for
  * s = f / (2 + f), (2 * atanh(s) - 2 * s) / s**3; for 1 + f from sqrt(1/2) to sqrt(2). */
-static inline real log_tail(real x)
+inlined real log_tail(real x)
 {
 #if REAL_IS_DOUBLE
     return (((((0.14798016454094329 * x + 0.15313850539801285) * x + 0.18183571846662414) * x
@@ -28,7 +28,7 @@ static inline real log_tail(real x)
 }
 
 /* ((2 * atanh(s) - 2 * s) / s**3 - 2 / 3) / z for z = s**2. */
-static inline real log_pair_tail(real z)
+inlined real log_pair_tail(real z)
 {
 #if REAL_IS_DOUBLE
     return (((((0.13197902006793177 * z + 0.13256652717949632) * z + 0.15386764205269687) * z
@@ -40,7 +40,7 @@ static inline real log_pair_tail(real z)
 }
 
 /* (e**r - 1 - r) / r**2 in double, to the digits that a float needs of it. */
-static inline double wide_exp_tail(double r)
+inlined double wide_exp_tail(double r)
 {
     return ((((1.9790311667621172e-4 * r + 1.3944757500737629e-3) * r + 8.3334974956760493e-3) * r
         + 0.041666293638999319) * r + 0.16666665865745425) * r + 0.50000000680441881;
@@ -48,14 +48,14 @@ static inline double wide_exp_tail(double r)
 
 /* (2 * atanh(s) - 2 * s) / s**3 for z = s**2 in double, to half as many digits again as a
  * float has. */
-static inline double wide_log_tail(double z)
+inlined double wide_log_tail(double z)
 {
     return ((0.23583547339854302 * z + 0.28537239216065180) * z + 0.40000336209634318) * z
         + 0.66666665641329503;
 }
 
 /* (tanh(x) - x) / x**3 for z = x**2, |x| <= 0.55. */
-static inline real tanh_tail(real z)
+inlined real tanh_tail(real z)
 {
 #if REAL_IS_DOUBLE
     return (((((((((-1.9463364156824832e-5 * z + 8.3268879996117062e-5) * z - 2.3335067387680782e-4)
@@ -69,7 +69,7 @@ static inline real tanh_tail(real z)
 }
 
 /* (log(cosh(x)) - x**2 / 2) / x**4 for z = x**2, |x| <= 1. */
-static inline real log_cosh_tail(real z)
+inlined real log_cosh_tail(real z)
 {
 #if REAL_IS_DOUBLE
     return ((((((((((((7.2968033885611080e-9 * z - 7.3780438799267122e-8) * z
@@ -84,7 +84,7 @@ static inline real log_cosh_tail(real z)
 }
 
 /* (atan(x) - x) / x**3 for z = x**2, |x| <= tan(pi / 8). */
-static inline real atan_tail(real z)
+inlined real atan_tail(real z)
 {
 #if REAL_IS_DOUBLE
     return ((((((((((0.014894584845790634 * z - 0.033175920710034883) * z + 0.044906114025580153)
@@ -98,7 +98,7 @@ static inline real atan_tail(real z)
 }
 
 /* (asin(x) - x) / x**3 for z = x**2, |x| <= 1/2. */
-static inline real asin_tail(real z)
+inlined real asin_tail(real z)
 {
 #if REAL_IS_DOUBLE
     return ((((((((((((0.033644218399720628 * z - 0.026146043937203128) * z + 0.024820154099872524)
@@ -113,7 +113,7 @@ static inline real asin_tail(real z)
 }
 
 /* erf(x) / x - 1 for z = x**2, |x| <= 1. */
-static inline real erf_tail(real z)
+inlined real erf_tail(real z)
 {
 #if REAL_IS_DOUBLE
     return ((((((((((-7.8906661982286877e-10 * z + 1.3770043744691911e-8) * z
@@ -128,7 +128,7 @@ static inline real erf_tail(real z)
 }
 
 /* (1 + 2 * x) * e**(x**2) * erfc(x) for t = (x - 3.5) / (x + 3.5), x >= 0. */
-static inline real erfcx_scaled(real t)
+inlined real erfcx_scaled(real t)
 {
 #if REAL_IS_DOUBLE
     return ((((((((((((((((((((((((1.9336144009501265e-10 * t - 9.2094178269657051e-11) * t

@@ -1,5 +1,5 @@
 /* The product of two pairs, of which an infinite one stays infinite; not normalised. */
-static inline pair pair_scaled(pair a, pair b)
+inlined pair pair_scaled(pair a, pair b)
 {
     pair product = {a.high * b.high, a.high * b.low + a.low * b.high};
     product.low += product_rest(a.high, b.high, product.high);
@@ -8,7 +8,7 @@ static inline pair pair_scaled(pair a, pair b)
 
 /* k * log(2) + log(1 + f) with half as many digits again: of s = f / (2 + f) and z = s**2 it is
  * s * (2 + z * (2/3 + z * polynomial(z))). */
-static inline pair log_pair(real k, real f)
+inlined pair log_pair(real k, real f)
 {
 #if REAL_IS_DOUBLE
     const pair third = {0x1.5555555555555p-1, 0x1.5555555555555p-55};
@@ -32,7 +32,7 @@ static inline pair log_pair(real k, real f)
 }
 
 /* e**x of a sum of two. */
-static inline real exp_pair(pair x)
+inlined real exp_pair(pair x)
 {
     real high = x.high > EXP_HIGHEST ? EXP_HIGHEST : exp_clamp(x.high);
     exp_parts at = exp_reduce(high);
@@ -43,7 +43,7 @@ static inline real exp_pair(pair x)
 
 /* size**y for size >= 0 and an exponent in two parts, by way of log(size) with half as many digits
  * again, which a double has of a float. */
-static inline real power_of_size(real size, pair y)
+inlined real power_of_size(real size, pair y)
 {
 #if REAL_IS_DOUBLE
     log_parts at = log_reduce_any(size);
@@ -57,41 +57,45 @@ static inline real power_of_size(real size, pair y)
     exponent = exponent < -200 ? -200 : exponent;
     real power = wide_exp(exponent > 200 ? 200 : exponent);
 #endif
-    return y.high == 0 || size == 1 ? 1 : power;
+    int one = (y.high == 0) | (size == 1);
+    return one ? 1 : power;
 }
 
 /* The sign of a power of a negative base, NaN where it has no power; 1 for other bases. */
-static inline real power_sign(real base, real exponent)
+inlined real power_sign(real base, real exponent)
 {
     real half = (real)0.5 * exponent;
-    int whole = floor(exponent) == exponent, odd = whole && floor(half) != half;
+    int whole = floor(exponent) == exponent, odd = whole & (floor(half) != half);
     real sign = odd ? copysign((real)1, base) : 1;
-    return base < 0 && !whole && base > -INFINITY ? NAN : sign;
+    int none = (base < 0) & !whole & (base > -INFINITY);
+    return none ? NAN : sign;
 }
 
 /* base**exponent, in all cases as C's pow: of log(base) half as many digits again are kept. */
-static inline real real_pow(real base, real exponent)
+inlined real real_pow(real base, real exponent)
 {
     pair y = {exponent, 0};
     real power = power_of_size(fabs(base), y), sign = power_sign(base, exponent);
-    power = base == -1 && fabs(exponent) == INFINITY ? 1 : power;
+    int one = (base == -1) & (fabs(exponent) == INFINITY);
+    power = one ? 1 : power;
     return power * sign;
 }
 
 /* base**(exponent - 1) as the slope of a power: where base is 0 it is 1 for the exponent 1, else 0;
  * where it would be infinite, the largest number. */
-static inline real real_power_slope(real base, real exponent)
+inlined real real_power_slope(real base, real exponent)
 {
     real high = exponent - 1, back = high + 1;
     pair y = {high, (exponent - back) + ((back - high) - 1)};
     real power = power_of_size(fabs(base), y) * power_sign(base, high);
-    power = exponent < 1 && power > REAL_LARGEST ? REAL_LARGEST : power;
-    power = base == 0 && exponent < 1 ? 0 : power;
+    int steep = exponent < 1, zero = base == 0;
+    power = steep & (power > REAL_LARGEST) ? REAL_LARGEST : power;
+    power = steep & zero ? 0 : power;
     return exponent == 0 ? 0 : power;
 }
 
 /* (1 + x)**power - 1: e**y - 1 of y = power * log(1 + x) with half as many digits again. */
-static inline real real_pow1pm1(real x, real power)
+inlined real real_pow1pm1(real x, real power)
 {
     real size = x < -1 ? -2 - x : x;
     log1p_parts at = log1p_reduce(size);
@@ -105,7 +109,9 @@ static inline real real_pow1pm1(real x, real power)
     real tail = parts.r * parts.r * exp_tail(parts.r);
     real less = expm1_sum(parts, tail + low * (1 + parts.r + tail));
     less = fabs(high) < (real)0x1p-60 ? high + low : less;
-    less = power == 0 || x == 0 ? power * x : less;
+    real product = power * x;
+    less = (power == 0) | (x == 0) ? product : less;
     real sign = power_sign(1 + x, power);
-    return sign > 0 ? less : sign < 0 ? -2 - less : sign;
+    real opposite = -2 - less;
+    return sign > 0 ? less : sign < 0 ? opposite : sign;
 }

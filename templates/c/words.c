@@ -2,6 +2,9 @@
 #include <string.h>
 #include <tgmath.h>
 
+/* However long a function is: a call would keep the loop around it from becoming vector code. */
+#define inlined static inline __attribute__((always_inline))
+
 /* The parts of a number: its bits as an unsigned integer of the same width. */
 #if REAL_IS_DOUBLE
 typedef uint64_t word;
@@ -17,14 +20,14 @@ typedef uint32_t word;
 #define REAL_LARGEST 0x1.fffffep127f
 #endif
 
-static inline word to_word(real x)
+inlined word to_word(real x)
 {
     word bits;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-static inline real from_word(word bits)
+inlined real from_word(word bits)
 {
     real x;
     memcpy(&x, &bits, sizeof x);

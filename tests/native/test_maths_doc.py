@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.native.cases import CASES
+from tests.native.dense import DENSE, densely
 from tests.native.maths import compiled, points, worst
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,10 @@ def table() -> str:
     for kind in (np.float32, np.float64):
         with tempfile.TemporaryDirectory() as folder:
             library, _ = compiled(Path(folder), counts, kind is np.float64, "-march=native")
-            columns.append({n: worst(library, n, points(c, kind))[0] for n, c in CASES.items()})
+            errors = {n: worst(library, n, points(c, kind))[0] for n, c in CASES.items()}
+            if kind is np.float32:
+                errors |= {n: max(errors[n], densely(library, n)[0]) for n in DENSE}
+            columns.append(errors)
     lines = ["| function | float | double | limit |", "| --- | --- | --- | --- |"]
     for name, case in CASES.items():
         single, double = (math.ceil(column[name] * 100) / 100 for column in columns)

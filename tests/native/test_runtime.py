@@ -248,6 +248,22 @@ def test_a_compiler_that_does_not_know_a_flag(
     assert library.team(2) == (1 if "-fopenmp" in refused else 2)
 
 
+def test_an_openmp_that_torchs_does_not_know(
+    folder: Path, fresh: Callable[[], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As clang's: the library lacks a function of it; later processes do not build it anew."""
+    script = (
+        'for word; do case "$word" in -fopenmp) more=-DOTHER;; esac; done; exec REAL "$@" $more'
+    )
+    notes = compiler(folder, monkeypatch, script)
+    text = "#ifdef OTHER\nint nowhere(void);\nint call(void) { return nowhere(); }\n#endif\n"
+    (folder / "native.c").write_text(text + SOURCE, encoding="utf-8")
+    assert answer(fresh(), folder) == 42
+    assert compilations(notes) == 2
+    assert answer(fresh(), folder) == 42
+    assert compilations(notes) == 2
+
+
 def test_a_compiler_killed_half_way(
     folder: Path, fresh: Callable[[], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
