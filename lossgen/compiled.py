@@ -55,7 +55,7 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
         stable = Stabilizer(known=known)
         item = stable(spec.item)
         over = None if spec.over is None else stable(spec.over)
-        forward, chosen = _with_chosen_forms(lower(spec, item, over), known)
+        forward, chosen = _with_chosen_forms(lower(spec, item, over, known), known)
         forward = share(forward, {*TAKEN, *(p.name for p in spec.parameters)})
         forward = replace(
             forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
