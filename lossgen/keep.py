@@ -133,11 +133,13 @@ def choose(
         if not costly or len(chosen) + 1 >= allowed:
             break
         chosen[max(costly, key=lambda x: _total(x, again)).name] = None
-    for x in again.values():
+    # The last first: what only they read need not be kept.
+    for x in reversed(again.values()):
         too = {x.body, Read(Str(x.name), *x.free)} & autograd.keys()
         small = count == 0 and not long_axes <= {*x.free}
         mask = x.kind == "boolean" and len(x.free) >= size and cost(x.body) > 1
-        if x.op == "map" and too and (small or mask) and may_be_kept(x):
+        read = x.name in _again(main, available, dict(chosen), results)
+        if x.op == "map" and too and (small or mask) and read and may_be_kept(x):
             chosen[x.name] = None
     kept = dict(chosen)
     again = _again(statements, available, kept, results)
@@ -150,7 +152,7 @@ def _for_first_input(forward: Program, statements: Sequence[Statement]) -> tuple
     """The statements for the gradient that is always asked for, that of what was predicted."""
     made = {x.name: x for x in statements}
     wanted: set[str] = set()
-    waiting = [next(f"d_{a.name}" for a in forward.inputs if a.kind == "real")]
+    waiting = [next((f"d_{a.name}" for a in forward.inputs if a.kind == "real"), "")]
     while waiting:
         name = waiting.pop()
         if name in made and name not in wanted:

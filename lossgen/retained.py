@@ -29,7 +29,7 @@ _KEEPS_RESULT = (nd.Exp, nd.Sigmoid, nd.Sqrt, nd.Tanh, nd.Expm1)
 def retained(forward: Program, known: Mapping[sp.Basic, bool]) -> dict[sp.Basic, Kind]:
     """What autograd keeps for the gradient of the first input, and the kind of each."""
     kinds: dict[str, Kind] = {a.name: a.kind for a in forward.inputs}
-    varying = {next(a.name for a in forward.inputs if a.kind == "real")}
+    varying = {next((a.name for a in forward.inputs if a.kind == "real"), "")}
     kept: set[sp.Basic] = set()
     for x in (r for y in forward.statements if (r := _under(y, known)) is not None):
         kinds[x.name] = x.kind
@@ -50,8 +50,8 @@ def retained(forward: Program, known: Mapping[sp.Basic, bool]) -> dict[sp.Basic,
         if x.where is not TRUE:
             kept.add(x.where)
     inputs = {a.name for a in forward.inputs}
-    values = (v for v in kept if not (isinstance(v, Read) and v.name in inputs))
-    return {v: kind_of(v, kinds) for v in values}
+    ours = (v for v in kept if not (isinstance(v, Read) and v.name in inputs))
+    return {v: kind_of(v, kinds) for v in ours}
 
 
 def large(kept: Mapping[sp.Basic, Kind], forward: Program) -> int:
