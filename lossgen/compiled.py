@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import sympy as sp
 from sympy.core.parameters import distribute
+from sympy.core.symbol import Str
 
 from lossgen.differentiate import Backward, differentiate
 from lossgen.lower import lower
+from lossgen.nodes import FALSE, TRUE, Given, rebuild
 from lossgen.program import Program, check, without_unused
 from lossgen.schedule import with_guards
 from lossgen.sharing import share
@@ -22,7 +26,7 @@ from lossgen.stabilize import (
     choose_forms,
     learn,
 )
-from lossgen.static import ALWAYS
+from lossgen.static import ALWAYS, either, switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +59,15 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
         stable = Stabilizer(known=known)
         item = stable(spec.item)
         over = None if spec.over is None else stable(spec.over)
-        forward, chosen = _with_chosen_forms(lower(spec, item, over), known)
-        forward = share(forward, {*TAKEN, *(p.name for p in spec.parameters)})
+        forward, chosen = _with_chosen_forms(lower(spec, item, over, known), known)
+        taken = {*TAKEN, *(p.name for p in spec.parameters)}
+        forward = share(forward, taken)
         forward = replace(
             forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
         )
         learn(known, forward.statements)
         again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results])
-        backward = differentiate(forward, again)
+        backward = _there_when_read(differentiate(forward, again, _usual(spec, forward), taken))
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))
@@ -78,3 +83,32 @@ def _with_chosen_forms(forward: Program, known: Known) -> tuple[Program, tuple[C
         return forward, ()
     statements = without_unused(statements, forward.results)
     return check(replace(forward, statements=statements)), chosen
+
+
+def _usual(spec: LossSpec, forward: Program) -> dict[sp.Basic, bool]:
+    """The static conditions as they are where no option and no optional tensor is given."""
+    defaults = {p.symbol: sp.sympify(p.default) for p in spec.parameters if p.default is not None}
+    absent = {Given(Str(t.name)): False for t in spec.tensors if t.optional}
+    guarding = {c for x in forward.statements for term in x.guard for c, _ in term}
+    branching = switches(e for x in forward.statements for e in x.expressions())
+    truths = {c: _at(c, defaults) for c in (*guarding, *branching) if c not in absent}
+    return absent | {c: t is TRUE for c, t in truths.items() if t in (TRUE, FALSE)}
+
+
+def _at(expr: sp.Basic, values: Mapping[sp.Basic, sp.Basic]) -> sp.Basic:
+    if expr in values:
+        return values[expr]
+    return rebuild(expr, [_at(a, values) for a in expr.args]) if expr.args else expr
+
+
+def _there_when_read(backward: Backward) -> Backward:
+    """What is kept is computed wherever the forward or the backward reads it."""
+    recorded, program = backward.recorded, backward.program
+    kept = tuple(recorded.statement(x) for x in backward.saved)
+    whole = replace(program, statements=(*kept, *program.statements))
+    read = {x.name: x.guard for x in with_guards(whole, dict.fromkeys(program.results, ALWAYS))}
+    statements = tuple(
+        replace(x, guard=either(x.guard, read[x.name])) if x.name in backward.saved else x
+        for x in recorded.statements
+    )
+    return replace(backward, recorded=replace(recorded, statements=statements))

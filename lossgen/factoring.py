@@ -6,6 +6,8 @@ In: an elementwise body.  Out: an equal one with fewer products.
 
 A factor leaves a branch that elements choose only if it was outside before: what is not taken may
 be infinite, and must not meet a 0.  It passes branches on options.
+
+A choice within a choice is one: ``where(a, where(b, x, 0), 0)`` is ``where(a and b, x, 0)``.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from functools import cache
 import sympy as sp
 
 from lossgen.keep import cost
-from lossgen.nodes import Read, Where, free_letters, is_scalar, is_static, rebuild
+from lossgen.nodes import And, Read, Where, free_letters, is_scalar, is_static, rebuild
 
 
 @cache
@@ -39,6 +41,7 @@ def factored(expr: sp.Expr) -> sp.Expr:
 
 def _choice(expr: Where) -> sp.Expr:
     """What both branches are multiplied by, outside: no branch that is 0 has a factor."""
+    expr = _joined(expr)
     condition, yes, no = expr.args
     common = sorted(_factors(yes) & _factors(no), key=str)
     if not common:
@@ -48,6 +51,18 @@ def _choice(expr: Where) -> sp.Expr:
     return sp.Mul(*common, Where(condition, yes, no))
 
 
+def _joined(expr: Where) -> Where:
+    """``where(a, -where(b, x, 0), 0)`` as ``where(a and b, -x, 0)``."""
+    condition, yes, no = expr.args
+    sign, inner = yes.as_coeff_Mul()
+    if no != 0 or abs(sign) != 1 or not isinstance(inner, Where) or is_static(inner.args[0]):
+        return expr
+    also, value, other = inner.args
+    if other != 0 or free_letters(also) != free_letters(condition):
+        return expr
+    return Where(And(condition, also), sign * value, 0)
+
+
 def _is_negative(expr: sp.Expr) -> bool:
     """Whether a minus stands in front."""
     number = expr.args[0] if isinstance(expr, sp.Mul) else sp.S.One
@@ -55,6 +70,7 @@ def _is_negative(expr: sp.Expr) -> bool:
 
 
 def _sum(expr: sp.Add) -> sp.Expr:
+    expr = sp.Add(*map(_subtracted, expr.args))
     counts: Counter[sp.Expr] = Counter()
     for term in expr.args:
         counts.update(_factors(term))
@@ -66,6 +82,13 @@ def _sum(expr: sp.Add) -> sp.Expr:
     rest = [t for t in expr.args if t not in inside]
     product = best * factored(sp.Add(*(_without(t, best) for t in inside)))
     return factored(sp.Add(product, *rest)) if rest else product
+
+
+def _subtracted(term: sp.Expr) -> sp.Expr:
+    """``where(a, -x, 0)`` as ``-where(a, x, 0)``: a sum subtracts it at no cost."""
+    if isinstance(term, Where) and term.args[2] == 0 and _is_negative(term.args[1]):
+        return -Where(term.args[0], -term.args[1], 0)
+    return term
 
 
 def _factors(term: sp.Expr) -> frozenset[sp.Expr]:

@@ -3,7 +3,10 @@
 In: the forward program and the statements of its backward.  Out: the names to keep, and the
 statements to compute again.  Results of reductions are small and always kept.  Of elementwise
 values as large as an input, the dearest to compute again are kept, but always fewer than autograd
-of the plain function would keep (where that is one, as many).
+of the plain function would keep (where that is one, as many).  Of masks, and of small values where
+autograd keeps no large one, it keeps what autograd keeps too.
+
+A value under a static condition is kept where that holds as long as no option is given.
 
     m[n] = amax_c x[n, c]; e[n, c] = x[n, c] - m[n]; d_x reads e  →  keeps m, computes e again
 
@@ -12,7 +15,7 @@ It keeps no name that a result may simply be: a Function must not return one ten
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -21,7 +24,8 @@ from sympy.core.symbol import Str
 from lossgen import nodes as nd
 from lossgen.nodes import Read, Where, free_letters, is_scalar, is_static, rebuild, walk
 from lossgen.program import REDUCTIONS, Program, Statement
-from lossgen.static import ALWAYS, resolve, switches
+from lossgen.retained import large, rank, retained
+from lossgen.static import ALWAYS, narrow, resolve, switches
 
 # What computing a node again costs, in passes of plain arithmetic over the same elements.
 _COST: dict[type[sp.Basic], int] = {
@@ -29,10 +33,8 @@ _COST: dict[type[sp.Basic], int] = {
     nd.LogCosh: 12, nd.Tanh: 5, nd.Sin: 5, nd.Cos: 5, nd.Acos: 8, nd.Atan: 6, nd.Erf: 5,
     nd.Lgamma: 20, nd.Step: 3, nd.Xlogy: 5, nd.LogAddExp: 10, nd.Erfc: 5, nd.Erfcx: 8,
     nd.LogErfc: 16, nd.Log1mExp: 12, nd.Hypot: 5, nd.HypotM1: 8, nd.Pow1pM1: 16, nd.RelEntropy: 16,
-    nd.LogRatio: 14, nd.Asinh: 8, nd.Sqrt: 2, sp.Pow: 3, nd.Ratio: 2,
+    nd.LogRatio: 14, nd.Asinh: 8, nd.Sqrt: 2, sp.Pow: 3, nd.Ratio: 2, nd.Min: 4,
 }  # fmt: skip
-# Functions whose backward in torch keeps their result rather than their argument.
-_KEEPS_RESULT = (nd.Exp, nd.Sigmoid, nd.Sqrt, nd.Tanh, nd.Expm1)
 
 
 def cost(expr: sp.Expr) -> int:
@@ -52,58 +54,9 @@ def _passes(node: sp.Basic) -> int:
         return arrays - 1 + numbers
     if isinstance(node, sp.Pow) and node.exp in (-1, 2, 3):
         return 1
+    if isinstance(node, sp.Pow) and not node.exp.is_number:
+        return 8
     return _COST.get(type(node), 1)
-
-
-def kept_by_autograd(forward: Program) -> int:
-    """How many values as large as an input autograd of the plain function keeps, inputs apart."""
-    rank = _rank(forward)
-    varying = {a.name for a in forward.inputs if a.kind == "real"}
-    kept: set[sp.Basic] = set()
-    for x in forward.statements:
-        if not x.reads() & varying:
-            continue
-        if x.kind == "real":
-            varying.add(x.name)
-        if x.op in ("softmax", "log_softmax"):
-            kept.add(Read(Str(x.name), *x.free))
-        here = Read(Str(x.name), *x.free) if x.op == "map" else None
-        for node in walk(x.body):
-            values = _kept_for(node, varying)
-            kept |= {here if here is not None and v == x.body else v for v in values}
-        if x.op == "norm":
-            kept.add(x.body)
-    inputs = {a.name for a in forward.inputs}
-    large = [
-        v
-        for v in kept
-        if len(free_letters(v)) >= rank and not (isinstance(v, Read) and v.name in inputs)
-    ]
-    return len(large)
-
-
-def _kept_for(node: sp.Basic, varying: set[str]) -> set[sp.Basic]:
-    def moves(expr: sp.Basic) -> bool:
-        return any(isinstance(x, Read) and x.name in varying for x in walk(expr))
-
-    if not moves(node) or isinstance(node, (Read, nd.StopGradient)):
-        return set()
-    if isinstance(node, sp.Mul):
-        factors = [f for f in node.args if not is_scalar(f)]
-        return {f for f in factors if any(moves(g) for g in factors if g is not f)}
-    if isinstance(node, _KEEPS_RESULT):
-        return {node}
-    if isinstance(node, sp.Pow):
-        return {node} if node.exp == -1 else {node.base}
-    if isinstance(node, nd.Max) and is_scalar(node.args[0]) != is_scalar(node.args[1]):
-        return {node}
-    if isinstance(node, (nd.Unary, nd.Clip)):
-        return {node.args[0]}
-    return set()
-
-
-def _rank(forward: Program) -> int:
-    return max((len(a.axes) for a in forward.inputs if a.kind == "real"), default=0)
 
 
 def with_forward_names(statements: Sequence[Statement], forward: Program) -> tuple[Statement, ...]:
@@ -118,10 +71,11 @@ def with_forward_names(statements: Sequence[Statement], forward: Program) -> tup
         )
         if plain and cost(x.body) > 1 and not isinstance(x.body, Where):
             named.setdefault(x.body, Read(Str(x.name), *x.free))
-        if plain and isinstance(x.body, nd.Max) and x.body.args[0] == 0 and x.body.share == 1:
-            # max(0, u) > 0 exactly where u > 0.
+        if plain and isinstance(x.body, nd.Max) and is_scalar(x.body.args[0]) and x.body.share == 1:
+            # max(b, u) > b exactly where u > b, and min(b, u) < b where u < b.
+            op, (bound, inner, *_) = "<" if isinstance(x.body, nd.Min) else ">", x.body.args
             hinge = Read(Str(x.name), *x.free)
-            named.setdefault(nd.Compare(">", x.body.args[1], 0), nd.Compare(">", hinge, 0))
+            named.setdefault(nd.Compare(op, inner, bound), nd.Compare(op, hinge, bound))
 
     def reading(expr: sp.Basic) -> sp.Basic:
         if expr in named:
@@ -136,42 +90,69 @@ def with_forward_names(statements: Sequence[Statement], forward: Program) -> tup
 
 
 def choose(
-    forward: Program, statements: Sequence[Statement]
+    forward: Program,
+    recorded: Program,
+    statements: Sequence[Statement],
+    usual: Mapping[sp.Basic, bool],
 ) -> tuple[tuple[str, ...], tuple[Statement, ...]]:
-    """The names to keep, real ones first, and the statements to compute again, in order."""
-    available = {x.name: x for x in forward.statements}
-    rank = _rank(forward)
+    """The names to keep, real ones first, and the statements to compute again, in order.
+
+    Args:
+        forward: what autograd would differentiate.
+        recorded: the same with more names, of which some may be kept.
+        statements: the backward.
+        usual: the static conditions as they are where no option is given.
+    """
+    available = {x.name: x for x in recorded.statements}
+    named = {x.name for x in forward.statements}
+    size = rank(forward)
+    long_axes = {x for a in forward.inputs for x in a.axes if not x.name.isdigit()}
+    autograd = retained(forward, usual)
     # Where autograd keeps one value, so does this: to keep none would be to compute all again.
-    autograd = kept_by_autograd(forward)
-    allowed = 2 if autograd == 1 else autograd
-    main = _for_required_inputs(forward, statements)
-    results = set().union(*(_aliases(forward.statement(r).body, {}) for r in forward.results))
+    count = large(autograd, forward)
+    allowed = 2 if count == 1 else count
+    main = _for_first_input(recorded, statements)
+    results = set().union(*(_aliases(recorded.statement(r).body, {}) for r in recorded.results))
+
+    def may_be_kept(x: Statement) -> bool:
+        guard = available[x.name].guard
+        # What is not always there needs a line that says so.
+        dear = guard == ALWAYS or x.op in ("softmax", "log_softmax") or cost(x.body) >= 5
+        return narrow(guard, usual) == ALWAYS and dear and x.name not in results
+
     chosen: dict[str, None] = {}
     while True:
-        kept = dict(chosen)
-        again = _again(main, available, kept, results)
-        large = [
+        again = _again(main, available, dict(chosen), results)
+        # A part without a name in the formula is kept for speed alone.
+        less = len(chosen) + 1 < count
+        costly = [
             x for x in again.values()
-            if x.kind == "real" and available[x.name].guard == ALWAYS and len(x.free) >= rank
-            and x.name not in results and _dear(x) and not _detached(x)
+            if x.kind == "real" and len(x.free) >= size and may_be_kept(x) and _dear(x)
+            and not _detached(x) and (less or x.name in named)
         ]  # fmt: skip
-        if not large or len(chosen) + 1 >= allowed:
+        if not costly or len(chosen) + 1 >= allowed:
             break
-        chosen[max(large, key=lambda x: _total(x, again)).name] = None
+        chosen[max(costly, key=lambda x: _total(x, again)).name] = None
+    # The last first: what only they read need not be kept.
+    for x in reversed(again.values()):
+        too = {x.body, Read(Str(x.name), *x.free)} & autograd.keys()
+        small = count == 0 and not long_axes <= {*x.free}
+        mask = x.kind == "boolean" and len(x.free) >= size and cost(x.body) > 1
+        read = x.name in _again(main, available, dict(chosen), results)
+        if x.op == "map" and too and (small or mask) and read and may_be_kept(x):
+            chosen[x.name] = None
     kept = dict(chosen)
     again = _again(statements, available, kept, results)
-    names = [x.name for x in forward.statements if x.name in kept]
+    names = [x.name for x in recorded.statements if x.name in kept]
     names.sort(key=lambda name: available[name].kind != "real")
-    return tuple(names), tuple(again[x.name] for x in forward.statements if x.name in again)
+    return tuple(names), tuple(again[x.name] for x in recorded.statements if x.name in again)
 
 
-def _for_required_inputs(
-    forward: Program, statements: Sequence[Statement]
-) -> tuple[Statement, ...]:
-    """The statements but those that only the gradient of an optional input reads."""
+def _for_first_input(forward: Program, statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements for the gradient that is always asked for, that of what was predicted."""
     made = {x.name: x for x in statements}
     wanted: set[str] = set()
-    waiting = [f"d_{a.name}" for a in forward.inputs if not a.optional]
+    waiting = [next((f"d_{a.name}" for a in forward.inputs if a.kind == "real"), "")]
     while waiting:
         name = waiting.pop()
         if name in made and name not in wanted:

@@ -99,10 +99,11 @@ def _repeated(statements: Sequence[Statement]) -> set[sp.Basic]:
                 barred.update(walk(expr))
             else:
                 visit(expr)
-    return {e for e, count in uses.items() if count > 1 and e not in barred and _worth_a_name(e)}
+    return {e for e, count in uses.items() if count > 1 and e not in barred and worth_a_name(e)}
 
 
-def _worth_a_name(expr: sp.Basic) -> bool:
+def worth_a_name(expr: sp.Basic) -> bool:
+    """Whether an expression is dear, and no larger than something that it reads."""
     if isinstance(expr, (Read, Letter, Str)) or not expr.args or cost(expr) < _DEAR:
         return False
     if isinstance(expr, (nd.StopGradient, nd.StraightThrough, nd.Padded)):

@@ -23,7 +23,7 @@ ROWS = (
     ("program",),
     ("stabilize",),
     ("lower",),
-    ("differentiate", "factoring", "keep", "sharing"),
+    ("retained", "differentiate", "factoring", "keep", "recording", "sharing"),
     ("schedule", "compiled"),
     ("mathdoc", "page"),
     ("backends", "docs"),

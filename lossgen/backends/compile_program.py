@@ -48,7 +48,7 @@ class Split:
 
 def split(compiled: Compiled) -> Split:
     """The forward's small values, and a backward that needs no others."""
-    forward, backward = compiled.forward, compiled.backward
+    forward, backward = compiled.backward.recorded, compiled.backward
     own = {x.name for x in backward.program.statements}
     rank = max((len(a.axes) for a in forward.inputs), default=0)
     kept: set[str] = set()

@@ -26,9 +26,7 @@ from lossgen.static import ALWAYS, guard_of
 def autograd_page(f: Formula) -> AutogradPage:
     """Forward, what it keeps, and the closed-form backward."""
     spec, forward, backward = f.spec, f.compiled.forward, f.compiled.backward
-    roots = dict.fromkeys((*forward.results, *backward.saved), ALWAYS)
-    outputs = tuple(dict.fromkeys((*forward.results, *backward.saved)))
-    forward_body = f.lines(forward, roots, frozenset(forward.results))
+    forward_body = _forward_body(f)
     arguments = [tensor_argument(t, f.checks) for t in spec.tensors]
     arguments = [
         replace(a, annotation=a.annotation.replace(" | float", ""), default="") for a in arguments
@@ -36,15 +34,9 @@ def autograd_page(f: Formula) -> AutogradPage:
     options = [replace(parameter_argument(p), default="") for p in spec.parameters]
     if f.reduces:
         options.append(Argument("reduction", "str"))
-        forward_body += [
-            'if reduction == "mean":',
-            f"    {f.item} = {f.item}.mean()",
-            'elif reduction == "sum":',
-            f"    {f.item} = {f.item}.sum()",
-        ]
     # One gradient comes in for each result; nothing follows the last that has one.
     seeded = max((forward.results.index(x) + 1 for x in backward.seeds), default=0)
-    absent = " | None" if len(backward.seeds) == 1 else ""
+    absent = " | None" if _gets_none(f) else ""
     head = [
         *(f"grad_{x}: Tensor{absent}" for x in forward.results[:seeded]),
         "*unused: None",
@@ -53,7 +45,7 @@ def autograd_page(f: Formula) -> AutogradPage:
         name=f.autograd,
         doc=f"What stands behind :func:`{f.functional}`: the formula and its closed-form backward.",
         forward_signature=signature([*arguments, *options]),
-        forward_body=(*forward_body, f"return {tuple_text(outputs)}"),
+        forward_body=forward_body,
         setup_body=_setup_body(f),
         backward_signature=", ".join(["ctx: Any", *head]),
         backward_body=_backward_body(f),
@@ -61,35 +53,99 @@ def autograd_page(f: Formula) -> AutogradPage:
     )
 
 
+def _forward_body(f: Formula) -> Lines:
+    recorded, saved = f.compiled.backward.recorded, f.compiled.backward.saved
+    results = recorded.results
+    when = {x: recorded.statement(x).guard for x in saved}
+    body: list[str] = []
+    for x, guard in when.items():
+        if guard != ALWAYS:
+            # A tensor like any other, so that every transform takes it.
+            body.append(f"{x} = {f.names.like}.new_empty(0)  # where the backward needs none")
+    body += f.lines(recorded, {**when, **dict.fromkeys(results, ALWAYS)}, frozenset(results))
+    whole = (*results, *_extra(f))
+    if f.reduces and f.keeps_item:
+        # The item itself is the result, or is kept behind it: no tensor is returned twice.
+        return (
+            *body,
+            'if reduction == "none":',
+            f"    return {tuple_text(whole, alone=True)}",
+            f'total = {f.item}.mean() if reduction == "mean" else {f.item}.sum()',
+            f"return total, {tuple_text(whole).removesuffix(',')}",
+        )
+    if f.reduces:
+        body += [
+            'if reduction == "mean":',
+            f"    {f.item} = {f.item}.mean()",
+            'elif reduction == "sum":',
+            f"    {f.item} = {f.item}.sum()",
+        ]
+    return (*body, f"return {tuple_text(whole)}")
+
+
 def _extra(f: Formula) -> tuple[str, ...]:
     """Saved values that are not results themselves."""
     return tuple(x for x in f.compiled.backward.saved if x not in f.compiled.forward.results)
 
 
+def _saved(f: Formula) -> tuple[str, ...]:
+    """All saved values, in the order in which they are kept."""
+    results = f.compiled.forward.results
+    also = tuple(x for x in f.compiled.backward.saved if x in results)
+    return (*also, *_extra(f)) if f.reduces else (*_extra(f), *also)
+
+
+def _gets_none(f: Formula) -> bool:
+    """Whether a gradient that is absent comes in as None rather than as zeros.
+
+    For several results, autograd's own zeros are the shortest way; but it makes them for what is
+    kept as well.
+    """
+    return len(f.compiled.backward.seeds) == 1 or bool(_extra(f))
+
+
 def _setup_body(f: Formula) -> Lines:
-    count, results = len(f.spec.tensors), len(f.compiled.forward.results)
+    count, results = len(f.spec.tensors), f.compiled.forward.results
     with_options = bool(f.spec.parameters) or f.reduces
     saved = f"*inputs[:{count}]" if with_options else "*inputs"
-    extra = f", *output[{results}:]" if _extra(f) else ""
-    also = [x for x in f.compiled.backward.saved if x in f.compiled.forward.results]
-    extra += "".join(f", output[{f.compiled.forward.results.index(x)}]" for x in also)
+    kept = _saved(f)
+    if f.reduces and f.keeps_item:
+        extra = f", *output[-{len(kept)}:]" if len(kept) > 1 else ", output[-1]"
+    else:
+        extra = f", *output[{len(results)}:]" if _extra(f) else ""
+        extra += "".join(f", output[{results.index(x)}]" for x in kept if x in results)
     options = (f"ctx.options = inputs[{count}:]",) if with_options else ()
-    single = len(f.compiled.backward.seeds) == 1
     return (
         *options,
         f"ctx.save_for_backward({saved}{extra})",
         f"ctx.save_for_forward({saved})",
-        # With two results, autograd's own zeros stand for the gradient that is absent.
-        *(["ctx.set_materialize_grads(False)"] if single else []),
+        *(["ctx.set_materialize_grads(False)"] if _gets_none(f) else []),
     )
+
+
+def _without_gradient(f: Formula, nothing: str) -> list[str]:
+    """What is done where no gradient comes in for a result."""
+    if not _gets_none(f):
+        return []
+    first, *rest = f.compiled.backward.seeds
+    if not rest:
+        return [f"if grad_{first} is None:", f"    return {nothing}"]
+    (second,) = rest
+    return [
+        f"if grad_{second} is None:",
+        f"    if grad_{first} is None:",
+        f"        return {nothing}",
+        f"    grad_{second} = grad_{first}.new_zeros({f.shape(second)})",
+        f"if grad_{first} is None:",
+        f"    grad_{first} = grad_{second}.new_zeros({f.shape(first)})",
+    ]
 
 
 def _backward_body(f: Formula) -> Lines:
     spec, forward, backward = f.spec, f.compiled.forward, f.compiled.backward
     inputs = [t.name for t in spec.tensors]
+    kept = _saved(f)
     options = [p.name for p in spec.parameters] + (["reduction"] if f.reduces else [])
-    also = [x for x in backward.saved if x in forward.results]
-    loaded = [*inputs, *_extra(f), *also]
     formula = f.lines(
         backward.program,
         {f"d_{g}": guard_of(Needs(Str(g))) for g in backward.gradients},
@@ -98,14 +154,12 @@ def _backward_body(f: Formula) -> Lines:
     used = [
         x for x in options if x == "reduction" or re.search(rf"\b{x}\b", text) or backward.saved
     ]
-    body: list[str] = []
-    seeds = [f"grad_{x}" for x in backward.seeds]
-    if len(seeds) == 1:
-        nothing = tuple_text(["None"] * (len(inputs) + len(options)))
-        body += [f"if {seeds[0]} is None:", f"    return {nothing}"]
-    body.append(f"{tuple_text(loaded)} = ctx.saved_tensors")
+    loads = [f"{tuple_text([*inputs, *kept])} = ctx.saved_tensors"]
     if used:
-        body.append(f"{tuple_text([x if x in used else '_' for x in options])} = ctx.options")
+        loads.append(f"{tuple_text([x if x in used else '_' for x in options])} = ctx.options")
+    absent = _without_gradient(f, tuple_text(["None"] * (len(inputs) + len(options))))
+    # Zeros take their shape from what is loaded.
+    body = [*loads, *absent] if len(backward.seeds) > 1 else [*absent, *loads]
     if f.reduces:
         seed, lead = f"grad_{f.item}", f.checks.lead.name
         body += ['if reduction == "mean":', f"    {seed} = {seed} / {lead}.numel()"]
@@ -115,13 +169,15 @@ def _backward_body(f: Formula) -> Lines:
         wanted = [f"need_{x}" if x in needs else "_" for x in inputs[: last + 1]]
         body.append(f"{tuple_text(wanted)} = ctx.needs_input_grad[:{last + 1}]")
     if backward.saved:
-        outputs = list(dict.fromkeys((*forward.results, *backward.saved)))
-        kept = [x if x in backward.saved else "_" for x in outputs]
+        outputs = [*forward.results, *_extra(f)]
+        made = [x if x in backward.saved else "_" for x in outputs]
+        if f.reduces and f.keeps_item:
+            made = ["*_", *kept]
         given = ", ".join((*inputs, *options))
         body += [
             "if torch.is_grad_enabled():",
             "    # For a second derivative, what was kept must depend on the inputs.",
-            f"    {tuple_text(kept)} = {f.autograd}.forward({given})",
+            f"    {tuple_text(made)} = {f.autograd}.forward({given})",
         ]
     if needs:
         body.append(f"{' = '.join(f'd_{g}' for g in needs)} = None")
@@ -140,15 +196,11 @@ def _overwrites(line: str) -> bool:
 def _jvp_body(f: Formula) -> Lines:
     spec = f.spec
     count = len(spec.tensors)
-    outputs = dict.fromkeys((*f.compiled.forward.results, *f.compiled.backward.saved))
-    real = [x for x in outputs if f.names.kinds[x] == "real" or x in f.compiled.forward.results]
     options = ", *ctx.options" if spec.parameters or f.reduces else ""
-    rest = (
-        f" + ({tuple_text(['None'] * (len(outputs) - len(real)))})"
-        if len(outputs) > len(real)
-        else ""
-    )
-    pick = f"[:{len(real)}]" if rest else ""
+    # Those without a derivative stand last.
+    fixed = sum(f.names.kinds[x] != "real" for x in _extra(f))
+    rest = f" + ({tuple_text(['None'] * fixed)})" if fixed else ""
+    pick = f"[:-{fixed}]" if fixed else ""
     return (
         "def formula(*inputs: Any) -> tuple[Tensor, ...]:",
         f"    return {f.autograd}.forward(*inputs{options}){pick}",
@@ -157,6 +209,7 @@ def _jvp_body(f: Formula) -> Lines:
     )
 
 
-def tuple_text(items: Sequence[str]) -> str:
-    """Items as a tuple without parentheses."""
-    return f"{items[0]}," if len(items) == 1 else ", ".join(items)
+def tuple_text(items: Sequence[str], *, alone: bool = False) -> str:
+    """Items as a tuple; without parentheses, unless it stands ``alone`` and has one item."""
+    text = f"{items[0]}," if len(items) == 1 else ", ".join(items)
+    return f"({text})" if alone and len(items) == 1 else text

@@ -15,6 +15,7 @@ from dataclasses import replace
 import sympy as sp
 
 from lossgen.backends.torch_checks import TorchChecks
+from lossgen.backends.torch_context import Context
 from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_fused import fused
 from lossgen.backends.torch_in_place import ownership
@@ -37,18 +38,25 @@ class Formula:
         self.plain = f"{prefix}{self.spec.function_name}"
         self.autograd = f"_{self.spec.class_name.removesuffix('Loss')}"
         self.item = compiled.forward.results[0]
-        self.names = names_for(compiled.forward, self.spec)
+        self.names = names_for(compiled.backward.recorded, self.spec)
         self.options = Expressions(self.names, (), {})  # prints what no element enters
         self.checks = TorchChecks(
             self.spec, self.spec.functional_name if public else compiled.public_name
         )
         # Where an item is as large as the input, the Function takes the mean or sum itself: its
         # gradient then comes in as one number, and scaling it costs no pass over the elements.
-        self.reduces = self.item not in compiled.backward.saved and scales_alone(compiled)
+        self.keeps_item = self.item in compiled.backward.saved
+        single = len(compiled.forward.results) == 1
+        self.reduces = scales_alone(compiled) and (single or not self.keeps_item)
 
     def reduction_names(self) -> tuple[str, ...]:
         """The reductions the functional form knows."""
         return ("none", "mean", "sum", *(k for k, _ in self.spec.divisors))
+
+    def shape(self, name: str) -> str:
+        """Code for the shape of a result."""
+        forward = self.compiled.forward
+        return Context(forward, self.names).shape(forward.statement(name).free)
 
     def unit_divisor(self) -> sp.Basic | None:
         """The condition without which the mean divides by the count."""
@@ -84,7 +92,10 @@ class Formula:
         blocks = without_copies(schedule(with_guards(program, roots)), frozenset(roots))
         if reverse:
             names = replace(
-                names, ownership=ownership(program, blocks, self.compiled.forward, self._numbers())
+                names,
+                ownership=ownership(
+                    program, blocks, self.compiled.backward.recorded, self._numbers()
+                ),
             )
         return TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
 

@@ -106,8 +106,8 @@ def ownership(
     return Ownership(rank, frozenset(moving), frozenset(thin), roots, sure, last_reads)
 
 
-# What has no tangent whatever it is applied to.
-_FLAT = (nd.Compare, nd.And, nd.Not, nd.StopGradient, nd.Sign, nd.Step, nd.Floor)
+# What torch may give no tangent whatever it is applied to; that of a sign is there, and 0.
+_FLAT = (nd.Compare, nd.And, nd.Not, nd.StopGradient, nd.Step, nd.Floor)
 
 
 def _may_be_flat(expr: sp.Basic) -> bool:

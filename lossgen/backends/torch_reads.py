@@ -15,7 +15,7 @@ from lossgen.axes import shifted_letter
 from lossgen.backends.layout import aligned
 from lossgen.backends.torch_arithmetic import Arithmetic
 from lossgen.backends.torch_in_place import atomic
-from lossgen.nodes import Letter
+from lossgen.nodes import Letter, Padded
 
 
 class Reads(Arithmetic):
@@ -30,22 +30,25 @@ class Reads(Arithmetic):
     def _print_Size(self, expr: Any) -> str:
         return self.names.size(expr.letter)
 
-    def _print_Padded(self, expr: Any) -> str:
+    def padding(self, expr: Padded) -> tuple[list[Letter], list[tuple[int, int]]]:
+        """The letters of a padded array, and what is added before and after along each."""
         letters, extents = self.names.arrays[expr.name]
-        pads: list[int] = []
+        read: list[Letter] = []
+        pads: list[tuple[int, int]] = []
         for letter, place in zip(letters, expr.subscripts, strict=True):
-            read, shift = shifted_letter(place) or (letter, 0)
+            here, shift = shifted_letter(place) or (letter, 0)
             low, trim = extents.get(letter, (0, 0))
-            have_low, have_trim = self.extents.get(read, (0, 0))
-            pads = [low - shift - have_low, trim + shift - have_trim, *pads]
-        while pads[-2:] == [0, 0]:
-            pads = pads[:-2]
-        read_letters = [
-            (shifted_letter(p) or (x, 0))[0] for x, p in zip(letters, expr.subscripts, strict=True)
-        ]
-        return aligned(
-            f"F.pad({expr.name}, ({', '.join(map(str, pads))}))", read_letters, self.scope
-        )
+            have_low, have_trim = self.extents.get(here, (0, 0))
+            read.append(here)
+            pads.append((low - shift - have_low, trim + shift - have_trim))
+        return read, pads
+
+    def _print_Padded(self, expr: Any) -> str:
+        letters, pads = self.padding(expr)
+        while pads[0] == (0, 0):
+            pads = pads[1:]
+        flat = ", ".join(f"{before}, {after}" for before, after in reversed(pads))
+        return aligned(f"F.pad({expr.name}, ({flat}))", letters, self.scope)
 
     def _print_Read(self, expr: Any) -> str:
         letters, extents = self.names.arrays[expr.name]

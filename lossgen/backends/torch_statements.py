@@ -14,7 +14,7 @@ It refuses nothing; a body without a PyTorch form is refused where it is printed
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -22,6 +22,7 @@ from lossgen import nodes as nd
 from lossgen.backends.layout import shape_comment
 from lossgen.backends.torch_context import operand
 from lossgen.backends.torch_expressions import Expressions, bare
+from lossgen.backends.torch_padding import Padding
 from lossgen.backends.torch_positions import Positions
 from lossgen.backends.torch_products import Products
 from lossgen.backends.torch_reductions import Reductions
@@ -33,7 +34,7 @@ _WIDTH, _DEPTH = 88, 8  # of a formatted line; of the deepest body
 
 
 @dataclass(frozen=True, slots=True)
-class TorchStatements(Products, Positions, Reductions):
+class TorchStatements(Products, Positions, Reductions, Padding):
     """Prints the statements of one program."""
 
     def lines(self, blocks: Sequence[Block], indent: str = "") -> list[str]:
@@ -48,14 +49,16 @@ class TorchStatements(Products, Positions, Reductions):
 
     def _assignment(self, x: Statement, indent: str) -> list[str]:
         """``name = value  # shape``; the comment stands above a line that will be broken."""
-        line = f"{indent}{x.name} = {bare(self.value(x))}"
+        start, steps = self.padded_sum(x)
+        line = f"{indent}{x.name} = {bare(self.value(replace(x, body=start) if steps else x))}"
+        steps = [f"{indent}{step}" for step in steps]
         axes = [self.names.axes.get(y, y) for y in x.free]
         if not axes or any(y.name == "e" for y in axes):
-            return [line]
+            return [line, *steps]
         comment = shape_comment(axes)
         if len(line) + len(comment) + _DEPTH + 2 > _WIDTH:
-            return [f"{indent}# {comment}", line]
-        return [f"{line}  # {comment}"]
+            return [f"{indent}# {comment}", line, *steps]
+        return [f"{line}  # {comment}", *steps]
 
     def _branch(self, branch: Branch, indent: str) -> list[str]:
         added = self._added(branch, indent)

@@ -9,7 +9,7 @@ A node without a derivative raises ``NoDerivative``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from lossgen.factoring import factored
 from lossgen.keep import choose, with_forward_names
 from lossgen.nodes import TRUE, Read, Size, Where, free_letters
 from lossgen.program import Array, Program, Statement, check, without_unused
+from lossgen.recording import common_parts, record
 from lossgen.sharing import shared
 from lossgen.static import ALWAYS, Guard, condition_of
 
@@ -36,21 +37,42 @@ class Backward:
         program: its results are ``d_<input>``, in the order of ``gradients``.
         gradients: the input of each result.
         seeds: the results of the forward whose gradient comes in, as ``grad_<result>``.
-        saved: results of the forward's reductions that are kept for it.
+        recorded: the forward, with a name for all that is kept.
+        saved: what of the forward is kept for it.
     """
 
     program: Program
     gradients: tuple[str, ...]
     seeds: tuple[str, ...]
+    recorded: Program
     saved: tuple[str, ...]
 
 
 Rewrite = Callable[[Iterable[Statement]], tuple[Statement, ...]]
 
 
-def differentiate(forward: Program, rewrite: Rewrite = tuple) -> Backward:
-    """The closed-form backward of a program, its statements rewritten once they are complete."""
-    return _Reverse(forward).run(rewrite)
+def differentiate(
+    forward: Program,
+    rewrite: Rewrite = tuple,
+    usual: Mapping[sp.Basic, bool] | None = None,
+    taken: Iterable[str] = (),
+) -> Backward:
+    """The closed-form backward of a program, its statements rewritten once they are complete.
+
+    Args:
+        forward: the program.
+        rewrite: makes the statements of the backward stable.
+        usual: the static conditions as they are where no option is given.
+        taken: names that must not be used.
+    """
+    reverse = _Reverse(forward)
+    gradients, seeds, statements = reverse.run(rewrite)
+    recorded, kept, ordered = _kept(forward, statements, usual or {}, taken)
+    seeded = (Array(f"grad_{r}", forward.statement(r).free) for r in seeds)
+    inputs = (*forward.inputs, *seeded, *map(_array, map(recorded.statement, kept)))
+    results = tuple(f"d_{g}" for g in gradients)
+    program = Program(inputs, ordered, results, tuple(reverse.order), reverse.axes)
+    return Backward(check(program), gradients, seeds, recorded, kept)
 
 
 class _Scores(NamedTuple):
@@ -66,7 +88,10 @@ class _Reverse(Reads, Collecting):
         super().__init__(forward)
         self.waiting: dict[tuple[object, ...], _Scores] = {}
 
-    def run(self, rewrite: Rewrite) -> Backward:
+    def run(
+        self, rewrite: Rewrite
+    ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Statement, ...]]:
+        """The inputs that get a gradient, the results that bring one, the statements between."""
         varying = self._varying()
         seeds = tuple(r for r in self.forward.results if r in varying)
         for name in seeds:
@@ -83,7 +108,7 @@ class _Reverse(Reads, Collecting):
         ]
         for name in gradients:
             self.gradient(name)
-        return self._finish(tuple(gradients), seeds, rewrite)
+        return tuple(gradients), seeds, self._finish(tuple(gradients), rewrite)
 
     def _varying(self) -> set[str]:
         """The names through which a gradient flows."""
@@ -190,27 +215,36 @@ class _Reverse(Reads, Collecting):
                 whole = replace(x, free=letters, bound=())
                 self.contribute(whole, read, times(weight, slope))
 
-    def _finish(
-        self, gradients: tuple[str, ...], seeds: tuple[str, ...], rewrite: Rewrite
-    ) -> Backward:
+    def _finish(self, gradients: tuple[str, ...], rewrite: Rewrite) -> tuple[Statement, ...]:
         results = tuple(f"d_{g}" for g in gradients)
         statements = _without_aliases(without_unused(tuple(self.out), results))
         statements = with_forward_names(rewrite(statements), self.forward)
         statements = tuple(_factored(x) for x in statements)
-        statements = shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
-        kept, in_order = choose(self.forward, statements)
-        available = {x.name: x for x in self.forward.statements}
-        inputs = [
-            *self.forward.inputs,
-            *(Array(f"grad_{r}", self.forward.statement(r).free) for r in seeds),
-            *(
-                Array(k, available[k].free, available[k].kind, extents=self.arrays[k][1])
-                for k in kept
-            ),
-        ]
-        ordered = (*in_order, *statements)
-        program = Program(tuple(inputs), ordered, results, tuple(self.order), self.axes)
-        return Backward(check(program), gradients, seeds, kept)
+        return shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
+
+
+def _kept(
+    forward: Program,
+    statements: tuple[Statement, ...],
+    usual: Mapping[sp.Basic, bool],
+    taken: Iterable[str],
+) -> tuple[Program, tuple[str, ...], tuple[Statement, ...]]:
+    """The forward as it is recorded, what is kept of it, and the backward's statements."""
+    parts = common_parts(forward, statements, taken)
+    while True:
+        recorded, rest = record(forward, statements, parts)
+        kept, again = choose(forward, recorded, rest, usual)
+        # A part that is not kept needs no name.
+        named = {part: name for part, name in parts.items() if name in kept}
+        if named == parts:
+            return recorded, kept, (*again, *rest)
+        parts = named
+
+
+def _array(x: Statement) -> Array:
+    return Array(
+        x.name, x.free, x.kind, extents={k: v for k, v in x.extents.items() if k in x.free}
+    )
 
 
 def _factored(x: Statement) -> Statement:

@@ -47,13 +47,16 @@ from lossgen.program import (
 )
 from lossgen.roles import Kind
 from lossgen.spec import TAKEN, LossSpec
+from lossgen.stabilize import Known
 
 ITEM, DIVISOR = "loss", "divisor"
 
 
-def lower(spec: LossSpec, item: sp.Expr, over: sp.Expr | None = None) -> Program:
+def lower(
+    spec: LossSpec, item: sp.Expr, over: sp.Expr | None = None, known: Known | None = None
+) -> Program:
     """The forward program of a loss: results ``loss`` and, with ``over``, ``divisor``."""
-    lowering = _Lowering(spec, [x for x in (item, over) if x is not None])
+    lowering = _Lowering(spec, [x for x in (item, over) if x is not None], known or Known())
     lowering.result(ITEM, item)
     if over is not None:
         lowering.result(DIVISOR, over)
@@ -61,8 +64,8 @@ def lower(spec: LossSpec, item: sp.Expr, over: sp.Expr | None = None) -> Program
 
 
 class _Lowering:
-    def __init__(self, spec: LossSpec, expressions: Sequence[sp.Expr]) -> None:
-        self.spec = spec
+    def __init__(self, spec: LossSpec, expressions: Sequence[sp.Expr], known: Known) -> None:
+        self.spec, self.known = spec, known
         self.order = letter_order(spec, expressions)
         self.axes = dict(spec.axes)
         self.inputs = tuple(Array(t.name, t.axes, t.role.kind, t.optional) for t in spec.tensors)
@@ -216,8 +219,8 @@ class _Lowering:
             return Read(expr.args[0], *[self._position(expr.name, x) for x in expr.subscripts])
         if isinstance(expr, Where) and not is_static(expr.args[0]):
             condition = expr.args[0]
-            yes = protect(expr.args[1], condition, True)
-            no = protect(expr.args[2], condition, False)
+            yes = protect(expr.args[1], condition, True, self.known)
+            no = protect(expr.args[2], condition, False, self.known)
             return Where(self(condition), self(yes), self(no))
         return rebuild(expr, [self(a) for a in expr.args]) if expr.args else expr
 

@@ -3,7 +3,8 @@
     where(kept, log_prob[label], 0)     reads index 0, not label, where ``kept`` fails
 
 Both branches are computed everywhere, and the one not taken must give neither an index error nor a
-NaN gradient.
+NaN gradient. What is known to lie where value and slope are finite needs no protection:
+``where(error < width, log1p(error), …)`` with an error of at least 0 stays as it is.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
 from lossgen.nodes import ONE, ZERO, Let, Read, Where, is_scalar, rebuild, substitute
+from lossgen.stabilize import Known
 
 
-def protect(expr: sp.Expr, condition: sp.Expr, holds: bool) -> sp.Expr:
+def protect(expr: sp.Expr, condition: sp.Expr, holds: bool, known: Known | None = None) -> sp.Expr:
     """Make safe what only a condition protects.
 
     Where the condition fails, a gather reads index 0, and a partial function a value inside its
@@ -25,13 +27,15 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool) -> sp.Expr:
         expr: one branch.
         condition: what chooses between the branches.
         holds: whether this branch is taken where the condition holds.
+        known: what is known of the values; without it, nothing.
     """
     if not expr.args or isinstance(expr, (Let, nd.Compare)):
         return expr
+    known = known or Known()
 
     def safe(x: sp.Expr, instead: sp.Expr) -> sp.Expr:
-        known = any(_is_guarded(part, condition) for part in (x, *x.args))
-        if known or is_scalar(x):
+        guarded = any(_is_guarded(part, condition) for part in (x, *x.args))
+        if guarded or is_scalar(x):
             return x
         return Where(condition, x, instead) if holds else Where(condition, instead, x)
 
@@ -43,7 +47,9 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool) -> sp.Expr:
                 for x in expr.subscripts
             ],
         )
-    children = [protect(a, condition, holds) for a in expr.args]
+    children = [protect(a, condition, holds, known) for a in expr.args]
+    if _is_total(expr, known):
+        return rebuild(expr, children)
     if isinstance(expr, (nd.Log, nd.Sqrt, nd.Lgamma)):
         return expr.func(safe(children[0], ONE))
     if isinstance(expr, nd.Xlogy):
@@ -59,6 +65,17 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool) -> sp.Expr:
     if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and expr.exp > 0):
         return sp.Pow(safe(children[0], ONE), children[1])
     return rebuild(expr, children)
+
+
+def _is_total(expr: sp.Expr, known: Known) -> bool:
+    """Whether value and slope of a partial function are known to be finite."""
+    if isinstance(expr, nd.Log1p):
+        return known.of(expr.arg).nonnegative
+    if isinstance(expr, (nd.Log, nd.Sqrt)):
+        return known.of(expr.arg).low > 0
+    if isinstance(expr, sp.Pow) and expr.exp == -1:
+        return known.of(expr.base).size().low > 0
+    return False
 
 
 def _is_guarded(place: sp.Expr, condition: sp.Expr) -> bool:

@@ -186,13 +186,13 @@ class _Gradient:
             for g in backward.gradients
         }
         statements = with_guards(backward.program, roots)
-        ours = {x.name for x in self.compiled.forward.statements}
+        ours = {x.name for x in backward.recorded.statements}
         adjoints = [x for x in statements if x.name not in ours]
         return [self._equation(x) for x in (*self._forward(adjoints), *adjoints)]
 
     def _forward(self, adjoints: Sequence[Statement]) -> list[Statement]:
         """Statements of the forward that the gradient reads and the value has not defined."""
-        forward = {x.name: x for x in self.compiled.forward.statements}
+        forward = {x.name: x for x in self.compiled.backward.recorded.statements}
         shared = {*self.symbols.standing.values()}
         needed: set[str] = set()
         waiting = {r for x in adjoints for r in x.reads()}

@@ -94,7 +94,7 @@ def symbols_of(compiled: Compiled) -> Symbols:
     options = {p.name: _option(p.name, word) for p in spec.parameters}
     standing = _standing(compiled, parts)
     arrays = {a.name: word(a.name) for a in forward.inputs}
-    arrays |= {x.name: word(x.name) for x in forward.statements}
+    arrays |= {x.name: word(x.name) for x in compiled.backward.recorded.statements}
     taken = {*arrays.values(), *options.values()}
     shown: dict[Part, str] = {}
     for part in parts:

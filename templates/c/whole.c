@@ -1,6 +1,6 @@
 /* x**y for x >= 0; `whole` is y where that is a whole number from 0 to 4, else -1, and known when this
  * is compiled. */
-static inline real real_power(real x, real y, int whole)
+inlined real real_power(real x, real y, int whole)
 {
     switch (whole) {
     case 0:
@@ -19,7 +19,7 @@ static inline real real_power(real x, real y, int whole)
 }
 
 /* x**(y - 1), and 0 rather than infinite where x is 0; `whole` as above. */
-static inline real real_slope_of_power(real x, real y, int whole)
+inlined real real_slope_of_power(real x, real y, int whole)
 {
     switch (whole) {
     case 0:

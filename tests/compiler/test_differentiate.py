@@ -8,7 +8,7 @@ import pytest
 from lossgen.compiled import Compiled
 from lossgen.nodes import Padded, walk
 from lossgen.program import show
-from lossgen.static import ALWAYS, switches
+from lossgen.static import condition_of, switches
 from tests.compiler.catalogue import NAMES, formulas, sample, settings, sizes_of, written
 from tests.compiler.interpret import REAL, Array, Run
 
@@ -27,6 +27,12 @@ def gradients(
         name: np.asarray(random.normal(size=forward[name].shape), dtype=REAL)
         for name in loss.backward.seeds
     }
+    recorded = Run(loss.backward.recorded, sizes, tensors, options)
+    # What is kept under a condition is there only where that holds.
+    there = {
+        name: recorded.value(condition_of(recorded.program.statement(name).guard), (), {})
+        for name in loss.backward.saved
+    }
     present = {t.name for t in spec.tensors} & tensors.keys()
     wanted = [g for g in loss.backward.gradients if g in present]
     backward = Run(
@@ -35,7 +41,7 @@ def gradients(
         {
             **tensors,
             **{f"grad_{k}": v for k, v in upstream.items()},
-            **{k: forward[k] for k in loss.backward.saved},
+            **{k: recorded[k] for k, holds in there.items() if holds},
         },
         options,
         frozenset(wanted),
@@ -227,7 +233,7 @@ def test_a_contraction_has_two_contractions_for_its_backward() -> None:
 
 def test_a_read_of_the_diagonal_gives_the_diagonal() -> None:
     body = "sim = Sum(at(x[n, d], n=i) * at(y[n, d], n=j), d); Sum(sim, j) - at(sim, j=i)"
-    assert "d_sim[i, j] = grad_loss[i] + where(i == j, -grad_loss[i], 0)" in back(body, PAIR)
+    assert "d_sim[i, j] = grad_loss[i] - where(i == j, grad_loss[i], 0)" in back(body, PAIR)
 
 
 def test_a_gather_gives_a_scatter() -> None:
@@ -350,11 +356,45 @@ def test_what_the_mean_divides_by_has_a_gradient_of_its_own() -> None:
     assert "grad_divisor" in show(loss.backward.program)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_kept_is_always_there(name: str) -> None:
-    for loss in formulas(name):
-        guards = {x.name: x.guard for x in loss.forward.statements}
-        assert {guards[kept] for kept in loss.backward.saved} <= {ALWAYS}
+BRANCHING = """
+a = exp(x[n, d]); b = log_sigmoid(x[n, d]) ** 2; mixed = a * b * sigmoid(x[n, d])
+where(p > 0, mixed, a)
+"""
+
+
+def test_what_is_kept_is_there_where_the_backward_reads_it() -> None:
+    loss = written(BRANCHING.strip().replace("\n", "; "), "x: Real[n, d], *, p: Real = 1.0")
+    guards = {x.name: x.guard for x in loss.backward.recorded.statements}
+    (condition,) = switches(loss.forward.statements[-1].expressions())
+    assert condition_of(guards["b"]) == condition
+    assert "b" in loss.backward.saved
+
+
+def test_nothing_is_kept_under_a_condition_that_options_must_bring_about() -> None:
+    loss = written(BRANCHING.strip().replace("\n", "; "), "x: Real[n, d], *, p: Real = -1.0")
+    assert "b" not in loss.backward.saved
+
+
+def test_a_part_that_the_backward_computes_again_is_kept_under_a_name() -> None:
+    loss = written(
+        "Sum(y[n, d] * log_sigmoid(x[n, d]) * exp(x[n, d]) * sigmoid(x[n, d]), d)",
+        "x: Real[n, d], y: Real[n, d]",
+    )
+    assert "log_sigmoid_x" in loss.backward.saved
+    assert "log_sigmoid_x" not in {x.name for x in loss.forward.statements}
+    recorded = {x.name: x for x in loss.backward.recorded.statements}
+    assert "log_sigmoid_x" in {r for x in recorded.values() for r in x.reads()}
+
+
+def test_the_item_is_kept_where_its_backward_reads_it() -> None:
+    loss = written("sqrt((x[n, d] - y[n, d]) ** 2 + c ** 2)", f"{PAIR}, *, c: Positive = 1.0")
+    assert loss.backward.saved == ("loss",)
+
+
+def test_small_values_are_kept_where_autograd_keeps_no_large_one() -> None:
+    body = "kept = y[n] != k; label = where(kept, y[n], 0); where(kept, -w[label] * x[n, label], 0)"
+    loss = written(body, f"{LABELLED}, w: Weight[d], *, k: Integer = -100")
+    assert {*loss.backward.saved} == {"kept", "label"}
 
 
 def test_results_of_reductions_are_kept_and_elementwise_values_are_computed_again() -> None:

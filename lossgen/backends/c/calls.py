@@ -105,7 +105,7 @@ class KernelCalls(OneCall):
         tests = ["torch.is_grad_enabled()", "not torch._C._has_storage(grad_loss)", *others]
         yield f"        if {' or '.join(tests)}:"
         if others:
-            yield "            # A gradient summed over all elements, or to be differentiated again."
+            yield "            # Summed over all elements, or to be differentiated again."
         yield "            §found = _through_autograd("
         yield f"                lambda: _{self.stem}_eager({passed}, grad_loss.dtype),"
         yield f"                ({', '.join(real)}{one}), {all_wanted}, grad_loss"

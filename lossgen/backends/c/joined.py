@@ -41,7 +41,7 @@ def joined(compiled: Compiled) -> Program:
     Raises:
         Unsupported: where an operation has no form in plain loops.
     """
-    forward, backward = compiled.forward, compiled.backward.program
+    forward, backward = compiled.backward.recorded, compiled.backward.program
     known = {x.name: x for x in forward.statements}
     statements = list(forward.statements)
     for x in backward.statements:
