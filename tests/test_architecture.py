@@ -14,7 +14,7 @@ PACKAGE = Path(lossgen.__file__).parent
 ROWS = (
     ("lossgen", "errors", "literals", "paths"),
     ("roles",),
-    ("nodes", "derivatives"),
+    ("nodes", "masking", "derivatives"),
     ("body", "limits", "notation"),
     ("language",),
     ("axes", "spec"),
