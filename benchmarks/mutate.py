@@ -35,7 +35,7 @@ _TWINS = {
     "minimum": "maximum",
 }
 _COMMUTATIVE = frozenset(
-    ("hypot", "maximum", "minimum", "logaddexp", "promote_types", "_common_dtype")
+    ("hypot", "_hypot", "maximum", "minimum", "logaddexp", "promote_types", "_common_dtype")
 )
 _SMOOTH = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult)
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
