@@ -124,6 +124,8 @@ def _code(node: ast.AST) -> Iterator[ast.expr]:
         return
     if isinstance(node, ast.expr):
         yield node
+    if isinstance(node, ast.UnaryOp) and _is_dimension(node):
+        return  # the number in it is mutated with its sign
     # An axis is mutated with the call that it belongs to, not as a number.
     axes = node.args if isinstance(node, ast.Call) and _name(node) in _DIMENSIONED else []
     for name, value in ast.iter_fields(node):
