@@ -66,9 +66,10 @@ def mutations(tree: ast.Module) -> list[Mutation]:
     """Every mutation of the module's code, in the order of the walk."""
     places = {id(node): place for place, node in enumerate(ast.walk(tree))}
     compared = {id(x) for c in ast.walk(tree) if isinstance(c, ast.Compare) for x in ast.walk(c)}
+    fixed = _detached_names(tree)
     found = []
     for node in _code(tree):
-        for kind, change in _changes(node):
+        for kind, change in _changes(node, fixed):
             if kind == "detached term" and id(node) in compared:
                 continue  # a comparison has no gradient
             found.append(Mutation(kind, places[id(node)], node.lineno, change))
@@ -145,9 +146,19 @@ def _is_declaration(node: ast.Assign) -> bool:
     return bool(set(names) & {"__all__", "Reduction"})
 
 
-def _changes(node: ast.expr) -> Iterator[tuple[str, Change]]:
+def _detached_names(tree: ast.Module) -> frozenset[str]:
+    """Names of what is detached where it is assigned: it has no gradient to lose."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            targets = node.targets if _name(node.value) == "detach" else []
+            found |= {x.id for x in targets if isinstance(x, ast.Name)}
+    return frozenset(found)
+
+
+def _changes(node: ast.expr, fixed: frozenset[str]) -> Iterator[tuple[str, Change]]:
     if isinstance(node, ast.BinOp):
-        yield from _arithmetic(node)
+        yield from _arithmetic(node, fixed)
     elif isinstance(node, ast.UnaryOp) and _is_dimension(node):
         kind = "wrong axis" if ast.literal_eval(node) > -9 else "changed constant"
         yield kind, lambda n: ast.Constant(-1 - n.operand.value)  # type: ignore[attr-defined]
@@ -173,7 +184,7 @@ def _changes(node: ast.expr) -> Iterator[tuple[str, Change]]:
         yield "negated condition", lambda n: ast.IfExp(n.test, n.orelse, n.body)  # type: ignore[attr-defined]
 
 
-def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, Change]]:
+def _arithmetic(node: ast.BinOp, fixed: frozenset[str]) -> Iterator[tuple[str, Change]]:
     opposite: dict[type[ast.operator], ast.operator] = {ast.Add: ast.Sub(), ast.Sub: ast.Add()}
     if type(node.op) in opposite:
         yield "flipped sign", lambda n: ast.BinOp(n.left, opposite[type(n.op)], n.right)  # type: ignore[attr-defined]
@@ -188,7 +199,9 @@ def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, Change]]:
     if isinstance(node.op, (ast.Sub, ast.Div, ast.Pow, ast.MatMult)):
         yield "swapped terms", lambda n: ast.BinOp(n.right, n.op, n.left)  # type: ignore[attr-defined]
     for side in ("left", "right") if isinstance(node.op, _SMOOTH) else ():
-        if _looks_like_tensor(getattr(node, side)):
+        part = getattr(node, side)
+        names = {x.id for x in ast.walk(part) if isinstance(x, ast.Name)} - {"torch", "F"}
+        if _looks_like_tensor(part) and not (names and names <= fixed):
             yield "detached term", lambda n, side=side: _detached(n, side)  # type: ignore[misc]
 
 

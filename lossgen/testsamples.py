@@ -21,7 +21,7 @@ _POOL = (3, 5, 4, 7, 8, 9, 11)
 # kind of sample, range of values, and values at which naive code breaks
 _FILLED: dict[str, tuple[str, float, float, tuple[float, ...]]] = {
     "Real": ("real", -3, 3, (-32.0, 32.0, 2.0**-10)),
-    "Logits": ("real", -3, 3, (-120.0, -90.0, -40.0, -20.0, 20.0, 40.0, 90.0, 120.0)),
+    "Logits": ("real", -3, 3, (-90.0, -40.0, -20.0, 20.0, 40.0, 90.0)),
     "Probabilities": ("real", 0, 1, (0.0, 1.0, 2.0**-20, 1 - 2.0**-20, 2.0**-145)),
     "LogProbabilities": ("real", -3, 0, (0.0, -20.0, -40.0, -(2.0**-20))),
     "Positive": ("real", 0.25, 2.5, (2.0**-10, 64.0)),
