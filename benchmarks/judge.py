@@ -19,6 +19,13 @@ from typing import Any
 
 RULES = Path(__file__).resolve().parent / "equivalent_mutants.toml"
 Bound = Mapping[str, ast.AST]
+# fmt: off
+_MIXING = frozenset((
+    "sum", "mean", "prod", "amax", "amin", "any", "all", "logsumexp", "softmax", "log_softmax",
+    "cumsum", "diff", "vector_norm", "norm", "_norm", "gather", "scatter_add", "index_add",
+    "index_select", "einsum", "matmul",
+))
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +118,18 @@ def _parsed(text: str) -> ast.expr:
 def _inside(
     patterns: list[ast.expr], path: list[ast.AST], start: int, bound: Bound
 ) -> Iterator[Bound]:
-    """Every way in which nested patterns, the outermost first, lie around the last of the path."""
+    """Every way in which nested patterns, the outermost first, lie around the last of the path.
+
+    What a selection says of its elements is true within it as long as each stays its own: nothing
+    between a pattern's ``HERE`` and what is looked for there may mix elements.
+    """
     if not patterns:
-        yield bound
+        if not start or not any(map(_mixes, path[start:-1])):
+            yield bound
         return
     for place in range(start, len(path)):
+        if start and any(map(_mixes, path[start:place])):
+            return
         for found in _matched(patterns[0], path[place], bound):
             inner = {k: v for k, v in found.items() if k not in ("HERE", "NODE")}
             if "NODE" in found:
@@ -127,6 +141,16 @@ def _inside(
             below = next((k for k, x in enumerate(path) if x is found["HERE"]), -1)
             if below > place:
                 yield from _inside(patterns[1:], path, below, inner)
+
+
+def _mixes(node: ast.AST) -> bool:
+    """Whether an element of the result is made of several elements."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.MatMult)
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+    return name in _MIXING or name.startswith("_masked_")
 
 
 def _matched(pattern: Any, node: Any, bound: Bound) -> Iterator[Bound]:

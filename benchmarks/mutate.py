@@ -35,7 +35,7 @@ _TWINS = {
     "minimum": "maximum",
 }
 _COMMUTATIVE = frozenset(
-    ("hypot", "maximum", "minimum", "logaddexp", "promote_types", "_common_dtype")
+    ("hypot", "_hypot", "maximum", "minimum", "logaddexp", "promote_types", "_common_dtype")
 )
 _SMOOTH = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult)
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -66,9 +66,10 @@ def mutations(tree: ast.Module) -> list[Mutation]:
     """Every mutation of the module's code, in the order of the walk."""
     places = {id(node): place for place, node in enumerate(ast.walk(tree))}
     compared = {id(x) for c in ast.walk(tree) if isinstance(c, ast.Compare) for x in ast.walk(c)}
+    fixed = _detached_names(tree)
     found = []
     for node in _code(tree):
-        for kind, change in _changes(node):
+        for kind, change in _changes(node, fixed):
             if kind == "detached term" and id(node) in compared:
                 continue  # a comparison has no gradient
             found.append(Mutation(kind, places[id(node)], node.lineno, change))
@@ -124,6 +125,8 @@ def _code(node: ast.AST) -> Iterator[ast.expr]:
         return
     if isinstance(node, ast.expr):
         yield node
+    if isinstance(node, ast.UnaryOp) and _is_dimension(node):
+        return  # the number in it is mutated with its sign
     # An axis is mutated with the call that it belongs to, not as a number.
     axes = node.args if isinstance(node, ast.Call) and _name(node) in _DIMENSIONED else []
     for name, value in ast.iter_fields(node):
@@ -143,9 +146,19 @@ def _is_declaration(node: ast.Assign) -> bool:
     return bool(set(names) & {"__all__", "Reduction"})
 
 
-def _changes(node: ast.expr) -> Iterator[tuple[str, Change]]:
+def _detached_names(tree: ast.Module) -> frozenset[str]:
+    """Names of what is detached where it is assigned: it has no gradient to lose."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            targets = node.targets if _name(node.value) == "detach" else []
+            found |= {x.id for x in targets if isinstance(x, ast.Name)}
+    return frozenset(found)
+
+
+def _changes(node: ast.expr, fixed: frozenset[str]) -> Iterator[tuple[str, Change]]:
     if isinstance(node, ast.BinOp):
-        yield from _arithmetic(node)
+        yield from _arithmetic(node, fixed)
     elif isinstance(node, ast.UnaryOp) and _is_dimension(node):
         kind = "wrong axis" if ast.literal_eval(node) > -9 else "changed constant"
         yield kind, lambda n: ast.Constant(-1 - n.operand.value)  # type: ignore[attr-defined]
@@ -171,7 +184,7 @@ def _changes(node: ast.expr) -> Iterator[tuple[str, Change]]:
         yield "negated condition", lambda n: ast.IfExp(n.test, n.orelse, n.body)  # type: ignore[attr-defined]
 
 
-def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, Change]]:
+def _arithmetic(node: ast.BinOp, fixed: frozenset[str]) -> Iterator[tuple[str, Change]]:
     opposite: dict[type[ast.operator], ast.operator] = {ast.Add: ast.Sub(), ast.Sub: ast.Add()}
     if type(node.op) in opposite:
         yield "flipped sign", lambda n: ast.BinOp(n.left, opposite[type(n.op)], n.right)  # type: ignore[attr-defined]
@@ -186,7 +199,9 @@ def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, Change]]:
     if isinstance(node.op, (ast.Sub, ast.Div, ast.Pow, ast.MatMult)):
         yield "swapped terms", lambda n: ast.BinOp(n.right, n.op, n.left)  # type: ignore[attr-defined]
     for side in ("left", "right") if isinstance(node.op, _SMOOTH) else ():
-        if _looks_like_tensor(getattr(node, side)):
+        part = getattr(node, side)
+        names = {x.id for x in ast.walk(part) if isinstance(x, ast.Name)} - {"torch", "F"}
+        if _looks_like_tensor(part) and not (names and names <= fixed):
             yield "detached term", lambda n, side=side: _detached(n, side)  # type: ignore[misc]
 
 

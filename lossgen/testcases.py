@@ -1,26 +1,22 @@
 """Which samples and options the generated test tries.
 
 In: a ``LossSpec``.  Out: the ``CaseRow``s.  Every option leaves its
-default, alone and together with all others; flags and choices take every value; a number that a
-static condition compares with is tried; optional tensors are given and left out.
+default, alone and together with all others; optional tensors are given and left out; extremes,
+ties, and vectors of unusual length come last.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lossgen import nodes
-from lossgen.nodes import walk
-from lossgen.spec import LossSpec, Parameter
+from lossgen.spec import LossSpec
+from lossgen.testlengths import at_any_length
+from lossgen.testoptions import alternatives, compared
 from lossgen.testrefusals import takes_number
 from lossgen.testsamples import kinked, samples
-
-_BELOW_ONE = (0.375, 0.625, 0.25, 0.875, 0.75, 0.5)
-_ABOVE = (1.5, 2.5, 1.25, 0.75, 3.5, 0.625)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,55 +29,6 @@ class CaseRow:
     given: tuple[str, ...] = ()
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     start: int = 0
-
-
-def alternatives(spec: LossSpec) -> dict[str, list[Any]]:
-    """For every option, values other than its default, the most telling first."""
-    marked = {row.marked for row in samples(spec)}
-    found: dict[str, list[Any]] = {}
-    pools = {True: iter(_BELOW_ONE), False: iter(_ABOVE)}
-    for parameter in spec.parameters:
-        if parameter.name in marked:
-            found[parameter.name] = [1]
-            continue
-        found[parameter.name] = list(_values(parameter, pools, _compared(spec, parameter)))
-    return found
-
-
-def _values(
-    parameter: Parameter, pools: dict[bool, Iterator[float]], compared: list[float]
-) -> Iterator[Any]:
-    role, default = parameter.role, parameter.default
-    if role.kind == "boolean":
-        yield not default
-        return
-    if role.choices:
-        yield from (value for value in role.choices if value != default)
-        return
-    if role.kind == "integer":
-        yield (default or 0) + 1
-    else:
-        small = default is not None and abs(default) < 1
-        yield next(v for v in pools[small] if v != default and role.admits(v))
-    if role.kind == "real" and not role.extended:
-        compared = [*compared, 0.0]
-    for value in dict.fromkeys(compared):
-        if value != default and (role.admits(value) or value == math.inf):
-            yield value
-
-
-def _compared(spec: LossSpec, parameter: Parameter) -> list[float]:
-    """Numbers by which a static condition tells values apart, and some on either side of them."""
-    found: dict[float, None] = {}
-    for node in walk(spec.item):
-        if isinstance(node, nodes.Compare) and parameter.symbol in (node.left, node.right):
-            other = node.right if node.left == parameter.symbol else node.left
-            if other.is_number:
-                number = float(other)
-                found[number] = None
-                if node.op not in ("==", "!="):
-                    found.update(dict.fromkeys((number - 0.5, number + 0.5)))
-    return list(found)
 
 
 def cases(spec: LossSpec, prefix: str = "") -> tuple[CaseRow, ...]:
@@ -171,7 +118,7 @@ def _shapes(spec: LossSpec, everything: CaseRow) -> Iterator[CaseRow]:
 def _strained(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Iterator[CaseRow]:
     """Extreme values, and ties where the formula has kinks."""
     switches = {p.name for p in spec.parameters if p.role.kind == "boolean" or p.role.choices}
-    switches |= {p.name for p in spec.parameters if _compared(spec, p)}
+    switches |= {p.name for p in spec.parameters if compared(spec, p)}
     chosen = [
         row
         for row in calm
@@ -187,3 +134,7 @@ def _strained(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Itera
         for start in (0, 1000, 2000) if kinked(spec) else ():
             name = f"{row.name}, ties {start // 1000 + 1}"
             yield replace(row, name=name, manner="ties", start=start)
+        usual = row is calm[0] or row.options == everything.options
+        if usual and at_any_length(spec, row.options):
+            for manner in ("long", "short"):
+                yield replace(row, name=f"{row.name}, {manner}", manner=manner)

@@ -14,8 +14,8 @@ from lossgen.nodes import Letter
 from lossgen.oracle import Formula, formula
 from lossgen.render import environment
 from lossgen.scalartext import WORDS
-from lossgen.spec import LossSpec, constructor_tensor
-from lossgen.subscripts import argument_names, extent, result_letters
+from lossgen.spec import LossSpec
+from lossgen.subscripts import extent, result_letters
 from lossgen.testcases import CaseRow, cases
 from lossgen.testrefusals import (
     countable,
@@ -28,7 +28,9 @@ from lossgen.testrefusals import (
     rigid,
     takes_number,
 )
-from lossgen.testsamples import SampleRow, samples
+from lossgen.testsamples import indexed_axis, marker, samples
+from lossgen.testsignatures import constructor, plain_names, signature
+from lossgen.testtexts import case_text, sample_text
 
 DIGITS, WORKING_DIGITS = 50, 150
 _SYMPY = (
@@ -80,6 +82,7 @@ class TestPage:
     formulas: tuple[FormulaPart, ...]
     words: dict[str, bool]
     has_absent: bool
+    has_lengths: bool
     tables: tuple[Table, ...]
     defaults: str
     cases: tuple[tuple[str, str], ...]
@@ -111,6 +114,9 @@ class TestPage:
     least_rank: int
     labels: str
     label_shape: str
+    ignored: str
+    ignoring: str
+    class_axis: str
 
 
 def test_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:  # noqa: PT028
@@ -131,6 +137,7 @@ def test_page(spec: LossSpec) -> TestPage:
         for k, (name, s) in enumerate(zip(names, specs, strict=True))
     ]
     first = rows[0][2]
+    has_lengths = any(r.manner in ("long", "short") for _, _, found in rows for r in found)
     full = next((r.name for r in first if r.name == "all options"), _last_calm(first))
     return TestPage(
         title=f"Proves {spec.name}.py: {spec.summary[:1].lower()}{spec.summary[1:]}",
@@ -144,13 +151,14 @@ def test_page(spec: LossSpec) -> TestPage:
         formulas=tuple(_part(f, s) for f, s in zip(formulas, specs, strict=True)),
         words=_flags(words),
         has_absent=any("Absent" in line for f in formulas for line in f.body),
+        has_lengths=has_lengths,
         tables=tuple(
-            Table(_table_name(k), tuple((r.name, _sample_text(r)) for r in samples(s)))
+            Table(_table_name(k), tuple((r.name, sample_text(r, has_lengths)) for r in samples(s)))
             for k, s in enumerate(specs)
         ),
         defaults=repr({p.name: p.default for s in specs for p in s.parameters}),
         cases=tuple(
-            (row.name, _case_text(row, name, _table_name(k)))
+            (row.name, case_text(row, name, _table_name(k)))
             for k, (name, _, found) in enumerate(rows)
             for row in found
         ),
@@ -159,10 +167,10 @@ def test_page(spec: LossSpec) -> TestPage:
         base_case=first[0].name,
         full_case=full,
         result_shape=_result_shape(spec),
-        constructor=repr(_constructor(spec)),
-        plain_signature=_signature(spec, _plain_names(spec)),
-        functional_signature=_signature(spec, spec.signature),
-        class_signature=_signature(spec, spec.class_signature),
+        constructor=repr(constructor(spec)),
+        plain_signature=signature(spec, plain_names(spec)),
+        functional_signature=signature(spec, spec.signature),
+        class_signature=signature(spec, spec.class_signature),
         **_behaviour(spec),
     )
 
@@ -172,6 +180,7 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     first = leading(spec)
     ragged = next((a.name for t in spec.tensors for a in t.axes if a.name in "se"), "")
     labels = labels_of_rows(spec)
+    ignored = next((t for t in spec.tensors if t.role.kind == "integer" and marker(spec, t)), None)
     free_rank = (first.ragged is not None) + spec.unbatched
     return {
         "batch_in_result": any(
@@ -197,6 +206,9 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
         "least_rank": 0 if ragged == "e" or labels else len(first.axes) - free_rank,
         "labels": labels.name if labels else "",
         "label_shape": repr((1,) * len(labels.axes)) if labels else "",
+        "ignored": ignored.name if ignored else "",
+        "ignoring": marker(spec, ignored) if ignored else "",
+        "class_axis": indexed_axis(spec, ignored) if ignored else "",
     }
 
 
@@ -216,33 +228,6 @@ def _flags(words: frozenset[str]) -> dict[str, bool]:
 
 def _table_name(place: int) -> str:
     return ("SAMPLES", "PROBABILITIES_SAMPLES")[place]
-
-
-def _sample_text(row: SampleRow) -> str:
-    shown = [repr(row.kind), repr(row.axes), repr(row.shape)]
-    defaults = SampleRow("", "", (), ())
-    for name in ("low", "high", "extremes", "classes", "marked", "optional", "broadcast"):
-        if getattr(row, name) != getattr(defaults, name):
-            shown.append(f"{name}={getattr(row, name)!r}")
-    return f"Sample({', '.join(shown)})"
-
-
-def _case_text(row: CaseRow, formula_name: str, table: str) -> str:
-    shown = [formula_name, table]
-    for name in ("manner", "options", "given", "shapes", "start"):
-        setting = getattr(row, name)
-        if setting and setting != "plain":
-            shown.append(f"{name}={_value_text(setting)}")
-    return f"Case({', '.join(shown)})"
-
-
-def _value_text(setting: Any) -> str:
-    """As ``repr``, but with an infinity as Python can read it."""
-    if isinstance(setting, dict):
-        return "{" + ", ".join(f"{k!r}: {_value_text(v)}" for k, v in setting.items()) + "}"
-    if isinstance(setting, float) and abs(setting) == float("inf"):
-        return f'float("{setting}")'
-    return repr(setting)
 
 
 def _result_shape(spec: LossSpec) -> str:
@@ -271,34 +256,3 @@ def _axis_text(spec: LossSpec, letter: Letter, axis: Letter) -> str:
     where = place if tensor.ragged is None or place < tensor.ragged else place - len(tensor.axes)
     below, above = extent(spec.item, letter)
     return f"{shape}[{where}]" + (f" - {below + above}" if below + above else "")
-
-
-def _constructor(spec: LossSpec) -> tuple[str, ...]:
-    tensors = [t.name for t in spec.tensors if constructor_tensor(t, spec.forward_weights)]
-    return (*tensors, *(p.name for p in spec.parameters))
-
-
-def _plain_names(spec: LossSpec) -> tuple[str, ...]:
-    own = argument_names(spec)
-    if spec.floating is not None:
-        own += [p.name for p in spec.floating.parameters if p.name not in own]
-    return tuple(own)
-
-
-def _signature(spec: LossSpec, names: Sequence[str]) -> str:
-    """A signature without annotations, as ``inspect`` shows it."""
-    specs = [spec] if spec.floating is None else [spec, spec.floating]
-    known = {p.name: p for s in specs for p in s.parameters}
-    required = {t.name for t in spec.tensors if not t.optional}
-    shown = []
-    for name in names:
-        if name == "*" or name in required:
-            shown.append(name)
-        elif name == "reduction":
-            shown.append(f"reduction='{spec.default_reduction}'")
-        elif name in known:
-            default = known[name].default
-            shown.append(name if default is None else f"{name}={default!r}")
-        else:
-            shown.append(f"{name}=None")
-    return f"({', '.join(shown)})"

@@ -13,6 +13,8 @@ import sympy as sp
 from lossgen import nodes
 from lossgen.nodes import Letter, walk
 from lossgen.spec import LossSpec, TensorArg
+from lossgen.testlengths import measured
+from lossgen.testthresholds import beside_thresholds
 
 _POOL = (3, 5, 4, 7, 8, 9, 11)
 
@@ -51,6 +53,7 @@ class SampleRow:
     marked: str = ""
     optional: bool = False
     broadcast: bool = False
+    measured: bool = False
 
 
 def sizes(spec: LossSpec) -> dict[str, tuple[int, ...]]:
@@ -107,6 +110,8 @@ def samples(spec: LossSpec) -> tuple[SampleRow, ...]:
 def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
     size = sizes(spec)
     kind, low, high, extremes = _FILLED[tensor.role.name]
+    if kind in ("real", "rows"):
+        extremes = (*extremes, *beside_thresholds(spec, tensor, low, high))
     shape = tuple(s for axis in tensor.axes for s in size[axis.name])
     if tensor.broadcast and shape:
         shape = (*shape[:-1], 1)
@@ -115,7 +120,7 @@ def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
     if tensor.role.kind == "integer":
         axis = indexed_axis(spec, tensor)
         # Labels that are only compared with one another: two kinds, so that some are shared.
-        classes, marked = size[axis][0] if axis else 2, _marker(spec, tensor)
+        classes, marked = size[axis][0] if axis else 2, marker(spec, tensor)
         if kind == "index" and not axis and len(shape) == 1 and not marked:
             kind = "groups"
     return SampleRow(
@@ -130,6 +135,7 @@ def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
         marked,
         tensor.optional,
         tensor.broadcast,
+        tensor.name in measured(spec),
     )
 
 
@@ -159,7 +165,7 @@ def indexed_axis(spec: LossSpec, tensor: TensorArg) -> str:
     return ""
 
 
-def _marker(spec: LossSpec, tensor: TensorArg) -> str:
+def marker(spec: LossSpec, tensor: TensorArg) -> str:
     """The parameter that an index is compared with (``ignore_index``)."""
     for node in walk(spec.item):
         if isinstance(node, nodes.Compare) and isinstance(node.left, nodes.Read):

@@ -14,7 +14,7 @@ PACKAGE = Path(lossgen.__file__).parent
 ROWS = (
     ("lossgen", "errors", "literals", "paths"),
     ("roles",),
-    ("nodes", "derivatives"),
+    ("nodes", "masking", "derivatives"),
     ("body", "limits", "notation"),
     ("language",),
     ("axes", "spec"),
@@ -29,7 +29,8 @@ ROWS = (
     ("backends", "docs"),
     ("formatting", "render"),
     ("scalartext", "subscripts", "oracle"),
-    ("testsamples", "testcases", "testrefusals", "testpage"),
+    ("testlengths", "testthresholds", "testsamples", "testoptions", "testrefusals", "testcases"),
+    ("testtexts", "testsignatures", "testpage"),
     ("describe", "pipeline"),
     ("stamp", "mathtext"),
     ("config", "write", "starter"),

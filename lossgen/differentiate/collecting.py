@@ -16,8 +16,8 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
-from lossgen.derivatives import total
 from lossgen.differentiate.tape import At, Scatter, Tape
+from lossgen.masking import total
 from lossgen.nodes import ZERO, Padded, Read, free_letters, substitute
 from lossgen.program import Statement
 

@@ -17,11 +17,12 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
-from lossgen.derivatives import partials, times, total
+from lossgen.derivatives import partials
 from lossgen.differentiate.collecting import Collecting, is_plain_read
 from lossgen.differentiate.reads import Reads
 from lossgen.factoring import factored
 from lossgen.keep import choose, with_forward_names
+from lossgen.masking import times, total
 from lossgen.nodes import TRUE, Read, Size, Where, free_letters
 from lossgen.program import Array, Program, Statement, check, without_unused
 from lossgen.recording import common_parts, record

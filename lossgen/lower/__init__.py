@@ -10,8 +10,9 @@ is a statement, the author's names are kept, and statements stand in the author'
 A fault of its own making raises ``GrammarError``; specs were checked before.
 """
 
-from lossgen.lower.lowering import DIVISOR, ITEM, lower
+from lossgen.lower.lowering import lower
 from lossgen.lower.order import in_order_of_writing, item_letters
 from lossgen.lower.protection import protect
+from lossgen.lower.recording import DIVISOR, ITEM
 
 __all__ = ["DIVISOR", "ITEM", "in_order_of_writing", "item_letters", "lower", "protect"]

@@ -15,8 +15,9 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
-from lossgen.lower.order import in_order_of_writing, letter_order
+from lossgen.lower.order import in_order_of_writing
 from lossgen.lower.protection import protect
+from lossgen.lower.recording import DIVISOR, ITEM, Recording
 from lossgen.nodes import (
     ONE,
     TRUE,
@@ -35,21 +36,13 @@ from lossgen.nodes import (
     walk,
 )
 from lossgen.program import (
-    Array,
-    Extent,
     Op,
     Program,
-    Statement,
     check,
-    extents_of,
-    kind_of,
     without_unused,
 )
-from lossgen.roles import Kind
-from lossgen.spec import TAKEN, LossSpec
+from lossgen.spec import LossSpec
 from lossgen.stabilize import Known
-
-ITEM, DIVISOR = "loss", "divisor"
 
 
 def lower(
@@ -63,21 +56,10 @@ def lower(
     return lowering.program()
 
 
-class _Lowering:
+class _Lowering(Recording):
     def __init__(self, spec: LossSpec, expressions: Sequence[sp.Expr], known: Known) -> None:
-        self.spec, self.known = spec, known
-        self.order = letter_order(spec, expressions)
-        self.axes = dict(spec.axes)
-        self.inputs = tuple(Array(t.name, t.axes, t.role.kind, t.optional) for t in spec.tensors)
-        self.kinds: dict[str, Kind] = {a.name: a.kind for a in self.inputs}
-        self.arrays: dict[str, tuple[tuple[Letter, ...], dict[Letter, Extent]]] = {
-            a.name: (a.axes, {}) for a in self.inputs
-        }
-        self.statements: list[Statement] = []
-        self.shared: dict[object, str] = {}
-        self.taken = {*self.kinds, *(p.name for p in spec.parameters), *TAKEN}
-        self.results: list[str] = []
-        self.inside: list[str] = []
+        super().__init__(spec, expressions)
+        self.known = known
 
     def program(self) -> Program:
         statements = without_unused(tuple(self.statements), tuple(self.results))
@@ -106,9 +88,9 @@ class _Lowering:
             return self._reduction(name, expr, named=named)
         if isinstance(expr, Along) and expr.position == expr.letter:
             body = self(expr.body)
-            free = self._sorted(free_letters(body) | {expr.letter})
-            return self._add(name, free, body, cast(Op, expr.op), (expr.letter,), named=named)
-        return self._add(name, self._sorted(letters), self(expr), named=named)
+            free = self.ordered(free_letters(body) | {expr.letter})
+            return self.add(name, free, body, cast(Op, expr.op), (expr.letter,), named=named)
+        return self.add(name, self.ordered(letters), self(expr), named=named)
 
     def _composite(self, expr: Reduce) -> bool:
         return expr.op == "mean" and expr.where is not TRUE
@@ -122,8 +104,8 @@ class _Lowering:
             body, where = Where(where, body, 0), TRUE
         if op in ("sum", "mean") and where is TRUE:
             body = self._with_named_factors(body)
-        free = self._sorted(free_letters(expr) & (free_letters(body) | free_letters(where)))
-        return self._add(name, free, body, op, self._sorted(expr.bound), where, named=named)
+        free = self.ordered(free_letters(expr) & (free_letters(body) | free_letters(where)))
+        return self.add(name, free, body, op, self.ordered(expr.bound), where, named=named)
 
     def _with_named_factors(self, body: sp.Expr) -> sp.Expr:
         """The factors of a matrix product as statements, so that its adjoint is one too."""
@@ -145,65 +127,10 @@ class _Lowering:
         for factor in groups:
             if not isinstance(factor, Read):
                 stem = next(x.name for x in walk(factor) if isinstance(x, Read))
-                name = self._add(f"factor_{stem}", self._sorted(free_letters(factor)), factor)
+                name = self.add(f"factor_{stem}", self.ordered(free_letters(factor)), factor)
                 factor = Read(Str(name), *self.arrays[name][0])
             named.append(factor)
         return sp.Mul(*named)
-
-    def _add(
-        self,
-        name: str,
-        free: tuple[Letter, ...],
-        body: sp.Expr,
-        op: Op = "map",
-        bound: tuple[Letter, ...] = (),
-        where: sp.Expr = TRUE,
-        *,
-        target: tuple[sp.Expr, ...] = (),
-        named: bool = False,
-    ) -> str:
-        key = (free, body, op, bound, where, target)
-        if key in self.shared and not (named and name in (ITEM, DIVISOR)):
-            return self.shared[key]
-        if name not in (ITEM, DIVISOR):
-            name = self._unique(name)
-        kind: Kind = kind_of(body, self.kinds)
-        kind = "integer" if op == "count" else "boolean" if op == "any" else kind
-        if op in ("sum", "mean") and kind != "real":
-            kind = "real"
-        extents = extents_of((body, where), self.arrays)
-        self.statements.append(
-            Statement(name, free, body, op, bound, where, kind, target, extents=extents)
-        )
-        self.shared[key] = name
-        self.kinds[name] = kind
-        self.arrays[name] = (free, {k: v for k, v in extents.items() if k in free})
-        return name
-
-    def _unique(self, name: str) -> str:
-        outer = next((x for x in reversed(self.inside) if x != name), None)
-        if name in self.taken and outer and f"{outer}_{name}" not in self.taken:
-            name = f"{outer}_{name}"
-        base, number = name, 2
-        while name in self.taken:
-            name, number = f"{base}{number}", number + 1
-        self.taken.add(name)
-        return name
-
-    def _sorted(self, letters: Iterable[Letter]) -> tuple[Letter, ...]:
-        wanted = set(letters)
-        for letter in sorted(wanted - self.axes.keys(), key=str):
-            self._admit(letter)
-        return tuple(x for x in self.order if x in wanted)
-
-    def _admit(self, letter: Letter) -> None:
-        """Give a letter that renaming made, ``d_`` for ``d``, the axis of the one it renames."""
-        origin = letter
-        while origin not in self.axes and origin.name.endswith("_"):
-            origin = Letter(origin.name[:-1])
-        self.axes[letter] = self.axes[origin]
-        place = self.order.index(origin) + 1
-        self.order = (*self.order[:place], letter, *self.order[place:])
 
     # --- expressions ------------------------------------------------------------------------
 
@@ -288,8 +215,8 @@ class _Lowering:
         whole_rows = free_letters(expr.position) and free_letters(expr.position) <= rest
         if whole_rows and place != (expr.letter, 0) and (place is None or not place[1]):
             label = expr.position if place else self._position("label", expr.position)
-            name = self._add(
-                f"nll_{_stem(body)}", self._sorted(rest), body, "nll", (expr.letter,),
+            name = self.add(
+                f"nll_{_stem(body)}", self.ordered(rest), body, "nll", (expr.letter,),
                 target=(label,),
             )  # fmt: skip
             log_prob = -Read(Str(name), *self.arrays[name][0])

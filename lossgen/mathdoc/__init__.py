@@ -20,8 +20,9 @@ from lossgen.compiled import Compiled
 from lossgen.mathdoc.arithmetic import bracketed, negative
 from lossgen.mathdoc.choices import simpler
 from lossgen.mathdoc.equations import Equation
-from lossgen.mathdoc.printer import NOTES, Latex
+from lossgen.mathdoc.printer import Latex
 from lossgen.mathdoc.symbols import Part, Symbols, part_of, parts_of, symbols_of
+from lossgen.mathdoc.vocabulary import NOTES
 from lossgen.nodes import (
     TRUE,
     Along,

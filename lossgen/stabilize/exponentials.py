@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import sympy as sp
 
 from lossgen import nodes as nd
@@ -15,6 +17,7 @@ from lossgen.stabilize.matching import (
     negated,
     opposite,
     peel,
+    quotients,
     same,
     strip,
     terms,
@@ -121,21 +124,13 @@ def power_of_exp(power: sp.Expr, known: Known) -> sp.Expr | None:
 
 
 def exp_over_sum(mul: sp.Expr, known: Known) -> sp.Expr | None:
-    for factor in mul.args:
-        top = peel(factor)
-        if not isinstance(top, Exp):
+    for top, bottom, rest in quotients(mul):
+        over_all = isinstance(bottom, Reduce) and bottom.op == "sum" and bottom.where is TRUE
+        if not (isinstance(top, Exp) and over_all and len(bottom.bound) == 1):
             continue
-        for other in mul.args:
-            below = inverse(other)
-            bottom = None if below is None else peel(below)
-            if not (isinstance(bottom, Reduce) and bottom.op == "sum" and bottom.where is TRUE):
-                continue
-            if len(bottom.bound) != 1:
-                continue
-            for letter in sorted(free_letters(top) - free_letters(bottom), key=str):
-                if same(substitute(bottom.body, {bottom.bound[0]: letter}), top):
-                    rest = without(mul.args, factor, other)
-                    return sp.Mul(*rest, Along("softmax", top.arg, letter, letter))
+        for letter in sorted(free_letters(top) - free_letters(bottom), key=str):
+            if same(substitute(bottom.body, {bottom.bound[0]: letter}), top):
+                return sp.Mul(*rest, Along("softmax", top.arg, letter, letter))
     return None
 
 
@@ -181,19 +176,17 @@ def exp_times_sigmoid(mul: sp.Expr, known: Known) -> sp.Expr | None:
 
 def tanh_spelled(mul: sp.Expr, known: Known) -> sp.Expr | None:
     """``(exp(x) - exp(-x))/(exp(x) + exp(-x))``; ``expm1(x)*sigmoid(-x)``, which is tanh(x/2)."""
-    for factor in mul.args:
-        top = peel(factor)
-        for other in without(mul.args, factor):
-            below = inverse(other)
-            if below is not None and (argument := _odd_over_even(top, terms(below))) is not None:
-                return sp.Mul(*without(mul.args, factor, other), nd.Tanh(argument))
-            second = peel(other)
-            if (
-                isinstance(top, nd.Expm1)
-                and isinstance(second, Sigmoid)
-                and opposite(top.arg, second.arg)
-            ):
-                return sp.Mul(*without(mul.args, factor, other), nd.Tanh(top.arg / 2))
+    for top, bottom, rest in quotients(mul):
+        if (argument := _odd_over_even(top, terms(bottom))) is not None:
+            return sp.Mul(*rest, nd.Tanh(argument))
+    for first, second in permutations(mul.args, 2):
+        top, other = peel(first), peel(second)
+        if (
+            isinstance(top, nd.Expm1)
+            and isinstance(other, Sigmoid)
+            and opposite(top.arg, other.arg)
+        ):
+            return sp.Mul(*without(mul.args, first, second), nd.Tanh(top.arg / 2))
     return None
 
 

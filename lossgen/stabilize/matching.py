@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import sympy as sp
@@ -77,6 +78,24 @@ def inverse(expr: sp.Basic) -> sp.Expr | None:
     if isinstance(expr, sp.Pow) and expr.exp == -1:
         return expr.base
     return None
+
+
+def quotients(mul: sp.Basic) -> Iterator[tuple[sp.Expr, sp.Expr, list[sp.Basic]]]:
+    """Each factor of a product over each of its divisors, and the factors that are left."""
+    for factor in mul.args:
+        for other in without(mul.args, factor):
+            below = inverse(other)
+            if below is not None:
+                yield peel(factor), peel(below), without(mul.args, factor, other)
+
+
+def complement(add: sp.Basic) -> sp.Expr | None:
+    """``u`` for ``1 - u``, names looked through."""
+    if len(add.args) != 2 or ONE not in add.args:
+        return None
+    (other,) = without(add.args, ONE)
+    inner = negated(other)
+    return None if inner is None else peel(inner)
 
 
 def root_of(expr: sp.Basic) -> sp.Expr | None:

@@ -14,6 +14,10 @@ from lossgen.stabilize.known import Known
 Rewrite = Callable[[sp.Expr, Known], "sp.Expr | None"]
 
 
+# Where a rule needs no condition.
+EVERY = "every x"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One row: what is matched, what it becomes, where that is valid, and the rewrite itself.

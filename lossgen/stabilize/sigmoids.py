@@ -11,6 +11,7 @@ from lossgen.axes import shifted_letter
 from lossgen.nodes import ONE, Along, Exp, Log, Rewritten, Sigmoid, Where
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
+    complement,
     inverse,
     is_constant,
     is_number,
@@ -18,6 +19,7 @@ from lossgen.stabilize.matching import (
     negated,
     opposite,
     peel,
+    quotients,
     same,
     strip,
     terms,
@@ -147,15 +149,10 @@ def _logit_of(expr: sp.Expr) -> sp.Expr | None:
 
 
 def sigmoid_over_complement(mul: sp.Expr, known: Known) -> sp.Expr | None:
-    for factor in mul.args:
-        top = peel(factor)
-        if not isinstance(top, Sigmoid):
-            continue
-        for other in mul.args:
-            below = inverse(other)
-            bottom = None if below is None else peel(below)
-            if isinstance(bottom, Sigmoid) and opposite(bottom.arg, top.arg):
-                return sp.Mul(*without(mul.args, factor, other), Exp(top.arg))
+    for top, bottom, rest in quotients(mul):
+        both = isinstance(top, Sigmoid) and isinstance(bottom, Sigmoid)
+        if both and opposite(bottom.arg, top.arg):
+            return sp.Mul(*rest, Exp(top.arg))
     return None
 
 
@@ -257,10 +254,7 @@ def _complements(expr: sp.Expr) -> bool:
 
 def complement_of_mixture(add: sp.Expr, known: Known) -> sp.Expr | None:
     """``1 - (t*p + (1 - t)*q)``: the probability of not being right."""
-    if len(add.args) != 2 or ONE not in add.args:
-        return None
-    (other,) = without(add.args, ONE)
-    inner = negated(other)
+    inner = complement(add)
     pair = () if inner is None else terms(inner)
     if len(pair) != 2 or not all(isinstance(t, sp.Mul) for t in pair):
         return None
@@ -277,11 +271,7 @@ def complement_of_mixture(add: sp.Expr, known: Known) -> sp.Expr | None:
 
 
 def complement_of_choice(add: sp.Expr, known: Known) -> sp.Expr | None:
-    if len(add.args) != 2 or ONE not in add.args:
-        return None
-    (other,) = without(add.args, ONE)
-    inner = negated(other)
-    chosen = None if inner is None else peel(inner)
+    chosen = complement(add)
     if isinstance(chosen, Where) and any(map(_complements, chosen.args[1:])):
         condition, yes, no = chosen.args
         return Where(condition, 1 - yes, 1 - no)
@@ -290,11 +280,7 @@ def complement_of_choice(add: sp.Expr, known: Known) -> sp.Expr | None:
 
 def complement_of_softmax(add: sp.Expr, known: Known) -> sp.Expr | None:
     """``1 - softmax(x)`` at a label: the log-probability there is exact near 0."""
-    if len(add.args) != 2 or ONE not in add.args:
-        return None
-    (other,) = without(add.args, ONE)
-    inner = negated(other)
-    prob = None if inner is None else peel(inner)
+    prob = complement(add)
     if isinstance(prob, Along) and prob.op == "softmax" and shifted_letter(prob.position) is None:
         return -nd.Expm1(Along("log_softmax", prob.body, prob.letter, prob.position))
     return None

@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from lossgen.spec import LossSpec, TensorArg
-from lossgen.testcases import CaseRow, alternatives, cases
+from lossgen.testcases import CaseRow, cases
+from lossgen.testoptions import alternatives
 from lossgen.testsamples import SampleRow, samples, sizes
 from lossgen.verify.adapters import class_axis
 from lossgen.verify.point import Array, Point

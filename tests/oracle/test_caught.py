@@ -52,6 +52,14 @@ CAUGHT = [
     ("supcon", "wrong denominator", "supcon", "test_plain_function"),
     # A number in place of a tensor, and the number 0 where it is refused.
     ("gaussian_nll", "changed comparison", "gaussian_nll", "test_number_or_missing_dimension"),
+    # Vectors so long, and so short, that their squares are out of range.
+    ("clip", "wrong denominator", "_norm", "test_single_precision"),
+    ("clip", "dropped factor", "_norm", "test_single_precision"),
+    ("clip", "changed constant", "_norm", "test_single_precision"),
+    # A probability just beyond the threshold at which the slope is held.
+    ("binary_cross_entropy", "changed constant", ".backward", "test_backward_is_the_derivative"),
+    # A power below 1.
+    ("sigmoid_focal", "changed comparison", "_power_slope", "test_backward_is_the_derivative"),
 ]
 
 
@@ -70,6 +78,21 @@ def test_a_fault_is_caught(tmp_path: Path, name: str, kind: str, function: str, 
     for mutation in faults:
         mutant, change = mutated(tree, mutation)
         assert refuted(test, mutant, claim), change
+
+
+def test_a_placeholder_for_ignored_labels_is_a_class_that_exists(tmp_path: Path) -> None:
+    """With a single class there is no class 1, in the plain function, the forward or the backward."""
+    source = module_source(shipped("nll"))
+    read = "torch.where(kept, target, 0)"
+    test = generated_test(shipped("nll"), tmp_path, module=source)
+    claim = "test_one_class_and_labels_that_are_ignored"
+    assert not refuted(test, ast.parse(source), claim), "the module as it is holds"
+    first, *parts = source.split(read)
+    assert len(parts) == 3
+    for k in range(3):
+        labels = [f"torch.where(kept, target, {int(k == place)})" for place in range(3)]
+        mutant = first + "".join(map("".join, zip(labels, parts, strict=True)))
+        assert refuted(test, ast.parse(mutant), claim), labels
 
 
 @pytest.mark.parametrize(

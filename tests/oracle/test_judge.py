@@ -48,6 +48,9 @@ def test_a_site_leads_to_the_changed_node() -> None:
         ("torch.where(x > 0, y / torch.where(y > 0, x, 1), 0)", False),
         ("torch.where(x > 0, 0, y / torch.where(x > 0, x, 1))", False),
         ("torch.where(x > 0, y / torch.where(x > 0, x, y + 1), 0)", False),
+        ("torch.where(x > 0, y / torch.where(x > 0, x, 1).sum(-1), 0)", False),
+        ("torch.where(x > 0, y @ torch.where(x > 0, x, 1), 0)", False),
+        ("torch.where(x > 0, y / torch.where(x > 0, x, 1), 0).sum(-1)", True),
         ("y / torch.where(x > 0, x, 1)", False),
     ],
 )

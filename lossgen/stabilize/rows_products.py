@@ -1,0 +1,113 @@
+"""Rows about products, powers, roots and choices."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.nodes import Along, Sigmoid
+from lossgen.stabilize import entropies, exponentials, letters, masks, roots, sigmoids
+from lossgen.stabilize.rule import EVERY, Rule
+
+ROOT = (nd.Sqrt, sp.Pow)
+
+PRODUCTS: tuple[Rule, ...] = (
+    # --- products
+    Rule("x*log(x)", "xlogy(x, x)", "x > 0; 0 at 0, else NaN", sp.Mul, entropies.x_log_x),
+    Rule(
+        "p*log(p/q), p*(log(p) - log(q))",
+        "rel_entropy(p, q)",
+        "p >= 0, q > 0",
+        sp.Mul,
+        entropies.relative_entropy,
+    ),
+    Rule(
+        "p*(log(p) - r)",
+        "xlogy(p, p) - p*r",
+        "p > 0; 0 at 0, else NaN",
+        sp.Mul,
+        entropies.entropy_and_rest,
+    ),
+    Rule(
+        "exp(x)/Sum(exp(x))",
+        "softmax(x)",
+        "every x, one letter",
+        sp.Mul,
+        exponentials.exp_over_sum,
+    ),
+    Rule(
+        "exp(x)/(exp(x) + exp(y)), exp(x)/(c + exp(x))",
+        "sigmoid(x - y), sigmoid(x - log(c))",
+        "c > 0",
+        sp.Mul,
+        exponentials.exp_over_two_terms,
+    ),
+    Rule("exp(x)*sigmoid(-x)", "sigmoid(x)", EVERY, sp.Mul, exponentials.exp_times_sigmoid),
+    Rule(
+        "(exp(x) - exp(-x))/(exp(x) + exp(-x)), (exp(x) - 1)/(exp(x) + 1)",
+        "tanh(x), tanh(x/2)",
+        EVERY,
+        sp.Mul,
+        exponentials.tanh_spelled,
+    ),
+    Rule(
+        "sigmoid(x)/sigmoid(-x)",
+        "exp(x)",
+        EVERY,
+        sp.Mul,
+        sigmoids.sigmoid_over_complement,
+    ),
+    Rule(
+        "exp(x)*exp(y), exp(x)/exp(y)",
+        "exp(x + y), exp(x - y)",
+        "every x, y",
+        sp.Mul,
+        exponentials.product_of_exps,
+    ),
+    Rule(
+        "a*where(c, b, 0)",
+        "where(c, a*b, 0)",
+        "finite a",
+        sp.Mul,
+        masks.mask_outward,
+        everywhere=False,
+    ),
+    Rule(
+        "p = f(x); where(c, p, y)",
+        "where(c, f(where(c, x, safe)), y)",
+        "f singular, c about x",
+        nd.Where,
+        masks.open_protected_names,
+        everywhere=False,
+    ),
+    # --- powers
+    Rule("1/(1 + exp(x))", "sigmoid(-x)", EVERY, sp.Pow, sigmoids.logistic),
+    Rule("exp(x)**p", "exp(p*x)", "p no whole number above 0", sp.Pow, exponentials.power_of_exp),
+    Rule("sqrt(x)**2", "x", "x >= 0", sp.Pow, roots.power_of_root),
+    # --- roots, also written as powers of 0.5
+    Rule("sqrt(x**2)", "abs(x)", EVERY, ROOT, roots.root_of_square),
+    Rule("sqrt(Sum(x**2))", "norm(x)", EVERY, ROOT, roots.root_of_squares),
+    Rule(
+        "sqrt(x**2 + y**2), sqrt(x**2 + c)",
+        "hypot(x, y), hypot(x, sqrt(c))",
+        "every x, y; c >= 0",
+        ROOT,
+        roots.root_of_two_squares,
+    ),
+    # --- others
+    Rule(
+        "where(b > 0, a/b, 0), where(b != 0, a/b, 0)",
+        "ratio(a, b)",
+        "b >= 0; every b",
+        nd.Where,
+        masks.quotient_without_zeros,
+    ),
+    Rule("sigmoid(log(p/(1 - p)))", "p", "0 <= p <= 1", Sigmoid, sigmoids.sigmoid_of_logit),
+    Rule(
+        "softmax(x - m), log_softmax(x - m)",
+        "softmax(x), log_softmax(x)",
+        "m free of the letter",
+        Along,
+        letters.shifted_softmax,
+    ),
+)
