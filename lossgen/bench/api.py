@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lossgen.bench.request import Request
 from lossgen.bench.results import Bench
 from lossgen.config import Project
 from lossgen.errors import LossgenError
+
+if TYPE_CHECKING:
+    from lossgen.spec import LossSpec
 
 
 def bench(
@@ -27,15 +30,13 @@ def bench(
         LossgenError: where the name is unknown or the request cannot be met.
     """
     progress("reading the formula", 0.0)
-    library = project.library()
-    spec = library.load(name)
-    source = library.path(name).parent
+    spec = project.library().load(name)
     with tempfile.TemporaryDirectory(prefix="lossgen-") as folder:
         # Where torch's compiler keeps what it made: a first call is to be a first call.
         kept = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(folder, "inductor")))
         try:
-            modules, failed = _generated(project, name, request.backends, Path(folder), source)
+            modules, failed = _generated(project, spec, request.backends, Path(folder))
             progress("importing torch", 0.02)
             from lossgen.bench.forms import Skipped
             from lossgen.bench.measure import measure
@@ -49,25 +50,25 @@ def bench(
 
 
 def _generated(
-    project: Project, name: str, backends: tuple[str, ...], folder: Path, source: Path
+    project: Project, spec: LossSpec, backends: tuple[str, ...], folder: Path
 ) -> tuple[dict[str, Path], dict[str, str]]:
     """The module of every backend, and why others have none."""
-    from lossgen.produce import produce, write
+    from lossgen.pipeline import source
 
     modules: dict[str, Path] = {}
     failed: dict[str, str] = {}
     for backend in backends:
-        output = folder / backend
-        elsewhere = replace(
-            project, output=output, tests=output / "tests", specs=source, backend=backend
-        )
         try:
-            (product,) = produce(elsewhere, [name], project.library())
-            write(product)
-        except LossgenError as fault:
+            made = source(spec, project.templates, backend)
+        except (LossgenError, NotImplementedError) as fault:
             failed[backend] = str(fault)
             continue
-        modules[backend] = elsewhere.module(name)
+        path = folder / backend / f"{spec.name}.py"
+        path.parent.mkdir()
+        path.write_text(made.module, encoding="utf-8")
+        if made.kernels is not None:
+            path.with_suffix(".c").write_text(made.kernels, encoding="utf-8")
+        modules[backend] = path
     if not modules:
         raise LossgenError("\n".join(f"{backend}: {why}" for backend, why in failed.items()))
     return modules, failed

@@ -165,7 +165,10 @@ def _sizes(loss: Compiled, request: Request) -> dict[str, tuple[int, ...]]:
     spec = loss.spec
     ragged = sorted({t.axes[t.ragged].name for t in spec.tensors if t.ragged is not None})
     check_axes(request.sizes, shapes.axes_of(spec), ragged)
-    return {**shapes.usual_sizes(loss, request.elements), **request.sizes}
+    sizes = shapes.usual_sizes(loss, request.elements)
+    # Scores [n, c] of told sizes have no positions in space, unless these are told as well.
+    bare = dict.fromkeys(ragged, ()) if request.sizes and "n" in sizes else {}
+    return {**sizes, **bare, **request.sizes}
 
 
 def _check_device(device: str) -> None:

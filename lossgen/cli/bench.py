@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "size",
     multiple=True,
     metavar="SIZE",
-    help="Axes by name (n=8,c=19,s=256x256), or how many elements in all (16M). May be repeated.",
+    help="Axes by name (n=8,c=19,s=256x256; without s, none), or how many elements (16M).",
 )
 @click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")

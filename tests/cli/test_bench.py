@@ -3,12 +3,15 @@
 import json
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+import lossgen.pipeline
 from lossgen.config import BACKENDS
 from lossgen.errors import LossgenError
+from lossgen.spec import LossSpec
 from tests.cli.conftest import Run, write_spec
 
 QUICK = ("--rounds", "2", "--no-compile", "--no-small")
@@ -83,6 +86,12 @@ def test_gradients_may_be_chosen(run: Run) -> None:
     assert found["limit"]["bytes"] == 4 * 4000
 
 
+def test_scores_of_told_sizes_have_no_space_unless_it_is_told(run: Run) -> None:
+    words = ("bench", "cross_entropy", "--json", *QUICK, "--size", "n=5,c=4")
+    found = json.loads(run(*words).stdout)
+    assert found["shapes"] == {"input": [5, 4], "target": [5]}
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -111,16 +120,14 @@ def test_what_cannot_be_asked_is_said(run: Run, words: tuple[str, ...], message:
 def test_a_backend_that_cannot_is_left_out_with_its_reason(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import lossgen.produce
+    made = lossgen.pipeline.source
 
-    made = lossgen.produce.produce
-
-    def refusing(project: object, *rest: object) -> object:
-        if project.backend == "other":  # type: ignore[attr-defined]
+    def refusing(spec: LossSpec, templates: Sequence[Path], backend: str) -> object:
+        if backend == "other":
             raise LossgenError("no such instruction")
-        return made(project, *rest)  # type: ignore[arg-type]
+        return made(spec, templates, backend)
 
-    monkeypatch.setattr(lossgen.produce, "produce", refusing)
+    monkeypatch.setattr(lossgen.pipeline, "source", refusing)
     monkeypatch.setattr("lossgen.cli.bench.BACKENDS", (*BACKENDS[:1], "other"))
     result = run("bench", "mse", "--json", *QUICK, "--size", "1k")
     assert ["other", "no such instruction"] in json.loads(result.stdout)["skipped"]
