@@ -43,8 +43,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--anew", action="store_true", help="measure again what is there")
+    parser.add_argument("--note", help="what a reader must know of how it was measured; kept")
     options = parser.parse_args()
     kept = read()
+    if options.note is not None:
+        kept["note"] = options.note
+        KEPT.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
     start = time.perf_counter()
     slowest, left = 1.0, 0
     for part in options.part or PARTS:

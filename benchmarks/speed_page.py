@@ -26,11 +26,12 @@ what is left for the backward. Arrays of 32 MB and more are mapped anew for ever
 library does: for them the limit into fresh gradients is several times that into warm ones."""
 
 
-def page(kept: Mapping[str, Found]) -> str:
+def page(kept: Mapping[str, Any]) -> str:
     """The whole page."""
     catalogue = _there(CATALOGUE, kept)
     shapes = _there(SHAPES, kept)
-    parts = ["# Speed and memory", _where([*catalogue, *shapes]), HOW_TO_READ]
+    parts = ["# Speed and memory", _where([*catalogue, *shapes]), str(kept.get("note", ""))]
+    parts = [*filter(None, parts), HOW_TO_READ]
     both = [*catalogue, *shapes]
     if both:
         parts += ["## The bars", "\n".join(_bars(both, kept))]
@@ -80,7 +81,7 @@ def native(x: Found) -> bool:
 # ATen's own forward and backward kernels: derivatives.yaml has an entry of the loss's name.
 _NATIVE = (
     "l1", "mse", "smooth_l1", "huber", "binary_cross_entropy", "soft_margin", "nll",
-    "multi_margin", "multilabel_margin", "kl_div",
+    "multi_margin", "multilabel_margin",
 )  # fmt: skip
 
 
