@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ from lossgen.errors import LossgenError
 
 if TYPE_CHECKING:
     from lossgen.spec import LossSpec
+
+# Where torch's compiler and the kernels in C keep what was built, unless a user says otherwise.
+_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "LOSSGEN_CACHE")
 
 
 def bench(
@@ -31,22 +35,27 @@ def bench(
     """
     progress("reading the formula", 0.0)
     spec = project.library().load(name)
-    with tempfile.TemporaryDirectory(prefix="lossgen-") as folder:
-        # Where torch's compiler keeps what it made: a first call is to be a first call.
-        kept = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(folder, "inductor")))
-        try:
-            modules, failed = _generated(project, spec, request.backends, Path(folder))
-            progress("importing torch", 0.02)
-            from lossgen.bench.forms import Skipped
-            from lossgen.bench.measure import measure
-            from lossgen.compiled import compile_loss
+    with tempfile.TemporaryDirectory(prefix="lossgen-") as folder, _caches(Path(folder)):
+        modules, failed = _generated(project, spec, request.backends, Path(folder))
+        progress("importing torch", 0.02)
+        from lossgen.bench.forms import Skipped
+        from lossgen.bench.measure import measure
+        from lossgen.compiled import compile_loss
 
-            skipped = tuple(Skipped(*pair) for pair in failed.items())
-            return measure(compile_loss(spec), modules, request, skipped, progress)
-        finally:
-            if kept is None:
-                os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)
+        skipped = tuple(Skipped(*pair) for pair in failed.items())
+        return measure(compile_loss(spec), modules, request, skipped, progress)
+
+
+@contextmanager
+def _caches(folder: Path) -> Iterator[None]:
+    """Nothing that compilers kept of an earlier run: a first call is to be a first call."""
+    ours = {name: str(folder / name) for name in _CACHES if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
 
 
 def _generated(
@@ -62,6 +71,9 @@ def _generated(
             made = source(spec, project.templates, backend)
         except (LossgenError, NotImplementedError) as fault:
             failed[backend] = str(fault)
+            continue
+        if made.note:
+            failed[backend] = made.note
             continue
         path = folder / backend / f"{spec.name}.py"
         path.parent.mkdir()

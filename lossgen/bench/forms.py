@@ -32,11 +32,13 @@ class Form:
 
     Attributes:
         kind: ``generated``, ``peer`` or ``compiled``.
+        fallback: why the last call did not run what the backend is for; None where it did.
     """
 
     name: str
     kind: str
     call: Callable[..., Tensor]
+    fallback: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,9 @@ def generated(
         if not forms:
             plain = _at(getattr(module, spec.function_name), options)
             forms.append(Form(FUNCTION, "generated", plain))
-        forms.append(
-            Form(backend, "generated", _at(getattr(module, spec.functional_name), options))
-        )
+        call = _at(getattr(module, spec.functional_name), options)
+        why = getattr(module, "_why_not", lambda: None)
+        forms.append(Form(backend, "generated", call, why))
     return forms, skipped
 
 

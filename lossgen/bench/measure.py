@@ -229,6 +229,9 @@ def _running(
         except Exception as fault:  # whatever other packages and compilers raise
             left.append(Skipped(form.name, f"{type(fault).__name__}: {_line(fault)}"))
             continue
+        if why := form.fallback():
+            left.append(Skipped(form.name, why))
+            continue
         kept.append(form)
     return kept
 

@@ -133,6 +133,23 @@ def test_a_backend_that_cannot_is_left_out_with_its_reason(
     assert ["other", "no such instruction"] in json.loads(result.stdout)["skipped"]
 
 
+@pytest.mark.skipif("c" not in BACKENDS, reason="this build has no kernels in C")
+def test_a_backend_that_fell_back_is_left_out_with_its_reason(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "/bin/false")
+    result = run("bench", "mse", "--json", *QUICK, "--size", "1k")
+    found = json.loads(result.stdout)
+    assert "c" not in [form["name"] for form in found["forms"]]
+    assert "/bin/false failed" in dict(found["skipped"])["c"]
+
+
+@pytest.mark.skipif("c" not in BACKENDS, reason="this build has no kernels in C")
+def test_a_loss_without_a_kernel_says_so(run: Run) -> None:
+    result = run("bench", "info_nce", "--json", *QUICK, "--size", "n=8,d=4")
+    assert "no kernel in C" in dict(json.loads(result.stdout)["skipped"])["c"]
+
+
 def test_a_package_that_is_missing_is_left_out_by_name(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
