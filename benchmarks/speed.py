@@ -83,7 +83,7 @@ def run(case: Case, kept: dict[str, Any], threads: int, compiler: bool) -> dict[
         return {"failed": reason}
     sizes, elements = sizes_of([case.size] if case.size else [])
     request = Request(
-        backends=BACKENDS,
+        backends=tuple(x for x in BACKENDS if compiler or x != "compile"),
         sizes=sizes,
         dtype=case.dtype,
         threads=threads,

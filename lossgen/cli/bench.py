@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     "--gradient", "gradients", multiple=True, metavar="TENSOR", help="With respect to this one."
 )
 @click.option("--upstream", type=float, default=1.0, show_default=True, help="Gradient coming in.")
-@click.option("--no-compile", is_flag=True, help="Leave torch.compile out: it takes long to start.")
+@click.option(
+    "--no-compile", is_flag=True, help="Leave out torch.compile, which takes long to start."
+)
 @click.option("--no-small", is_flag=True, help="Leave the small batch out.")
 @click.option("--json", "as_json", is_flag=True, help="For a program to read.")
 @click.option("--plot", metavar="FILE", help="Write a bar chart as well, as SVG.")
@@ -79,7 +81,8 @@ def command(
         raise click.UsageError(f"--plot {plot}: charts are written as SVG. Call it {plot}.svg.")
     sizes, elements = sizes_of(size)
     request = Request(
-        backends=tuple(dict.fromkeys(backends)) or BACKENDS,
+        backends=tuple(dict.fromkeys(backends))
+        or tuple(x for x in BACKENDS if not (no_compile and x == "compile")),
         sizes=sizes,
         dtype=dtype,
         device=device,
