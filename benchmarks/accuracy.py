@@ -22,13 +22,13 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.accuracy_peers import DISTRIBUTIONS, PEERS, Peer, version  # noqa: E402
 from lossgen.accuracy.cases import Case  # noqa: E402
 from lossgen.accuracy.generated import load, measure_module  # noqa: E402
 from lossgen.accuracy.measuring import Style, measure  # noqa: E402
 from lossgen.accuracy.report import number  # noqa: E402
 from lossgen.accuracy.results import Accuracy, Measured  # noqa: E402
 from lossgen.accuracy.settings import Setting, settings  # noqa: E402
+from lossgen.peers import DISTRIBUTIONS, PEERS, Peer, version  # noqa: E402
 from lossgen.spec import LossSpec, load_spec  # noqa: E402
 
 LIMIT = 2.0
@@ -69,7 +69,7 @@ def compare(peer: Peer, seed: int, effort: float) -> Against:
         ImportError: where the package is missing.
     """
     spec = spec_of(peer.ours)
-    theirs = peer.load()
+    theirs = peer.load("none")
     ours = getattr(load(module_of(peer.ours)), spec.functional_name)
     default = settings(spec)[0]
     words = ", ".join(f"{k}={v!r}" for k, v in peer.options.items())
@@ -278,7 +278,7 @@ def main() -> None:
             told.out.write_text(page(against, missing, found, told.seed, told.effort), "utf-8")
 
     for peer in PEERS if told.part != "catalogue" else ():
-        if peer.ours not in names:
+        if peer.ours not in names or not peer.items:
             continue
         try:
             against.append(compare(peer, told.seed, told.effort))

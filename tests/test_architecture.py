@@ -35,7 +35,9 @@ ROWS = (
     ("stamp", "mathtext"),
     ("config", "write", "starter"),
     ("produce",),
+    ("peers",),
     ("verify", "accuracy"),
+    ("bench",),
     ("cli",),
     ("__main__",),
 )

@@ -18,6 +18,7 @@ COMMANDS = {
     "new": ("new", "Make a loss: its spec, its code, its test, proven."),
     "generate": ("generate", "Regenerate code from specs, or check it."),
     "verify": ("verify", "Prove or refute a loss."),
+    "bench": ("bench", "Measure a loss: time, memory, error, the limit."),
     "show": ("show", "Show a loss: formula, gradient, arguments."),
     "list": ("catalogue", "List the losses there are."),
     "completion": ("completion", "Print the completion script of a shell."),

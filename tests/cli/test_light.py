@@ -27,7 +27,9 @@ def imported(*words: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("words", [("--help",), ("--version",), ("new", "--help")])
+@pytest.mark.parametrize(
+    "words", [("--help",), ("--version",), ("new", "--help"), ("bench", "--help")]
+)
 def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
     assert imported(*words).isdisjoint(HEAVY)
 
