@@ -211,12 +211,15 @@ def breaks_list(found: Iterable[Accuracy]) -> list[str]:
 
 def medians(found: list[Accuracy]) -> list[str]:
     """The median over the losses of the worst errors, elementwise losses and those over an axis."""
-    lines = ["| losses | dtype | quantity | style | median of the worst | all within a bar |"]
-    lines.append("| --- | --- | --- | --- | ---: | ---: |")
+    lines = [
+        "| losses | dtype | quantity | style | median of the worst, ulp | as the bars count "
+        "| all within a bar | no NaN or infinity |"
+    ]
+    lines.append("| --- | --- | --- | --- | ---: | ---: | ---: | ---: |")
     for over_axis in (False, True):
         group = [a for a in found if a.over_axis == over_axis]
         for dtype in ("float64", "float32"):
-            for quantity in ("value", "gradient"):
+            for quantity in ("value", "gradient", "second"):
                 for style in ("functional", "function"):
                     these = [
                         m
@@ -227,12 +230,33 @@ def medians(found: list[Accuracy]) -> list[str]:
                     if these:
                         kind = "over an axis" if over_axis else "elementwise"
                         held = sum(m.holds for m in these)
-                        middle = statistics.median(m.worst for m in these)
+                        worst = [m.worst for m in these], [m.multiple for m in these]
+                        ulp, counted = (number(statistics.median(w)) for w in worst)
+                        if quantity == "second":
+                            ulp = counted = ""
                         lines.append(
-                            f"| {kind} | {dtype} | {quantity} | {style} | {number(middle)} "
-                            f"| {held} of {len(these)} |"
+                            f"| {kind} | {dtype} | {quantity} | {style} | {ulp} | {counted} "
+                            f"| {held} of {len(these)} "
+                            f"| {sum(m.finite for m in these)} of {len(these)} |"
                         )
     return lines
+
+
+def held_count(found: list[Accuracy]) -> str:
+    """How many losses have no number beyond a bar: as measured, and as the bars are stated."""
+    asked = [
+        a
+        for a in found
+        if not a.errors
+        and all(m.holds if m.style == "functional" else m.finite for m in a.measured)
+    ]
+    return (
+        f"Of {len(found)} losses, {sum(a.holds for a in found)} have no number beyond a bar in "
+        f"either style. The bars ask for digits of the functional form alone, and of the plain "
+        f"function no NaN or infinity: {len(asked)} meet that, second derivatives and half "
+        f"precision included. As the bars count: where a formula cancels, in ulp of the sum of "
+        f"its terms' magnitudes."
+    )
 
 
 _WHY = {
@@ -326,6 +350,7 @@ def page(
         "\n".join(worse_list(against)),
         "## The catalogue",
         MARKS,
+        held_count(found),
         "\n".join(medians(found)),
         "\n".join(catalogue_table(found)),
         "### What breaks a bar in float32 or float64",

@@ -22,6 +22,7 @@ class Tally:
     dtype: str
     quantity: str
     errors: list[float] = field(default_factory=list)
+    multiple: float = 0.0
     verdicts: dict[str, int] = field(default_factory=dict)
     worst: Point | None = None
     breaks: list[Point] = field(default_factory=list)
@@ -35,6 +36,7 @@ class Tally:
         if error.verdict == "not judged":
             return
         self.errors.append(error.ulp)
+        self.multiple = max(self.multiple, error.multiple)
         if self.worst is None or error.ulp > self.worst.ulp:
             self.worst = point(error, case, what)
         if error.verdict not in HOLDS:
@@ -56,6 +58,7 @@ class Tally:
             verdicts=dict(sorted(self.verdicts.items())),
             where=self.worst,
             breaks=tuple(self.breaks),
+            multiple=self.multiple,
         )
 
 
