@@ -9,6 +9,7 @@ from sympy.core.parameters import distribute
 from lossgen.differentiate import Backward, differentiate
 from lossgen.lower import lower
 from lossgen.program import Program, check, without_unused
+from lossgen.saturation import held_finite
 from lossgen.schedule import with_guards
 from lossgen.sharing import share
 from lossgen.spec import TAKEN, LossSpec
@@ -63,6 +64,9 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
         learn(known, forward.statements)
         again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results])
         backward = differentiate(forward, again)
+        learn(known, backward.program.statements)
+        held = held_finite(backward.program.statements, known)
+        backward = replace(backward, program=replace(backward.program, statements=held))
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))

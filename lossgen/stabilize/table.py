@@ -12,6 +12,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.nodes import Along, Exp, Log, Sigmoid
 from lossgen.stabilize import (
+    compositions,
     differences,
     entropies,
     exponentials,
@@ -77,6 +78,7 @@ RULES: tuple[Rule, ...] = (
         sigmoids.log_of_difference_of_sigmoids,
     ),
     Rule("log(1 + x)", "log1p(x)", "x > -1, else NaN", Log, logarithms.log_of_one_plus),
+    Rule("log(x + c)", "log_sum(x, c)", "x > -c, c > 0, else NaN", Log, compositions.log_of_sum),
     Rule(
         "log(a*exp(x)), log(a*sigmoid(x)), …",
         "log(a) + x, log(a) + log_sigmoid(x), …",
@@ -112,6 +114,7 @@ RULES: tuple[Rule, ...] = (
         nd.Log1p,
         logarithms.log1p_of_named,
     ),
+    Rule("log1p(x**2)", "log1p_square(x)", EVERY, nd.Log1p, compositions.log_of_one_plus_square),
     # --- exponentials
     Rule(
         "exp(log_softmax(x)), exp(log_sigmoid(x))",
@@ -121,6 +124,13 @@ RULES: tuple[Rule, ...] = (
         exponentials.exp_of_stable_log,
     ),
     Rule("exp(log(x)), exp(p*log(x))", "x, x**p", "x >= 0; x > 0", Exp, exponentials.exp_of_log),
+    Rule(
+        "expm1(-k*x**2)",
+        "gauss_minus_one(x, k)",
+        "every x; k from 1/4 to 4, a multiple of it",
+        nd.Expm1,
+        compositions.gaussian_minus_one,
+    ),
     # --- sums
     Rule("1 - sigmoid(x)", "sigmoid(-x)", EVERY, sp.Add, sigmoids.complement_of_sigmoid),
     Rule("2*sigmoid(x) - 1", "tanh(x/2)", EVERY, sp.Add, sigmoids.difference_of_sigmoids),
@@ -230,7 +240,13 @@ RULES: tuple[Rule, ...] = (
         sp.Add,
         roots.root_minus_one,
     ),
-    Rule("(1 + x)**p - 1", "pow1p_minus_one(x, p)", "x > -1", sp.Add, roots.power_minus_one),
+    Rule(
+        "(1 + x)**p - 1, (1 + x**2)**p - 1",
+        "pow1p_minus_one(x, p), hypot_power_minus_one(x, 2*p)",
+        "x > -1, every x",
+        sp.Add,
+        roots.power_minus_one,
+    ),
     Rule(
         "sqrt(x) - sqrt(y)",
         "(x - y)/(sqrt(x) + sqrt(y))",
