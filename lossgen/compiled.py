@@ -9,7 +9,6 @@ from sympy.core.parameters import distribute
 from lossgen.differentiate import Backward, differentiate
 from lossgen.lower import lower
 from lossgen.program import Program, check, without_unused
-from lossgen.saturation import held_finite
 from lossgen.schedule import with_guards
 from lossgen.sharing import share
 from lossgen.spec import TAKEN, LossSpec
@@ -21,6 +20,7 @@ from lossgen.stabilize import (
     Stabilizer,
     StatementStabilizer,
     choose_forms,
+    held_finite,
     learn,
 )
 from lossgen.static import ALWAYS

@@ -521,10 +521,10 @@ PROOFS = (
     ),
     Proof(
         POWER_LESS,
-        "(1 + x[e] ** 2 / 3) ** 0.3 - 1",
+        "(1 + x[e] ** 2 / 3) ** 0.25 - 1",
         low=-1e30,
         high=1e30,
-        naive=lambda x: (1 + x**2 / 3) ** 0.3 - 1,
+        naive=lambda x: (1 + x**2 / 3) ** 0.25 - 1,
         hard=(1e20, 1e30),
     ),
     Proof(
