@@ -1,9 +1,9 @@
 """Accuracy of every loss of the catalogue, and of the same losses of other packages.
 
 Run: ``python benchmarks/accuracy.py [NAME …] [--effort E] [--seed S] [--part peers|catalogue]``.
-Writes ``benchmarks/results/accuracy.md`` when no names are given. Same points and the same exact
-results for all: errors in ulp against 50 digits, as ``lossgen verify`` measures them. Packages that
-are not installed are left out and named.
+Writes ``benchmarks/results/accuracy.md`` when no names are given (with ``--part catalogue`` that
+part of it). Same points and the same exact results for all: errors in ulp against 50 digits, as
+``lossgen verify`` measures them. Packages that are not installed are left out and named.
 """
 
 from __future__ import annotations
@@ -273,6 +273,7 @@ exact ties, kinks ± 1 ulp, confident predictions, and for losses over an axis r
 9e15 (float64) ulp means that no digit is right. "Exact" is the formula of the spec, node by node,
 in 50 digits or more."""
 
+CATALOGUE = "## The catalogue"
 MARKS = """\
 After the dot: how many numbers are within the bar only by the terms of a formula that cancels (t; a
 where another way of computing would not cancel), how many break it though by no more than roundings
@@ -298,8 +299,14 @@ def main() -> None:
 
     def write() -> None:
         """The page so far: a run takes its time, and may be cut short."""
-        if not told.names and told.part is None:
-            told.out.write_text(page(against, missing, found, told.seed, told.effort), "utf-8")
+        if told.names or told.part == "peers":
+            return
+        if told.part is None:
+            text = page(against, missing, found, told.seed, told.effort)
+        else:
+            before = told.out.read_text("utf-8").partition(CATALOGUE)[0]
+            text = before + catalogue_page(found, told.seed, told.effort)
+        told.out.write_text(text, "utf-8")
 
     for peer in PEERS if told.part != "catalogue" else ():
         if peer.ours not in names:
@@ -348,7 +355,15 @@ def page(
         "\n".join(peers_table(against)),
         "### Where ours is worse",
         "\n".join(worse_list(against)),
-        "## The catalogue",
+    ]
+    return "\n\n".join(parts) + "\n\n" + catalogue_page(found, seed, effort)
+
+
+def catalogue_page(found: list[Accuracy], seed: int, effort: float) -> str:
+    """The part of the page about the catalogue."""
+    parts = [
+        CATALOGUE,
+        f"Seed {seed}, effort {effort:g}.",
         MARKS,
         held_count(found),
         "\n".join(medians(found)),

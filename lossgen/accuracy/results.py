@@ -45,11 +45,12 @@ class Measured:
     where: Point | None
     breaks: tuple[Point, ...]
     multiple: float = 0.0
+    infinite: int = 0
 
     @property
     def finite(self) -> bool:
         """Whether no number is NaN or infinite that should not be."""
-        return all(math.isfinite(p.ulp) for p in self.breaks)
+        return not self.infinite
 
     @property
     def holds(self) -> bool:

@@ -23,6 +23,7 @@ class Tally:
     quantity: str
     errors: list[float] = field(default_factory=list)
     multiple: float = 0.0
+    infinite: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
     worst: Point | None = None
     breaks: list[Point] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Tally:
         if self.worst is None or error.ulp > self.worst.ulp:
             self.worst = point(error, case, what)
         if error.verdict not in HOLDS:
+            self.infinite += math.isinf(error.ulp)
             # First what a user is likeliest to meet: code at fault, at elements of ordinary size.
             self.breaks.append(point(error, case, what))
             self.breaks.sort(key=lambda p: (p.verdict != "breaks", not p.ordinary, -p.ulp))
@@ -59,6 +61,7 @@ class Tally:
             where=self.worst,
             breaks=tuple(self.breaks),
             multiple=self.multiple,
+            infinite=self.infinite,
         )
 
 
