@@ -1,9 +1,9 @@
 """Accuracy of every loss of the catalogue, and of the same losses of other packages.
 
 Run: ``python benchmarks/accuracy.py [NAME …] [--effort E] [--seed S] [--part peers|catalogue]``.
-Writes ``benchmarks/results/accuracy.md`` when no names are given. Same points and the same exact
-results for all: errors in ulp against 50 digits, as ``lossgen verify`` measures them. Packages that
-are not installed are left out and named.
+Writes ``benchmarks/results/accuracy.md`` when no names are given (with ``--part catalogue`` that
+part of it). Same points and the same exact results for all: errors in ulp against 50 digits, as
+``lossgen verify`` measures them. Packages that are not installed are left out and named.
 """
 
 from __future__ import annotations
@@ -211,12 +211,15 @@ def breaks_list(found: Iterable[Accuracy]) -> list[str]:
 
 def medians(found: list[Accuracy]) -> list[str]:
     """The median over the losses of the worst errors, elementwise losses and those over an axis."""
-    lines = ["| losses | dtype | quantity | style | median of the worst | all within a bar |"]
-    lines.append("| --- | --- | --- | --- | ---: | ---: |")
+    lines = [
+        "| losses | dtype | quantity | style | median of the worst, ulp | as the bars count "
+        "| all within a bar | no NaN or infinity |"
+    ]
+    lines.append("| --- | --- | --- | --- | ---: | ---: | ---: | ---: |")
     for over_axis in (False, True):
         group = [a for a in found if a.over_axis == over_axis]
         for dtype in ("float64", "float32"):
-            for quantity in ("value", "gradient"):
+            for quantity in ("value", "gradient", "second"):
                 for style in ("functional", "function"):
                     these = [
                         m
@@ -227,12 +230,33 @@ def medians(found: list[Accuracy]) -> list[str]:
                     if these:
                         kind = "over an axis" if over_axis else "elementwise"
                         held = sum(m.holds for m in these)
-                        middle = statistics.median(m.worst for m in these)
+                        worst = [m.worst for m in these], [m.multiple for m in these]
+                        ulp, counted = (number(statistics.median(w)) for w in worst)
+                        if quantity == "second":
+                            ulp = counted = ""
                         lines.append(
-                            f"| {kind} | {dtype} | {quantity} | {style} | {number(middle)} "
-                            f"| {held} of {len(these)} |"
+                            f"| {kind} | {dtype} | {quantity} | {style} | {ulp} | {counted} "
+                            f"| {held} of {len(these)} "
+                            f"| {sum(m.finite for m in these)} of {len(these)} |"
                         )
     return lines
+
+
+def held_count(found: list[Accuracy]) -> str:
+    """How many losses have no number beyond a bar: as measured, and as the bars are stated."""
+    asked = [
+        a
+        for a in found
+        if not a.errors
+        and all(m.holds if m.style == "functional" else m.finite for m in a.measured)
+    ]
+    return (
+        f"Of {len(found)} losses, {sum(a.holds for a in found)} have no number beyond a bar in "
+        f"either style. The bars ask for digits of the functional form alone, and of the plain "
+        f"function no NaN or infinity: {len(asked)} meet that, second derivatives and half "
+        f"precision included. As the bars count: where a formula cancels, in ulp of the sum of "
+        f"its terms' magnitudes."
+    )
 
 
 _WHY = {
@@ -249,6 +273,7 @@ exact ties, kinks ± 1 ulp, confident predictions, and for losses over an axis r
 9e15 (float64) ulp means that no digit is right. "Exact" is the formula of the spec, node by node,
 in 50 digits or more."""
 
+CATALOGUE = "## The catalogue"
 MARKS = """\
 After the dot: how many numbers are within the bar only by the terms of a formula that cancels (t; a
 where another way of computing would not cancel), how many break it though by no more than roundings
@@ -274,8 +299,14 @@ def main() -> None:
 
     def write() -> None:
         """The page so far: a run takes its time, and may be cut short."""
-        if not told.names and told.part is None:
-            told.out.write_text(page(against, missing, found, told.seed, told.effort), "utf-8")
+        if told.names or told.part == "peers":
+            return
+        if told.part is None:
+            text = page(against, missing, found, told.seed, told.effort)
+        else:
+            before = told.out.read_text("utf-8").partition(CATALOGUE)[0]
+            text = before + catalogue_page(found, told.seed, told.effort)
+        told.out.write_text(text, "utf-8")
 
     for peer in PEERS if told.part != "catalogue" else ():
         if peer.ours not in names or not peer.items:
@@ -324,8 +355,17 @@ def page(
         "\n".join(peers_table(against)),
         "### Where ours is worse",
         "\n".join(worse_list(against)),
-        "## The catalogue",
+    ]
+    return "\n\n".join(parts) + "\n\n" + catalogue_page(found, seed, effort)
+
+
+def catalogue_page(found: list[Accuracy], seed: int, effort: float) -> str:
+    """The part of the page about the catalogue."""
+    parts = [
+        CATALOGUE,
+        f"Seed {seed}, effort {effort:g}.",
         MARKS,
+        held_count(found),
         "\n".join(medians(found)),
         "\n".join(catalogue_table(found)),
         "### What breaks a bar in float32 or float64",

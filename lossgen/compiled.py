@@ -24,6 +24,7 @@ from lossgen.stabilize import (
     Stabilizer,
     StatementStabilizer,
     choose_forms,
+    held_finite,
     learn,
 )
 from lossgen.static import ALWAYS, either, switches
@@ -67,7 +68,11 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
         )
         learn(known, forward.statements)
         again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results])
-        backward = _there_when_read(differentiate(forward, again, _usual(spec, forward), taken))
+        backward = differentiate(forward, again, _usual(spec, forward), taken)
+        learn(known, backward.program.statements)
+        held = held_finite(backward.program.statements, known)
+        backward = replace(backward, program=replace(backward.program, statements=held))
+        backward = _there_when_read(backward)
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))

@@ -41,15 +41,17 @@ SLOPES: dict[type[nd.Unary], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     nd.Cos: lambda x, y: -nd.Sin(x),
     nd.Acos: lambda x, y: -1 / nd.Sqrt((1 - x) * (1 + x)),
     nd.Atan: lambda x, y: 1 / (1 + x**2),
-    nd.Erf: lambda x, y: 2 * nd.Exp(-(x**2)) / nd.Sqrt(sp.pi),
+    nd.Erf: lambda x, y: 2 * nd.Gauss(x, ONE, ZERO) / nd.Sqrt(sp.pi),
     nd.Asinh: lambda x, y: 1 / nd.Hypot(x, ONE),
-    nd.Erfc: lambda x, y: -2 * nd.Exp(-(x**2)) / nd.Sqrt(sp.pi),
+    nd.Erfc: lambda x, y: -2 * nd.Gauss(x, ONE, ZERO) / nd.Sqrt(sp.pi),
     nd.LogErfc: lambda x, y: -2 / (nd.Sqrt(sp.pi) * nd.Erfcx(x)),
     nd.Erfcx: lambda x, y: 2 * x * y - 2 / nd.Sqrt(sp.pi),
     nd.Log1mExp: lambda x, y: -1 / nd.Expm1(-x),
     nd.HypotM1: lambda x, y: x / nd.Hypot(x, ONE),
+    nd.Log1pSquare: lambda x, y: 2 * nd.HypotPowSlope(x, ZERO),
     nd.Lgamma: lambda x, y: nd.Digamma(x),
     nd.StopGradient: lambda x, y: ZERO,
+    nd.Finite: lambda x, y: ONE,
 }
 
 
@@ -137,6 +139,16 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         x, power = expr.args
         _pull(x, times(seed, power_slope(1 + x, power)), found)
         _pull(power, times(seed, (1 + x) ** power * nd.Log1p(x)), found)
+    elif isinstance(expr, nd.HypotPowM1):
+        x, power = expr.args
+        _pull(x, times(seed, power * nd.HypotPowSlope(x, power)), found)
+        _pull(power, times(seed, (1 + expr) * nd.Log1pSquare(x) / 2), found)
+    elif isinstance(expr, (nd.Gauss, nd.GaussM1)):
+        x, rate, rest = expr.args
+        _pull(x, times(seed, -2 * rate * x * nd.Gauss(x, rate, rest)), found)
+    elif isinstance(expr, nd.LogSum):
+        for term in expr.args:
+            _pull(term, times(seed, 1 / sp.Add(*expr.args)), found)
     elif isinstance(expr, nd.LogRatio):
         p, q = expr.args
         _pull(p, times(seed, 1 / p), found)

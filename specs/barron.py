@@ -17,6 +17,7 @@ def barron(input: Real[e], target: Real[e], *, alpha: ExtendedReal = 1.0, scale:
         alpha: shape; the smaller, the less an outlier counts.
         scale: width of the quadratic bowl around zero.
     """
-    z = ((input[e] - target[e]) / scale) ** 2
+    error = (input[e] - target[e]) / scale
     width = Abs(alpha - 2)
-    return limits(width / alpha * ((z / width + 1) ** (alpha / 2) - 1), alpha, 0, 2, -oo)
+    item = width / alpha * ((error**2 / width + 1) ** (alpha / 2) - 1)
+    return limits(item, alpha, 0, 2, -oo)

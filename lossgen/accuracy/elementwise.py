@@ -146,6 +146,10 @@ def _stopped(ev: Context, expr: nodes.StopGradient, here: Environment) -> Any:
 
 def _straight(ev: Context, expr: nodes.StraightThrough, here: Environment) -> Any:
     value, other = ev.number(expr.args[0], here), ev.number(expr.args[1], here)
+    if value.value != other.value:
+        # The gradient is that of a formula whose value is another one: how it changes as an element
+        # moves is not what differentiating it again as it was given would say.
+        ev.singular = True
     source = (other, mp.one, NOTHING, NOTHING)
     return ev.tape.keep(Num(value.value, value.exact, value.noise, value.excess, (source,)))
 

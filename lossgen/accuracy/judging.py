@@ -61,12 +61,21 @@ OVER_AXIS = (16.0, 32.0)
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """One computed number judged."""
+    """One computed number judged.
+
+    ``multiple`` is its error as the bar that it met counts it: in ulp of the number, or of the sum
+    of its terms where the formula cancels.
+    """
 
     ulp: float
     verdict: Verdict
     computed: float
     exact: Any
+    cancelled: float | None = None
+
+    @property
+    def multiple(self) -> float:
+        return self.ulp if self.cancelled is None else self.cancelled
 
 
 class Judge:
@@ -80,7 +89,7 @@ class Judge:
     def value(self, items: bool, computed: Sequence[float]) -> list[Error]:
         """The items of the unreduced loss, or the scalar of the reduced one."""
         return [
-            self._judge(c, partial(_pick, items, "", k), self.bar.value, True)
+            self._judge(c, partial(_pick, items, "", k), self.bar.value, True, items)
             for k, c in enumerate(computed)
         ]
 
@@ -89,23 +98,32 @@ class Judge:
         # The two shares that a weight has in a weighted mean cancel in whatever way one computes.
         avoidable = items or name not in _divides(self.case.spec)
         return [
-            self._judge(c, partial(_pick, items, name, k), self.bar.gradient, avoidable)
+            self._judge(c, partial(_pick, items, name, k), self.bar.gradient, avoidable, items)
             for k, c in enumerate(computed)
         ]
 
-    def _judge(self, computed: float, pick: Pick, factor: float, avoidable: bool) -> Error:
+    def _judge(
+        self, computed: float, pick: Pick, factor: float, avoidable: bool, items: bool
+    ) -> Error:
         exact: Bounded = pick(self.exact)
-        error = self._one(computed, exact, factor, pick, avoidable)
+        error = self._one(computed, exact, factor, pick, avoidable, items)
         if error.verdict in HOLDS or not self.exact.doubtful:
             return error
         others = [
-            self._one(computed, pick(other), factor, pick, avoidable) for other in self.others()
+            self._one(computed, pick(other), factor, pick, avoidable, items)
+            for other in self.others()
         ]
         judged = (e for e in others if e.verdict != "not judged")
         return min((error, *judged), key=lambda e: (_BETTER.index(e.verdict), e.ulp))
 
     def _one(
-        self, computed: float, exact: Bounded, factor: float, pick: Pick, avoidable: bool
+        self,
+        computed: float,
+        exact: Bounded,
+        factor: float,
+        pick: Pick,
+        avoidable: bool,
+        items: bool,
     ) -> Error:
         if not mp.isfinite(exact.value):
             return Error(0.0, "not judged", computed, exact.value)
@@ -115,8 +133,12 @@ class Judge:
         size = abs(exact.value)
         total = size + _power(exact.excess)
         if not math.isfinite(computed):
-            # A sum may overflow where its terms do; a single number has no such excuse.
-            excused = self.bar.terms > 1 and self.form.overflows(total)
+            # A sum may overflow where its terms do; a single number has no such excuse. A weighted
+            # mean is a quotient of two sums, of one term or of many.
+            summed = self.bar.terms > 1
+            if not items and self.case.spec.over is not None:
+                summed, total = True, max(total, self.exact.weighed)
+            excused = summed and self.form.overflows(total)
             return Error(ulp, "terms" if excused else "breaks", computed, exact.value)
         distance = abs(mp.mpf(computed) - exact.value)
         cancels = distance <= self._allowed(total, factor)
@@ -127,7 +149,8 @@ class Judge:
                 verdict = "terms" if moves else "avoidable"
             else:
                 verdict = "conditioned" if moves else "breaks"
-        return Error(ulp, verdict, computed, exact.value)
+        multiple = float(distance / self.form.ulp(total)) if cancels else None
+        return Error(ulp, verdict, computed, exact.value, multiple)
 
     def _allowed(self, total: Any, factor: float) -> Any:
         roundoff = mp.ldexp(total, -self.form.digits)

@@ -28,7 +28,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The errors of one style, dtype and quantity (value or gradient), in ulp."""
+    """The errors of one style, dtype and quantity (value or gradient), in ulp.
+
+    ``multiple`` is the worst as the bars count it: where the formula cancels and the error is
+    within the bar of its terms, in ulp of the sum of their magnitudes.
+    """
 
     style: str
     dtype: str
@@ -40,6 +44,13 @@ class Measured:
     verdicts: Mapping[str, int]
     where: Point | None
     breaks: tuple[Point, ...]
+    multiple: float = 0.0
+    infinite: int = 0
+
+    @property
+    def finite(self) -> bool:
+        """Whether no number is NaN or infinite that should not be."""
+        return not self.infinite
 
     @property
     def holds(self) -> bool:

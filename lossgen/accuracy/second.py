@@ -1,12 +1,14 @@
 """Second derivatives: whether any is NaN or infinite where the exact one is representable.
 
 In: what code gave as the derivative of the sum of its gradient. The exact one is asked for only
-where that is not finite: the gradient's change under a tiny step of all elements, in many digits.
+where that is not finite: how the gradient changes as each element is moved by a tiny step, in many
+digits.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from mpmath import mp
 
@@ -43,21 +45,39 @@ def judge(
 
 
 def _second(case: Case, form: Format, name: str, place: int, items: bool) -> object:
-    """The exact one; NaN at a kink or a singular point, where both sides do not agree."""
+    """The exact one; NaN where nobody is asked for it.
+
+    That is at a kink or a singular point, where both sides do not agree, and where the sum of the
+    magnitudes of its terms, one for each element of the case, is out of range.
+    """
+    total, size = mp.zero, mp.zero
     with precision(_BITS):
-        step = mp.ldexp(1, _STEP)
-        slopes = []
-        for sign in (-1, 0, 1):
-            moved = {
-                key: [mp.mpf(x) + sign * step for x in filled.flat]
-                for key, filled in case.tensors.items()
-                if case.spec.tensor(key).role.kind == "real"
-            }
-            found = solve(case, form, moved=moved, bits=_BITS)
-            slopes.append((found.slopes if items else found.reduced_slopes)[name][place].value)
-        if not all(map(mp.isfinite, slopes)):
-            return mp.nan
-        left, right = (slopes[1] - slopes[0]) / step, (slopes[2] - slopes[1]) / step
-        if abs(right - left) > mp.ldexp(abs(left) + abs(right) + form.smallest, -40):
-            return mp.nan
-        return (left + right) / 2
+        for key, filled in case.tensors.items():
+            if case.spec.tensor(key).role.kind != "real":
+                continue
+            for spot in range(len(filled.flat)):
+                term = _mixed(case, form, (name, place), (key, spot), items)
+                total, size = total + term, size + abs(term)
+        return mp.nan if form.overflows(size) else total
+
+
+def _mixed(
+    case: Case, form: Format, by: tuple[str, int], moving: tuple[str, int], items: bool
+) -> Any:
+    """The derivative of the gradient by one element as another moves; NaN at a kink."""
+    step = mp.ldexp(1, _STEP)
+    slopes = []
+    for sign in (-1, 0, 1):
+        moved = {
+            key: [mp.mpf(x) + sign * step * ((key, k) == moving) for k, x in enumerate(filled.flat)]
+            for key, filled in case.tensors.items()
+            if case.spec.tensor(key).role.kind == "real"
+        }
+        found = solve(case, form, moved=moved, bits=_BITS)
+        slopes.append((found.slopes if items else found.reduced_slopes)[by[0]][by[1]].value)
+    if not all(map(mp.isfinite, slopes)):
+        return mp.nan
+    left, right = (slopes[1] - slopes[0]) / step, (slopes[2] - slopes[1]) / step
+    if abs(right - left) > mp.ldexp(abs(left) + abs(right) + form.smallest, -40):
+        return mp.nan
+    return (left + right) / 2

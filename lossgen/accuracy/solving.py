@@ -41,6 +41,7 @@ class Exact:
     Attributes:
         items: the unreduced loss; `slopes` its gradient under an upstream gradient of ones.
         reduced: the default reduction; `reduced_slopes` its gradient.
+        weighed: of a weighted mean, the sum of the magnitudes above the fraction.
         doubtful: how many decisions rounding could turn round.
         singular: whether a slope is one by policy, such as that of a norm of zero.
     """
@@ -51,6 +52,7 @@ class Exact:
     reduced_slopes: Mapping[str, tuple[Bounded, ...]]
     doubtful: int
     singular: bool
+    weighed: Any = 0
 
 
 @contextmanager
@@ -112,7 +114,9 @@ def _solve(
     else:
         reduced_slopes = _slopes(tape, leaves, [(reduced, 1)], form)
     values = tuple(_bounded(x, form) for x in items)
-    return Exact(values, slopes, _bounded(reduced, form), reduced_slopes, ev.doubtful, ev.singular)
+    weighed = mp.fsum(abs(b.value) for b in values if mp.isfinite(b.value))
+    reduction = _bounded(reduced, form)
+    return Exact(values, slopes, reduction, reduced_slopes, ev.doubtful, ev.singular, weighed)
 
 
 def _shared(

@@ -22,6 +22,8 @@ class Tally:
     dtype: str
     quantity: str
     errors: list[float] = field(default_factory=list)
+    multiple: float = 0.0
+    infinite: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
     worst: Point | None = None
     breaks: list[Point] = field(default_factory=list)
@@ -35,9 +37,11 @@ class Tally:
         if error.verdict == "not judged":
             return
         self.errors.append(error.ulp)
+        self.multiple = max(self.multiple, error.multiple)
         if self.worst is None or error.ulp > self.worst.ulp:
             self.worst = point(error, case, what)
         if error.verdict not in HOLDS:
+            self.infinite += math.isinf(error.ulp)
             # First what a user is likeliest to meet: code at fault, at elements of ordinary size.
             self.breaks.append(point(error, case, what))
             self.breaks.sort(key=lambda p: (p.verdict != "breaks", not p.ordinary, -p.ulp))
@@ -56,6 +60,8 @@ class Tally:
             verdicts=dict(sorted(self.verdicts.items())),
             where=self.worst,
             breaks=tuple(self.breaks),
+            multiple=self.multiple,
+            infinite=self.infinite,
         )
 
 

@@ -30,6 +30,18 @@ class Quotient(nd.Node):
     __slots__ = ()
 
 
+class Scaled(nd.Node):
+    """``(c*a)``, a product of its own."""
+
+    __slots__ = ()
+
+
+class SquareTimes(nd.Node):
+    """``a**2 * b``."""
+
+    __slots__ = ()
+
+
 class SquareOver(nd.Node):
     """``a**2 / b``."""
 
@@ -135,6 +147,17 @@ class Arithmetic(Numbers):
         part = parts[0]
         return makes_a_value(part) or (isinstance(part, Read) and part.name in self.consumed)
 
+    def _scale(self, expr: sp.Basic) -> int:
+        """How a product is ordered so that no part of it leaves the range that the whole keeps.
+
+        What is at most 1 comes first, then what was computed, then what came in.
+        """
+        if isinstance(expr, Read) and expr.name.startswith("grad_"):
+            return 0
+        if self.names.known.of(expr).within(-1.0, 1.0):
+            return 0
+        return 2 if isinstance(expr, Read) else 1
+
     def _size(self, expr: sp.Basic) -> int:
         """How many letters the value of an expression really has."""
         if isinstance(expr, Read) and expr.name in self.names.numbers:
@@ -148,7 +171,7 @@ class Arithmetic(Numbers):
         if not isinstance(expr, sp.Mul):
             return str(self._print(expr))
         coefficient, factors = expr.as_coeff_mul()
-        factors = _in_range(factors)
+        coefficient, factors = _halved(coefficient, _in_range(factors))
         sign = "-" if coefficient.is_negative else ""
         above, below = list(factors), []
         if abs(coefficient) != 1:
@@ -168,6 +191,7 @@ class Arithmetic(Numbers):
                 above.remove(factor)
                 above += [] if factor.args[0] == 1 else [factor.args[0]]
                 below.append(nd.Ratio(1, factor.args[1]))
+        wide = sum(self._size(f) > 0 and self._scale(f) > 0 for f in above)
         # Scalars and small arrays first: they combine before the large ones are touched.
         above.sort(
             key=lambda f: (
@@ -176,10 +200,30 @@ class Arithmetic(Numbers):
                 not is_scalar(f),
                 self._size(f),
                 not _adjoint(f),
+                self._scale(f) if wide > 1 else 0,
             )
         )
         below.sort(key=lambda f: (not is_scalar(f), self._size(f)))
-        return self._quotient(above, below, sign)
+        above, last = self._numbers_late(above, wide) if not below else (above, "")
+        return self._quotient(above, below, sign) + last
+
+    def _numbers_late(self, above: list[Any], wide: int) -> tuple[list[Any], str]:
+        """Large numbers moved to where they cannot take a product out of range before its end.
+
+        They scale what is at most 1, if there is such a factor, else the whole, at the end.
+        """
+        large = [f for f in above if self._size(f) > 0]
+        small = [f for f in above if self._size(f) == 0]
+        if not any(f.is_number and f > (1 if wide > 1 else 1000) for f in small):
+            return above, ""
+        scaled = sp.Mul(*small)
+        own = next((f for f in large if _adjoint(f)), None)
+        for k, factor in enumerate(large):
+            if own is not None and factor is not own and self._scale(factor) == 0:
+                return [*large[:k], Scaled(scaled, factor), *large[k + 1 :]], ""
+        if own is not None or wide < 2:
+            return above, ""
+        return large, f" * {self.parenthesize(scaled, PRECEDENCE['Mul'])}"
 
     def _quotient(self, above: list[Any], below: list[Any], sign: str) -> str:
         parts = [(self._size(f), not is_scalar(f), 0, f) for f in above]
@@ -198,6 +242,7 @@ class Arithmetic(Numbers):
             if own is not None:
                 sequence.remove(own)
                 sequence.insert(0, own)
+        sequence = _numbers_joined(sequence)
         text = sign if sequence[0][2] == 0 else f"{sign}1"
         done: list[sp.Expr] = []
         for *_, inverse, factor in sequence:
@@ -232,7 +277,20 @@ class Arithmetic(Numbers):
         first = self.parenthesize(above, PRECEDENCE["Mul"], strict=True)
         return f"({first} / {self.parenthesize(below, PRECEDENCE['Mul'])})"
 
+    def _print_Scaled(self, expr: Any) -> str:
+        number, factor = expr.args
+        inner = self.parenthesize(factor, PRECEDENCE["Mul"], strict=True)
+        return f"({self.parenthesize(number, PRECEDENCE['Mul'], strict=True)} * {inner})"
+
+    def _print_SquareTimes(self, expr: Any) -> str:
+        return f"_square_times({', '.join(self.code(a) for a in expr.args)})"
+
     def _print_SquareOver(self, expr: Any) -> str:
+        a, b = expr.args
+        if isinstance(a, Quotient):
+            return f"_square_over({self.code(a)[1:-1]}, {self.code(b)})"
+        if isinstance(a, Read) and atomic(code := self.code(a)):
+            return f"{code} * ({code} / {self.parenthesize(b, PRECEDENCE['Mul'])})"
         return f"_square_over({', '.join(self.code(a) for a in expr.args)})"
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
@@ -249,24 +307,50 @@ class Arithmetic(Numbers):
 
 
 def _in_range(factors: Sequence[sp.Expr]) -> list[sp.Expr]:
-    """The factors, squares joined with what divides them: alone they may be out of range.
+    """The factors, squares joined with what they meet: alone they may be out of range.
 
-    ``a**2/b**2`` as ``(a/b)**2``, and ``a**2/b`` as ``a*(a/b)``.
+    ``a**2/b**2`` as ``(a/b)**2``, ``a**2/b`` as ``a*(a/b)`` and ``a**2*b`` as ``a*(a*b)``.
     """
     done = list(factors)
-    for above in factors:
-        square = isinstance(above, sp.Pow) and above.exp == 2 and not is_scalar(above.base)
-        for below in factors if square else ():
-            if not (isinstance(below, sp.Pow) and below in done and not is_scalar(below.base)):
+    for square in filter(_is_square, factors):
+        for other in factors:
+            if other not in done or free_letters(other) != free_letters(square):
                 continue
-            if below.exp in (-1, -2) and free_letters(below) == free_letters(above):
-                done.remove(above)
-                done.remove(below)
-                whole = below.exp == -2
-                a, b = above.base, below.base
-                done.append(Quotient(a, b) ** 2 if whole else SquareOver(a, b))
-                break
+            if isinstance(other, sp.Pow) and not is_scalar(other.base) and other.exp in (-1, -2):
+                a, b = square.base, other.base
+                joined = Quotient(a, b) ** 2 if other.exp == -2 else SquareOver(a, b)
+            elif isinstance(other, Read) and not _adjoint(other):
+                joined = SquareTimes(square.base, other)
+            else:
+                continue
+            done = [joined, *(f for f in done if f not in (square, other))]
+            break
     return done
+
+
+def _halved(coefficient: sp.Expr, factors: Sequence[sp.Expr]) -> tuple[sp.Expr, Sequence[sp.Expr]]:
+    """``a**2/2`` as ``a*(a/2)``: the slope of a square is twice a, and may be out of range."""
+    squares = [f for f in factors if _is_square(f) and not isinstance(f.base, (nd.Max, nd.Clip))]
+    if abs(coefficient) != sp.S.Half or len(squares) != 1:
+        return coefficient, factors
+    numbers = [f for f in factors if isinstance(f, sp.Pow) and is_scalar(f) and f.exp == -1]
+    half = SquareOver(squares[0].base, sp.Mul(2, *(f.base for f in numbers)))
+    return 2 * coefficient, [half, *(f for f in factors if f not in (*squares, *numbers))]
+
+
+def _is_square(expr: sp.Expr) -> bool:
+    return isinstance(expr, sp.Pow) and expr.exp == 2 and not is_scalar(expr.base)
+
+
+def _numbers_joined(sequence: list[Any]) -> list[Any]:
+    """``x / a / b`` as ``x / (a * b)``, for numbers a and b: one pass over the elements."""
+    first = next((k for k, p in enumerate(sequence) if p[2] and not p[1]), 0)
+    last = next((k for k, p in enumerate(sequence[first:], first) if not p[2] or p[1]), None)
+    numbers = sequence[first:last]
+    if len(numbers) < 2 or not any(p[1] for p in sequence[:first]):
+        return sequence
+    whole = sp.Mul(*(p[3] for p in numbers), evaluate=False)
+    return [*sequence[:first], (0, False, 1, whole), *sequence[first:][len(numbers) :]]
 
 
 def _divides_twice(power: sp.Pow, factors: Sequence[sp.Expr]) -> bool:

@@ -44,6 +44,12 @@ FUNCTIONS: dict[type[sp.Basic], tuple[str, str]] = {
     nd.Log1mExp: ("_log1mexp", ""),
     nd.HypotM1: ("_hypot_minus_one", ""),
     nd.Pow1pM1: ("_pow1p_minus_one", ""),
+    nd.HypotPowM1: ("_hypot_power_minus_one", ""),
+    nd.HypotPowSlope: ("_hypot_power_slope", ""),
+    nd.Log1pSquare: ("_log1p_square", ""),
+    nd.LogSum: ("_log_sum", ""),
+    nd.Finite: ("_finite", ""),
+    nd.Remainder: ("_remainder", ""),
     nd.LogRatio: ("_log_ratio", ""),
     nd.RelEntropy: ("_rel_entropy", ""),
     nd.Lgamma: ("torch.lgamma", "math.lgamma"),
@@ -66,6 +72,12 @@ OVER_NUMBERS: dict[type[sp.Basic], str] = {
     nd.LogErfc: "math.log(math.erfc({0}))",
     nd.HypotM1: "math.hypot(1.0, {0}) - 1.0",
     nd.Pow1pM1: "math.expm1({1} * math.log1p({0}))",
+    nd.HypotPowM1: "math.hypot(1.0, {0}) ** {1} - 1.0",
+    nd.HypotPowSlope: "{0} * math.hypot(1.0, {0}) ** ({1} - 2.0)",
+    nd.Log1pSquare: "math.log1p({0} ** 2)",
+    nd.LogSum: "math.log({0} + {1})",
+    nd.Gauss: "math.exp(-{1} * {0} ** 2)",
+    nd.GaussM1: "math.expm1(-{1} * {0} ** 2)",
     nd.LogRatio: "math.log({0} / {1})",
     nd.RelEntropy: "{0} * math.log({0} / {1}) if {0} else 0.0",
 }
@@ -206,6 +218,22 @@ class Expressions(Reads):
         if not isinstance(at, nd.Read):
             at, sign = -at, ", -1"
         return f"_times_sigmoid({bare(self.code(factor))}, {self.code(at)}{sign})"
+
+    def _print_Gauss(self, expr: Any) -> str:
+        if is_scalar(expr):
+            return str(self._print_Node(expr))
+        x, rate, rest = expr.args
+        arguments = [x, rate] if rest == 0 else [x, rate, rest]
+        return f"_gauss({', '.join(map(self.code, arguments))})"
+
+    def _print_GaussM1(self, expr: Any) -> str:
+        if is_scalar(expr):
+            return str(self._print_Node(expr))
+        return f"_gauss_minus_one({', '.join(map(self.code, expr.args[:2]))})"
+
+    def _print_TimesFadingSigmoid(self, expr: Any) -> str:
+        factor, at = expr.args
+        return f"_times_fading_sigmoid({bare(self.code(factor))}, {self.code(at)})"
 
     def _print_LogAddExp(self, expr: Any) -> str:
         numbers = [is_scalar(x) for x in expr.args]

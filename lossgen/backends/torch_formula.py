@@ -25,6 +25,7 @@ from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
 from lossgen.program import Program
 from lossgen.schedule import schedule, with_guards, without_copies
+from lossgen.stabilize import Known, learn
 from lossgen.static import Guard
 
 
@@ -38,7 +39,8 @@ class Formula:
         self.plain = f"{prefix}{self.spec.function_name}"
         self.autograd = f"_{self.spec.class_name.removesuffix('Loss')}"
         self.item = compiled.forward.results[0]
-        self.names = names_for(compiled.backward.recorded, self.spec)
+        recorded = compiled.backward.recorded
+        self.names = names_for(recorded, self.spec, self._known(recorded))
         self.options = Expressions(self.names, (), {})  # prints what no element enters
         self.checks = TorchChecks(
             self.spec, self.spec.functional_name if public else compiled.public_name
@@ -85,8 +87,8 @@ class Formula:
         """
         reverse = program is self.compiled.backward.program
         if reverse:
-            program = fused(program)
-        names = names_for(program, self.spec)
+            program = fused(program, self._known(program))
+        names = names_for(program, self.spec, self._known(program))
         names = replace(names, numbers=self._numbers(), plain=plain, fusing=fusing)
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()
         blocks = without_copies(schedule(with_guards(program, roots)), frozenset(roots))
@@ -98,6 +100,12 @@ class Formula:
                 ),
             )
         return TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
+
+    def _known(self, program: Program) -> Known:
+        """What is known of the values that a program reads, what the forward keeps among them."""
+        known = Known({a.name: a.role for a in self.spec.arguments})
+        learn(known, (*self.compiled.backward.recorded.statements, *program.statements))
+        return known
 
     def _numbers(self) -> frozenset[str]:
         """What comes in as one number where the Function reduces."""

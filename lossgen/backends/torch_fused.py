@@ -5,6 +5,7 @@ backward functions do at once are one node of this module.
 
     where(gap[n, c] > 0, d_gap[n, c], 0)        →  where_above(d_gap, gap, 0)
     d_prob[n, c]*prob[n, c]*sigmoid(-x[n, c])   →  times_sigmoid(d_prob*prob, -x)
+    grad[e]*x[e]*sigmoid(-x[e]*y[e])            →  times_fading_sigmoid(grad*x, -x*y)
 
 Only multiples of the gradient that comes in are touched, and only arrays of the largest input's
 rank: elsewhere a plain line reads better and costs no more.
@@ -12,6 +13,7 @@ rank: elsewhere a plain line reads better and costs no more.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy as sp
@@ -20,6 +22,7 @@ from lossgen import nodes as nd
 from lossgen.backends.torch_in_place import FusedStep, moves
 from lossgen.nodes import Letter, Read, Where, free_letters, is_scalar, rebuild
 from lossgen.program import Program, Statement, without_unused
+from lossgen.stabilize.known import Known
 
 
 class WhereAbove(FusedStep):
@@ -34,10 +37,17 @@ class TimesSigmoid(FusedStep):
     __slots__ = ()
 
 
-def fused(program: Program) -> Program:
+class TimesFadingSigmoid(FusedStep):
+    """The same, where what is multiplied grows as the sigmoid falls below the smallest numbers."""
+
+    __slots__ = ()
+
+
+def fused(program: Program, known: Known) -> Program:
     """A backward program whose steps are torch's, where it has them."""
     rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
     moving = {a.name for a in program.inputs if a.name.startswith("grad_")}
+    made = {x.name: x for x in program.statements}
     out: list[Statement] = []
     for x in program.statements:
         if x.kind == "real" and x.reads() & moving:
@@ -47,15 +57,21 @@ def fused(program: Program) -> Program:
             and len({*x.free, *x.bound}) >= rank
             and not x.extents
         ):
-            fuse = _Fuse(frozenset(moving), frozenset((*x.free, *x.bound)))
+            fuse = _Fuse(frozenset(moving), frozenset((*x.free, *x.bound)), made, known)
             x = replace(x, body=fuse(x.body), base=fuse(x.base))
         out.append(x)
     return replace(program, statements=without_unused(tuple(out), program.results))
 
 
 class _Fuse:
-    def __init__(self, moving: frozenset[str], scope: frozenset[Letter]) -> None:
-        self.moving, self.scope = moving, scope
+    def __init__(
+        self,
+        moving: frozenset[str],
+        scope: frozenset[Letter],
+        made: Mapping[str, Statement],
+        known: Known,
+    ) -> None:
+        self.moving, self.scope, self.made, self.known = moving, scope, made, known
 
     def __call__(self, expr: sp.Expr) -> sp.Expr:
         if not expr.args or isinstance(expr, Read) or not moves(expr, self.moving):
@@ -110,10 +126,36 @@ class _Fuse:
     def _sigmoid(self, expr: sp.Mul) -> sp.Expr:
         number, factors = expr.as_coeff_mul()
         for factor in factors:
+            rest = sp.Mul(number, *(f for f in factors if f is not factor))
+            if (argument := self._fading(factor, rest)) is not None:
+                return TimesFadingSigmoid(rest, argument)
             if not isinstance(factor, nd.Sigmoid) or free_letters(factor) != self.scope:
                 continue
             plain = factor.arg if isinstance(factor.arg, Read) else -factor.arg
-            rest = sp.Mul(number, *(f for f in factors if f is not factor))
             if isinstance(plain, Read) and free_letters(rest) == self.scope:
-                return TimesSigmoid(rest, factor.arg)
+                late = [f for f in factors if self._late(f)]
+                soon = sp.Mul(number, *(f for f in factors if f not in (factor, *late)))
+                if not late or free_letters(soon) != self.scope:
+                    return TimesSigmoid(rest, factor.arg)
+                return sp.Mul(TimesSigmoid(soon, factor.arg), *late)
         return expr
+
+    def _late(self, factor: sp.Expr) -> bool:
+        """Whether a factor is to wait for the sigmoid: its product with others may overflow."""
+        if isinstance(factor, Where) and nd.is_static(factor.args[0]):
+            return any(map(self._late, factor.args[1:]))
+        read = isinstance(factor, Read) and not factor.name.startswith(("grad_", "d_"))
+        return read and not self.known.of(factor).within(-1.0, 1.0)
+
+    def _fading(self, factor: sp.Expr, rest: sp.Expr) -> sp.Expr | None:
+        """The argument of a sigmoid, if a product with it has one of the argument's factors."""
+        made = self.made.get(factor.name) if isinstance(factor, Read) else None
+        sigmoid = factor if made is None else made.body
+        if not isinstance(sigmoid, nd.Sigmoid) or free_letters(factor) != self.scope:
+            return None
+        if made is not None and factor != Read(factor.args[0], *made.free):
+            return None
+        inside = {f for f in sp.Mul.make_args(sigmoid.arg) if isinstance(f, Read)}
+        grows = inside & {*sp.Mul.make_args(rest)}
+        wide = any(not self.known.of(f).within(-1.0, 1.0) for f in grows)
+        return sigmoid.arg if wide and free_letters(rest) == self.scope else None

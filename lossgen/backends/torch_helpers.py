@@ -40,6 +40,10 @@ HELPERS: dict[str, str] = {
     # Beyond 80 a sigmoid is 1, in float64 too.
     product: Tensor = torch.ops.aten.softplus_backward(x, u, sign, 80)
     return product''',
+    "_times_fading_sigmoid(": '''def _times_fading_sigmoid(x: Tensor, u: Tensor) -> Tensor:
+    """``x * sigmoid(u)``, to all digits where the sigmoid alone is too small to have them."""
+    head: Tensor = torch.ops.aten.softplus_backward(x, u.clamp(min=-60), 1, 80)
+    return head * torch.exp((u + 60).clamp(max=0))''',
     "_softmax_backward(": '''def _softmax_backward(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
     """``prob * (grad - (grad * prob).sum(dim))``, exact to rounding where one class leads, too."""
     result: Tensor = torch.ops.aten._softmax_backward_data(grad, prob, dim, prob.dtype)
@@ -66,9 +70,12 @@ HELPERS: dict[str, str] = {
     near = torch.log1p(2.0 * torch.sinh(0.5 * size.clamp(max=1.0)).square())
     far = size + torch.log1p(torch.exp(-2.0 * size)) - math.log(2.0)
     return torch.where(size < 1.0, near, far)''',
-    "_square_over(": '''def _square_over(a: Tensor, b: Tensor) -> Tensor:
+    "_square_over(": '''def _square_over(a: Tensor, b: Tensor | float) -> Tensor:
     """``a**2 / b``; the square alone may be out of range where the quotient is not."""
     return a * (a / b)''',
+    "_square_times(": '''def _square_times(a: Tensor, b: Tensor) -> Tensor:
+    """``a**2 * b``; the square alone may be out of range where the product is not."""
+    return a * (a * b)''',
     "_norm(": '''def _norm(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """Euclidean length; the squares of very large and very small numbers are in range, too."""
     bits = round(math.log2(torch.finfo(x.dtype).max))
@@ -150,6 +157,40 @@ HELPERS: dict[str, str] = {
     "_hypot_minus_one(": '''def _hypot_minus_one(x: Tensor) -> Tensor:
     """``sqrt(1 + x**2) - 1``, which cancels near 0, without the difference."""
     return x * (x / (torch.hypot(x, x.new_ones(())) + 1.0))''',
+    "_log1p_square(": '''def _log1p_square(x: Tensor) -> Tensor:
+    """``log(1 + x**2)``, exact to rounding near 0 and in range wherever x is."""
+    return 2.0 * torch.log1p(_hypot_minus_one(x))''',
+    "_hypot_power_minus_one(": '''def _hypot_power_minus_one(x: Tensor, power: float) -> Tensor:
+    """``sqrt(1 + x**2) ** power - 1``, exact to rounding near 0 and in range far from it."""
+    return _pow1p_minus_one(_hypot_minus_one(x), power)''',
+    "_hypot_power_slope(": '''def _hypot_power_slope(x: Tensor, power: float) -> Tensor:
+    """``x * sqrt(1 + x**2) ** (power - 2)``; neither factor alone need be in range."""
+    far = torch.finfo(x.dtype).max
+    x = x.clamp(-far, far)
+    length = torch.hypot(x, x.new_ones(()))
+    return x / length * length ** (power - 1)''',
+    "_log_sum(": '''def _log_sum(x: Tensor, c: float) -> Tensor:
+    """``log(x + c)``; what rounding takes from the sum counts where that is near 1."""
+    total = x + c
+    return torch.log(total) + (c - (total - x)) / total''',
+    "_finite(": '''def _finite(x: Tensor) -> Tensor:
+    """``x``, the largest number in place of infinity: multiplied by 0 it must be 0."""
+    far = torch.finfo(x.dtype).max
+    return x.clamp(-far, far)''',
+    "_gauss(": '''def _gauss(x: Tensor, rate: float, rest: Tensor | float = 0.0) -> Tensor:
+    """``exp(-rate * (x + rest)**2)``; the first factor's argument is exact, the second's small."""
+    x = x.clamp(-64.0, 64.0)
+    near = torch.round(16.0 * x) / 16.0
+    less = ((near - x) * (near + x) - 2.0 * x * rest).clamp(max=64.0)
+    return torch.exp(-rate * near.square()) * torch.exp(rate * less)''',
+    "_remainder(": '''def _remainder(a: Tensor, b: Tensor) -> Tensor:
+    """What rounding takes from ``a - b``."""
+    gap = a - b
+    back = gap - a
+    return ((a - (gap - back)) - (b + back)).nan_to_num(0.0)''',
+    "_gauss_minus_one(": '''def _gauss_minus_one(x: Tensor, rate: float) -> Tensor:
+    """``exp(-rate * x**2) - 1``, exact to rounding near 0."""
+    return torch.expm1(-rate * x.clamp(-64.0, 64.0).square())''',
     "_pow1p_minus_one(": '''def _pow1p_minus_one(x: Tensor, power: Tensor | float) -> Tensor:
     """``(1 + x) ** power - 1``, exact to rounding where the difference cancels."""
     exponent = power * torch.log1p(x)

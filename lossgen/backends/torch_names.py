@@ -18,6 +18,7 @@ from lossgen.nodes import Letter
 from lossgen.program import Extent, Program
 from lossgen.roles import Kind
 from lossgen.spec import LossSpec
+from lossgen.stabilize import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Names:
         like: a tensor whose dtype and device new values take.
         numbers: arrays that may be one number, which is cheap to scale.
         ownership: what lines may overwrite; None where nothing may be.
+        known: the ranges of tensors, options and statements.
         plain: whether each function is torch's own of that name, whatever its last digits.
         fusing: whether a compiler is to fuse the lines: positions are compared, not written to.
     """
@@ -41,6 +43,7 @@ class Names:
     sizes: Mapping[Letter, str]
     axes: Mapping[Letter, Letter]
     like: str
+    known: Known
     numbers: frozenset[str] = frozenset()
     ownership: Ownership | None = None
     plain: bool = False
@@ -52,7 +55,7 @@ class Names:
         return axis.name if axis.name.isdigit() else self.sizes[axis]
 
 
-def names_for(program: Program, spec: LossSpec) -> Names:
+def names_for(program: Program, spec: LossSpec, known: Known) -> Names:
     """Where a program's arrays and sizes are to be found."""
     sizes: dict[Letter, str] = {}
     lead = Tensors(spec, "").lead
@@ -65,4 +68,4 @@ def names_for(program: Program, spec: LossSpec) -> Names:
     for x in program.statements:
         arrays[x.name] = (x.free, {k: v for k, v in x.extents.items() if k in x.free})
         kinds[x.name] = x.kind
-    return Names(arrays, kinds, sizes, program.axes, lead.name)
+    return Names(arrays, kinds, sizes, program.axes, lead.name, known)

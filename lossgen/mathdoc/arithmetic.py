@@ -77,15 +77,21 @@ class Arithmetic(LatexPrinter):
         """How tightly an expression holds together."""
         if isinstance(expr, nd.Rewritten):
             return self.strength(expr.formula)
+        if isinstance(expr, nd.Finite):
+            return self.strength(expr.arg)
         if isinstance(expr, (nd.Compare, nd.And, nd.Not, Where, nd.Given)) and not is_bracket(expr):
             if isinstance(expr, Where):
                 return ATOM if counts_as(expr) else PRODUCT
             return TEST
-        if isinstance(expr, (sp.Add, nd.Expm1, nd.HypotM1, nd.Pow1pM1)) or negative(expr):
+        if isinstance(
+            expr, (sp.Add, nd.Expm1, nd.HypotM1, nd.Pow1pM1, nd.HypotPowM1, nd.GaussM1)
+        ) or negative(expr):
             return SUM
         if expr.is_Float or expr.is_Integer:
             return PRODUCT if "\\" in self._print(expr) else ATOM
-        if isinstance(expr, (sp.Mul, nd.Reduce, nd.Along, nd.Xlogy, nd.RelEntropy)):
+        if isinstance(
+            expr, (sp.Mul, nd.Reduce, nd.Along, nd.Xlogy, nd.RelEntropy, nd.HypotPowSlope)
+        ):
             closed = isinstance(expr, nd.Reduce) and expr.op == "norm" and expr.where is TRUE
             return ATOM if closed else PRODUCT
         calls = (
@@ -94,6 +100,8 @@ class Arithmetic(LatexPrinter):
             nd.LogErfc,
             nd.LogRatio,
             nd.Log1p,
+            nd.Log1pSquare,
+            nd.LogSum,
             nd.Log1mExp,
             nd.LogAddExp,
         )

@@ -186,6 +186,31 @@ class Latex(Arithmetic):
     def _print_HypotM1(self, expr: nd.HypotM1) -> str:
         return f"\\sqrt{{1 + {self.text(expr.arg, ATOM)}^{{2}}}} - 1"
 
+    def _print_HypotPowM1(self, expr: nd.HypotPowM1) -> str:
+        x, power = expr.args
+        return f"{grouped(f'1 + {self.text(x, ATOM)}^{{2}}')}^{{{self._print(power / 2)}}} - 1"
+
+    def _print_HypotPowSlope(self, expr: nd.HypotPowSlope) -> str:
+        x, power = expr.args
+        size = grouped(f"1 + {self.text(x, ATOM)}^{{2}}")
+        return f"{self.text(x, PRODUCT)}\\,{size}^{{{self._print(power / 2 - 1)}}}"
+
+    def _print_Log1pSquare(self, expr: nd.Log1pSquare) -> str:
+        return f"\\log{grouped(f'1 + {self.text(expr.arg, ATOM)}^{{2}}')}"
+
+    def _print_Finite(self, expr: nd.Finite) -> str:
+        return str(self._print(expr.arg))
+
+    def _print_Gauss(self, expr: nd.Gauss) -> str:
+        x, rate, _ = expr.args
+        return f"\\exp{grouped(str(self._print(-rate * x**2)))}"
+
+    def _print_GaussM1(self, expr: nd.GaussM1) -> str:
+        return f"{self._print(nd.Gauss(*expr.args))} - 1"
+
+    def _print_LogSum(self, expr: nd.LogSum) -> str:
+        return f"\\log{grouped(str(self._print(sp.Add(*expr.args))))}"
+
     def _print_Pow1pM1(self, expr: nd.Pow1pM1) -> str:
         base = grouped(str(self._print(sp.Add(1, expr.args[0]))))
         return f"{base}^{{{self._print(expr.args[1])}}} - 1"

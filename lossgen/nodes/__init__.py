@@ -13,6 +13,16 @@ statements later. A node is built from SymPy objects or numbers; what SymPy cann
 """
 
 from lossgen.nodes.binders import Along, Let, Reduce
+from lossgen.nodes.compositions import (
+    Finite,
+    Gauss,
+    GaussM1,
+    HypotPowM1,
+    HypotPowSlope,
+    Log1pSquare,
+    LogSum,
+    Remainder,
+)
 from lossgen.nodes.conditions import MIRROR, And, Compare, Not, Or, Where
 from lossgen.nodes.functions import (
     Abs,
@@ -108,21 +118,28 @@ __all__ = [
     "Erfcx",
     "Exp",
     "Expm1",
+    "Finite",
     "Floor",
+    "Gauss",
+    "GaussM1",
     "Given",
     "Hypot",
     "HypotM1",
+    "HypotPowM1",
+    "HypotPowSlope",
     "Let",
     "Letter",
     "Lgamma",
     "Log",
     "Log1mExp",
     "Log1p",
+    "Log1pSquare",
     "LogAddExp",
     "LogCosh",
     "LogErfc",
     "LogRatio",
     "LogSigmoid",
+    "LogSum",
     "Max",
     "Min",
     "Needs",
@@ -137,6 +154,7 @@ __all__ = [
     "Read",
     "Reduce",
     "RelEntropy",
+    "Remainder",
     "Rewritten",
     "Sigmoid",
     "Sign",

@@ -14,6 +14,7 @@ from lossgen.stabilize.choosing import choose_forms
 from lossgen.stabilize.engine import Stabilizer, stabilize
 from lossgen.stabilize.known import Known, Refused
 from lossgen.stabilize.rule import Refusal, Rule
+from lossgen.stabilize.saturation import held_finite
 from lossgen.stabilize.search import Choice
 from lossgen.stabilize.statements import StatementStabilizer, learn
 from lossgen.stabilize.table import RULES
@@ -28,6 +29,7 @@ __all__ = [
     "Stabilizer",
     "StatementStabilizer",
     "choose_forms",
+    "held_finite",
     "learn",
     "stabilize",
 ]

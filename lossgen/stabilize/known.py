@@ -70,7 +70,9 @@ UNARY: Mapping[type[nd.Unary], Callable[[Range], Range]] = {
     nd.LogErfc: lambda x: -NONNEGATIVE if x.nonnegative else REAL,
     nd.Log1mExp: lambda x: -POSITIVE,
     nd.HypotM1: lambda x: NONNEGATIVE,
+    nd.Log1pSquare: lambda x: NONNEGATIVE,
     nd.StopGradient: lambda x: x,
+    nd.Finite: lambda x: x,
 }
 _REDUCED: Mapping[str, Callable[[Range], Range]] = {
     "sum": lambda x: NONNEGATIVE if x.nonnegative else -NONNEGATIVE if x.nonpositive else REAL,
@@ -210,6 +212,8 @@ class Known:
             return self.of(expr.args[0])
         if isinstance(expr, nd.Rewritten):
             return self.of(expr.formula)
+        if isinstance(expr, (nd.Gauss, nd.GaussM1)):
+            return UNIT if isinstance(expr, nd.Gauss) else Range(-1.0, 0.0)
         if isinstance(expr, nd.Hypot):
             sides = [self.of(a) for a in expr.args]
             return POSITIVE if any(r.nonzero for r in sides) else NONNEGATIVE

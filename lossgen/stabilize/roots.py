@@ -98,9 +98,27 @@ def power_minus_one(add: sp.Expr, known: Known) -> sp.Expr | None:
             continue
         under = one_plus(power.base)
         if under is not None and not is_constant(under):
+            rest = without(add.args, term, -ONE)
+            if (root := scaled_root(under, known)) is not None:
+                return sp.Add(*rest, nd.HypotPowM1(root, 2 * power.exp))
             known.positive(power.base)
-            return sp.Add(*without(add.args, term, -ONE), nd.Pow1pM1(under, power.exp))
+            return sp.Add(*rest, nd.Pow1pM1(under, power.exp))
     return None
+
+
+def scaled_root(expr: sp.Expr, known: Known) -> sp.Expr | None:
+    """``x*sqrt(c)`` for ``c*x**2`` and a constant c of at least 0."""
+    factors = [peel(f) for f in sp.Mul.make_args(peel(expr))]
+    roots = [root_of(f) for f in factors]
+    plain = [f for f, r in zip(factors, roots, strict=True) if r is None]
+    squares = [r for r in roots if r is not None]
+    if all(map(is_constant, squares)) or not all(map(is_constant, plain)):
+        return None
+    constant = sp.Mul(*plain)
+    if not known.of(constant).nonnegative:
+        return None
+    above, below = sp.fraction(constant)
+    return sp.Mul(*squares, nd.Sqrt(above) / nd.Sqrt(below))
 
 
 def difference_of_roots(add: sp.Expr, known: Known) -> sp.Expr | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossgen import nodes as nd
 from lossgen.nodes import Exp, Log
-from lossgen.stabilize import entropies, exponentials, logarithms, sigmoids
+from lossgen.stabilize import compositions, entropies, exponentials, logarithms, sigmoids
 from lossgen.stabilize.rule import EVERY, Rule
 
 FUNCTIONS: tuple[Rule, ...] = (
@@ -57,6 +57,7 @@ FUNCTIONS: tuple[Rule, ...] = (
         sigmoids.log_of_difference_of_sigmoids,
     ),
     Rule("log(1 + x)", "log1p(x)", "x > -1, else NaN", Log, logarithms.log_of_one_plus),
+    Rule("log(x + c)", "log_sum(x, c)", "x > -c, c > 0, else NaN", Log, compositions.log_of_sum),
     Rule(
         "log(a*exp(x)), log(a*sigmoid(x)), …",
         "log(a) + x, log(a) + log_sigmoid(x), …",
@@ -92,6 +93,7 @@ FUNCTIONS: tuple[Rule, ...] = (
         nd.Log1p,
         logarithms.log1p_of_named,
     ),
+    Rule("log1p(x**2)", "log1p_square(x)", EVERY, nd.Log1p, compositions.log_of_one_plus_square),
     # --- exponentials
     Rule(
         "exp(log_softmax(x)), exp(log_sigmoid(x))",
@@ -101,4 +103,11 @@ FUNCTIONS: tuple[Rule, ...] = (
         exponentials.exp_of_stable_log,
     ),
     Rule("exp(log(x)), exp(p*log(x))", "x, x**p", "x >= 0; x > 0", Exp, exponentials.exp_of_log),
+    Rule(
+        "expm1(-k*x**2)",
+        "gauss_minus_one(x, k)",
+        "every x; k from 1/4 to 4, a multiple of it",
+        nd.Expm1,
+        compositions.gaussian_minus_one,
+    ),
 )

@@ -127,7 +127,13 @@ SUMS: tuple[Rule, ...] = (
         sp.Add,
         roots.root_minus_one,
     ),
-    Rule("(1 + x)**p - 1", "pow1p_minus_one(x, p)", "x > -1", sp.Add, roots.power_minus_one),
+    Rule(
+        "(1 + x)**p - 1, (1 + x**2)**p - 1",
+        "pow1p_minus_one(x, p), hypot_power_minus_one(x, 2*p)",
+        "x > -1, every x",
+        sp.Add,
+        roots.power_minus_one,
+    ),
     Rule(
         "sqrt(x) - sqrt(y)",
         "(x - y)/(sqrt(x) + sqrt(y))",

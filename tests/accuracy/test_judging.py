@@ -240,3 +240,74 @@ def test_code_may_take_either_side_where_rounding_decides() -> None:
     assert far["gradient"] == {"ulp": 2}
     wrong = Style("it", lambda input, target: (input.exp() - target.exp()).abs(), {}, True)
     assert judged(spec, wrong, [("", ((3.0,), (3.5,)))])["gradient"] == {"breaks": 2}
+
+
+def at(spec: LossSpec, loss: Callable[..., Tensor], *values: float, items: bool = True) -> Any:
+    """What code gives at one point, measured, by quantity."""
+    from lossgen.accuracy import rows
+    from lossgen.accuracy.measuring import judge_case
+    from tests.accuracy.specs import default
+
+    case = rows.case(spec, default(spec), [("", tuple((v,) for v in values))])
+    found = judge_case(case, "float32", [Style("it", loss, {}, items)])
+    return {m.quantity: m for m in found}
+
+
+def test_a_difference_that_cancels_counts_in_ulp_of_its_terms() -> None:
+    spec = elementwise("exp(input[e]) - target[e]")
+    near = torch.exp(torch.tensor(1.0)).item()
+    found = at(spec, lambda input, target: torch.exp(input) - target, 1.0, near)["value"]
+    assert found.verdicts == {"terms": 1}
+    assert found.worst > 1e5
+    assert 0 < found.multiple < 1
+
+
+def test_nan_is_counted_however_many_smaller_errors_there_are() -> None:
+    spec = elementwise("input[e] + target[e]")
+
+    def wrong(input: Tensor, target: Tensor) -> Tensor:
+        return torch.where(input == 1, math.nan, 1.001 * (input + target))
+
+    found = row(measured(spec, wrong), "value")
+    assert found.infinite > 0
+    assert not found.finite
+    fine = row(measured(spec, lambda input, target: 1.001 * (input + target)), "gradient")
+    assert fine.finite
+    assert not fine.holds
+
+
+def test_a_sum_of_second_derivatives_out_of_range_is_not_asked_for() -> None:
+    spec = elementwise("target[e]*input[e]**2")
+
+    def squared(input: Tensor, target: Tensor) -> Tensor:
+        return target * (input * input)
+
+    # 2*target + 2*input, of which the second is beyond the largest float32.
+    assert "breaks" not in at(spec, squared, 3e38, -3e38)["second"].verdicts
+    # Infinity where it is in range.
+    gone = at(spec, lambda input, target: squared(input, target) / 0, 2.0, 3.0)
+    assert gone["second"].verdicts["breaks"] > 0
+
+
+def test_a_straight_through_gradient_has_no_second_derivative_where_it_leaps() -> None:
+    body = "held = straight_through(Max(target[e], 1), gradient_of=target[e]); input[e]/held"
+
+    def straight(input: Tensor, target: Tensor) -> Tensor:
+        return input / (target.clamp(min=1).detach() + (target - target.detach()))
+
+    found = at(elementwise(body), lambda input, target: straight(input, target) / 0, 2.0, 0.5)
+    assert found["second"].verdicts == {"not judged": 2}
+
+
+def test_a_weighted_mean_may_overflow_where_its_sum_does() -> None:
+    spec = elementwise(
+        "averaged(weight[e]*Abs(input[e]), over=weight[e])",
+        "input: Real[e], weight: Weight[e]",
+    )
+
+    def mean(input: Tensor, weight: Tensor) -> Tensor:
+        return (weight * input.abs()).sum() / weight.sum()
+
+    assert at(spec, mean, 1e10, 1e30, items=False)["value"].verdicts == {"terms": 1}
+    nothing = at(spec, lambda input, weight: mean(input, weight) / 0, 1e10, 1e20, items=False)
+    assert nothing["value"].verdicts == {"breaks": 1}

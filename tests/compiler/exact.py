@@ -52,6 +52,8 @@ UNARY: dict[type[nd.Unary], Callable[[Any], Any]] = {
     nd.Erfcx: lambda x: mp.exp(x**2) * mp.erfc(x),
     nd.Log1mExp: lambda x: mp.log(1 - mp.exp(x)),
     nd.HypotM1: lambda x: mp.sqrt(1 + x**2) - 1,
+    nd.Finite: lambda x: x,
+    nd.Log1pSquare: lambda x: mp.log(1 + x**2),
     nd.Lgamma: mp.loggamma,
     nd.Digamma: mp.digamma,
     nd.StopGradient: lambda x: x,
@@ -121,6 +123,14 @@ def evaluate(
         return mp.sqrt(at(args[0]) ** 2 + at(args[1]) ** 2)
     if isinstance(expr, nd.Pow1pM1):
         return (1 + at(args[0])) ** at(args[1]) - 1
+    if isinstance(expr, nd.HypotPowM1):
+        return (1 + at(args[0]) ** 2) ** (at(args[1]) / 2) - 1
+    if isinstance(expr, nd.HypotPowSlope):
+        return at(args[0]) * (1 + at(args[0]) ** 2) ** (at(args[1]) / 2 - 1)
+    if isinstance(expr, (nd.Gauss, nd.GaussM1)):
+        return mp.exp(-at(args[1]) * at(args[0]) ** 2) - isinstance(expr, nd.GaussM1)
+    if isinstance(expr, nd.LogSum):
+        return mp.log(at(args[0]) + at(args[1]))
     if isinstance(expr, nd.LogRatio):
         return mp.log(at(args[0]) / at(args[1]))
     if isinstance(expr, nd.RelEntropy):

@@ -63,6 +63,8 @@ UNARY: dict[type[nd.Unary], Callable[..., Any]] = {
     nd.Erfcx: lambda x: _wide(lambda v: mpmath.exp(v**2) * mpmath.erfc(v))(x),
     nd.Log1mExp: lambda x: np.log(-np.expm1(x)),
     nd.HypotM1: lambda x: x * x / (np.hypot(x, 1) + 1),
+    nd.Finite: lambda x: x,
+    nd.Log1pSquare: lambda x: np.log1p(x * x),
     nd.Lgamma: lambda x: _wide(mpmath.loggamma)(x),
     nd.Digamma: lambda x: _wide(mpmath.digamma)(x),
 }
@@ -291,6 +293,17 @@ def _operation(
             return np.hypot(*map(inner, args))
         if isinstance(expr, nd.Pow1pM1):
             return np.expm1(inner(args[1]) * np.log1p(inner(args[0])))
+        if isinstance(expr, nd.HypotPowM1):
+            x, power = map(inner, args)
+            return np.expm1(power / 2 * np.log1p(x * x))
+        if isinstance(expr, nd.HypotPowSlope):
+            x, power = map(inner, args)
+            return x * (1 + x * x) ** (power / 2 - 1)
+        if isinstance(expr, (nd.Gauss, nd.GaussM1)):
+            x, rate = map(inner, args[:2])
+            return np.exp(-rate * x * x) - (REAL(1) if isinstance(expr, nd.GaussM1) else REAL(0))
+        if isinstance(expr, nd.LogSum):
+            return np.log(inner(args[0]) + inner(args[1]))
         if isinstance(expr, nd.LogRatio):
             return np.log(inner(args[0]) / inner(args[1]))
         if isinstance(expr, nd.RelEntropy):

@@ -59,6 +59,7 @@ TWO_SQUARES = "sqrt(x**2 + y**2), sqrt(x**2 + c)"
 MOMENTS = "Mean(x**2) - Mean(x)**2, Mean(x*y) - Mean(x)*Mean(y)"
 ENTROPY = "p*log(p/q), p*(log(p) - log(q))"
 QUOTIENT = "exp(x)/(exp(x) + exp(y)), exp(x)/(c + exp(x))"
+POWER_LESS = "(1 + x)**p - 1, (1 + x**2)**p - 1"
 TANH = "(exp(x) - exp(-x))/(exp(x) + exp(-x)), (exp(x) - 1)/(exp(x) + 1)"
 SOFTPLUS = "x + softplus(-x), max(x, 0) + softplus(-abs(x))"
 COSH = "softplus(x) - x/2 - log(2), logaddexp(x, -x) - log(2)"
@@ -189,6 +190,23 @@ PROOFS = (
         beyond=(-2.0, -1.0000001192092896, -0.9999999403953552),
         naive=lambda x: torch.log(1 + x),
         hard=(1e-7, 1e-3),
+    ),
+    Proof(
+        "log(x + c)",
+        "log(x[e] + 1e-8)",
+        low=0.0,
+        high=1e30,
+        beyond=(-1e-7,),
+        naive=lambda x: torch.log(x + 1e-8),
+        hard=(1.0, 1.0),
+    ),
+    Proof(
+        "log1p(x**2)",
+        "log(1 + x[e] ** 2 / 2)",
+        low=-1e30,
+        high=1e30,
+        naive=lambda x: torch.log1p(x**2 / 2),
+        hard=(1e20, 1e30),
     ),
     Proof(
         PRODUCT,
@@ -485,13 +503,29 @@ PROOFS = (
     ),
     Proof(ROOT_LESS, "sqrt(x[e] ** 2 + 9) - 3"),
     Proof(
-        "(1 + x)**p - 1",
+        "expm1(-k*x**2)",
+        "1 - exp(-(x[e] ** 2) / 2)",
+        naive=lambda x: 1 - torch.exp(-(x**2) / 2),
+        hard=(12.0, 13.0),
+        gradient=True,
+        worse=30.0,
+    ),
+    Proof(
+        POWER_LESS,
         "(1 + x[e]) ** 1.7 - 1",
         "x: NonNegative[e]",
         low=0.0,
         refused=ALONE,
         naive=lambda x: (1 + x) ** 1.7 - 1,
         hard=(1e-10, 1e-3),
+    ),
+    Proof(
+        POWER_LESS,
+        "(1 + x[e] ** 2 / 3) ** 0.25 - 1",
+        low=-1e30,
+        high=1e30,
+        naive=lambda x: (1 + x**2 / 3) ** 0.25 - 1,
+        hard=(1e20, 1e30),
     ),
     Proof(
         "sqrt(x) - sqrt(y)",

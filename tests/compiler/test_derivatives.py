@@ -16,7 +16,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.derivatives import SLOPES, NoDerivative, partials
-from lossgen.nodes import Compare, Letter, Param, Read, Where
+from lossgen.nodes import HALF, ONE, ZERO, Compare, Letter, Param, Read, Where
 from tests.compiler.exact import evaluate
 
 N = Letter("n")
@@ -115,6 +115,11 @@ SMOOTH = {
     "hypot": nd.Hypot(X - Y, Y),
     "hypot of a constant": nd.Hypot(X * Y, 3),
     "hypot less one": nd.HypotM1(X * Y),
+    "power of a hypot, less one": nd.HypotPowM1(X * Y, P),
+    "log of one plus a square": nd.Log1pSquare(X * Y),
+    "gauss": nd.Gauss(X * Y, HALF, ZERO),
+    "gauss less one": nd.GaussM1(X - Y, ONE, nd.Remainder(X, Y)),
+    "log of a sum": nd.LogSum(X**2, P**2),
     "power less one": nd.Pow1pM1(X**2, P),
     "power less one, a read in the exponent": nd.Pow1pM1(X**2, Y),
     "relative entropy": nd.RelEntropy(X**2 + 1, Y**2 + 2),

@@ -17,9 +17,9 @@ from typing import Any
 
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
-from sympy.printing.str import StrPrinter
 
 from lossgen import nodes as nd
+from lossgen.backends.c.compositions import Compositions
 from lossgen.backends.c.conditions import integer_macro, macro, static_code
 from lossgen.backends.c.options import Options, of_options, real_literal
 from lossgen.backends.c.unsupported import Unsupported
@@ -41,7 +41,7 @@ FUNCTIONS: dict[type[sp.Basic], str] = {
 }  # fmt: skip
 
 
-class Expressions(StrPrinter):
+class Expressions(Compositions):
     """Prints bodies.
 
     Args:

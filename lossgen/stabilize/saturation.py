@@ -1,0 +1,57 @@
+"""Adjoints that may overflow before a sigmoid takes them back to 0: they are held finite.
+
+In: the statements of a backward, and what is known of the values.  Out: the same, some held.
+
+    d_miss[e] = gamma*grad_loss[e]*cross_entropy[e]; d_x[e] = d_miss[e]*sigmoid(x[e])*sigmoid(-x[e])
+    →  d_miss[e] = finite(gamma*grad_loss[e]*cross_entropy[e])
+
+Where the cross-entropy is the largest number and gamma is 2, infinity times 0 is NaN; the largest
+number times 0 is what the slope is. Only products of two factors without a bound are held, which
+one pass over the elements does, and only where a sigmoid multiplies them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.nodes import Read, is_scalar, walk
+from lossgen.program import Statement
+from lossgen.stabilize.known import Known
+
+
+def held_finite(statements: Iterable[Statement], known: Known) -> tuple[Statement, ...]:
+    """The statements, those held finite that a sigmoid multiplies and that may overflow before."""
+    given = tuple(statements)
+    fading = {x.name for x in given if isinstance(x.body, nd.Sigmoid)}
+    faded = {r for x in given if _fades(x, fading) for r in x.reads() if r.startswith("d_")}
+    return tuple(
+        replace(x, body=nd.Finite(x.body))
+        if x.name in faded and x.op == "map" and _may_overflow(x.body, known)
+        else x
+        for x in given
+    )
+
+
+def _fades(x: Statement, fading: set[str]) -> bool:
+    parts = (part for part in walk(x.body) if isinstance(part, sp.Mul))
+    return any(
+        isinstance(f, nd.Sigmoid) or (isinstance(f, Read) and f.name in fading)
+        for part in parts
+        for f in part.args
+    )
+
+
+def _may_overflow(body: sp.Expr, known: Known) -> bool:
+    """Whether two factors or more have no bound, and none is itself an adjoint or a quotient."""
+    factors = sp.Mul.make_args(body)
+    if any(isinstance(f, sp.Pow) and not is_scalar(f) for f in factors):
+        return False
+    # What divides does not make it larger: no axis is empty, and no option that divides is tiny.
+    above = [f for f in factors if not isinstance(f, sp.Pow)]
+    unbounded = [f for f in above if math.inf in (known.of(f).high, -known.of(f).low)]
+    return len(unbounded) > 1 and any(not is_scalar(f) for f in unbounded)
