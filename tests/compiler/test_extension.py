@@ -63,7 +63,7 @@ def _even(cos: sp.Expr, known: Known) -> sp.Expr | None:
     return nd.Cos(-number * rest) if number < 0 else None
 
 
-RULES: tuple[Rule, ...] = ("""
+FUNCTIONS: tuple[Rule, ...] = ("""
 ASK = """
 from lossgen.compiled import compile_loss
 from lossgen.program import show
@@ -84,7 +84,7 @@ def test_a_stability_rule_is_one_row(tmp_path: Path) -> None:
     package = tmp_path / "lossgen"
     ignored = shutil.ignore_patterns("__pycache__", "_data")
     shutil.copytree(Path(lossgen.__file__).parent, package, ignore=ignored)
-    opening = "\n\nRULES: tuple[Rule, ...] = ("
+    opening = "\n\nFUNCTIONS: tuple[Rule, ...] = ("
     (table,) = (p for p in package.rglob("*.py") if opening in p.read_text(encoding="utf-8"))
 
     def shown() -> str:

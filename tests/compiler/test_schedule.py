@@ -104,7 +104,7 @@ def cases(loss: Compiled, most: int = 4) -> Iterator[Case]:
     for number, setting in enumerate(settings(spec, most)):
         tensors, options = sample(spec, setting.absent, seed=number), dict(setting.options)
         roots: dict[str, Guard] = dict.fromkeys(results, ALWAYS)
-        forward = Case(loss.forward, tensors, options, frozenset(), roots, results, sizes)
+        forward = Case(loss.backward.recorded, tensors, options, frozenset(), roots, results, sizes)
         yield forward
         computed = forward.lazily()
         random = np.random.default_rng(number)
@@ -169,7 +169,9 @@ def test_what_only_a_gradient_not_asked_for_needs_is_not_computed(name: str) -> 
 def test_no_line_only_gives_a_second_name(name: str) -> None:
     for loss in formulas(name):
         roots = dict.fromkeys((*loss.forward.results, *loss.backward.saved), ALWAYS)
-        blocks = without_copies(schedule(with_guards(loss.forward, roots)), frozenset(roots))
+        blocks = without_copies(
+            schedule(with_guards(loss.backward.recorded, roots)), frozenset(roots)
+        )
         # In a branch a copy may be one side of a choice.
         for x in (b for b in blocks if isinstance(b, Statement)):
             copy = x.op == "map" and type(x.body) is Read and x.body.subscripts == x.free
