@@ -102,6 +102,7 @@ def test_the_seed_chooses_the_points(run: Run, project: Path) -> None:
     assert first != other
 
 
+@pytest.mark.slow
 def test_it_stands_beside_the_proof_and_can_be_left_out(run: Run, project: Path) -> None:
     write_spec(project, "mine")
     both = told(run, "mine", "--effort", "0.05")

@@ -64,8 +64,16 @@ def kernel_keys(drawn: Sample) -> list[str]:
     return [key for key in drawn.floats if f"d_{key}_out" in c]
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("name", WITH)
+@pytest.mark.parametrize(
+    ("name", "reduction"),
+    [
+        pytest.param(
+            name, reduction, marks=[] if kind == 0 or name in SHARE else [pytest.mark.slow]
+        )
+        for name in WITH
+        for kind, reduction in enumerate(REDUCTIONS)
+    ],
+)
 def test_a_kernel_is_the_plain_form(name: str, reduction: str) -> None:
     drawn = sample(name, optional=reduction != "sum")
     ours, theirs = both(drawn, kernel_keys(drawn), reduction=reduction)

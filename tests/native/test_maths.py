@@ -52,6 +52,7 @@ def test_error(name: str, library: tuple[CDLL, type]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DENSE)
 def test_error_over_many_floats(name: str, tmp_path: Path) -> None:
     library, _ = compiled(tmp_path, {name: 1}, False, "-march=native")
