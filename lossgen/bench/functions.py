@@ -47,6 +47,12 @@ _PARTS: Mapping[type[sp.Basic], tuple[tuple[str, str], ...]] = {
     nd.Atan: (("atan", "atan"),),
     nd.Asinh: (("log", "asinh"),),
     nd.Pow1pM1: (("pow", "pow1p"),),
+    nd.LogSum: (("log", "log_sum"),),
+    nd.Log1pSquare: (("log1p", "log1p_square"),),
+    nd.HypotPowM1: (("pow", "hypot"),),
+    nd.HypotPowSlope: (("pow", "hypot_slope"),),
+    nd.Gauss: (("exp", "gauss"),),
+    nd.GaussM1: (("expm1", "gauss"),),
 }
 _CHEAP = frozenset((-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0))
 _Key = tuple[Any, ...]
