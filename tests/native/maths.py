@@ -20,7 +20,7 @@ Array = npt.NDArray[np.floating]
 FLAGS = ("-O3", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra", "-Werror")
 COMPILER = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
 
-_HEAD = """\
+HEAD = """\
 #if REAL_IS_DOUBLE
 typedef double real;
 #else
@@ -38,7 +38,7 @@ void loop_{name}({arguments}, real *result, long size)
 
 def program(functions: dict[str, int]) -> str:
     """A C file with a loop over each function, by the number of its arguments."""
-    text = _HEAD + maths_source(functions)
+    text = HEAD + maths_source(functions)
     for name, count in functions.items():
         arguments = ", ".join(f"const real *x{k}" for k in range(count))
         reads = ", ".join(f"x{k}[i]" for k in range(count))
