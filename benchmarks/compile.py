@@ -78,7 +78,7 @@ def ratios(
 def measure(name: str, folder: Path, rounds: int) -> Row:
     """What one loss costs."""
     spec = load_spec(ROOT / "specs" / f"{name}.py")
-    (made,) = render_losses([spec], (), "compile")
+    (made,) = render_losses([spec], backends={spec.name: "compile"})
     path = folder / f"{name}.py"
     path.write_text(made.module, encoding="utf-8")
     module = load(path)

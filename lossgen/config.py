@@ -25,13 +25,16 @@ BACKENDS = ("eager", "compile", "c")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Where a project keeps its specs, and how it wants its code."""
+    """Where a project keeps its specs, and how it wants its code.
+
+    Without a ``backend`` a file that is there keeps the one it was written for; a new one is eager.
+    """
 
     root: Path
     specs: Path
     output: Path
     tests: Path
-    backend: str = "eager"
+    backend: str | None = None
     templates: tuple[Path, ...] = ()
 
     def library(self) -> Library:
@@ -131,7 +134,9 @@ def _project(root: Path, table: dict[str, object], source: Path) -> Project:
         specs=folder("specs", word("specs", "specs")),
         output=folder("output", output),
         tests=folder("tests", word("tests", f"{output}/tests")),
-        backend=choice("backend", word("backend", "eager"), BACKENDS),
+        backend=choice("backend", word("backend", "eager"), BACKENDS)
+        if "backend" in table
+        else None,
         templates=tuple(folder("templates", value) for value in words("templates")),
     )
     for key, path in (("output", project.output), ("tests", project.tests)):

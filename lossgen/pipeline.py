@@ -7,7 +7,7 @@ A spec that was read has no faults left, so what fails here is a fault of LossGe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,12 +42,19 @@ class Source:
 
 
 def render_losses(
-    specs: Sequence[LossSpec], templates: Sequence[Path] = (), backend: str = "eager"
+    specs: Sequence[LossSpec],
+    templates: Sequence[Path] = (),
+    backends: Mapping[str, str] | None = None,
 ) -> list[Rendered]:
-    """Generate every loss; one formatter process serves them all."""
+    """Generate every loss; one formatter process serves them all.
+
+    Args:
+        backends: of each loss that is not for the eager backend, its backend.
+    """
     from lossgen.formatting import format_sources
 
-    made = {spec.name: source(spec, templates, backend) for spec in specs}
+    chosen = backends or {}
+    made = {s.name: source(s, templates, chosen.get(s.name, "eager")) for s in specs}
     texts: dict[str, str] = {}
     for spec in specs:
         texts[f"{spec.name}.py"] = made[spec.name].module

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossgen import __version__
-from lossgen.config import Project
+from lossgen.config import BACKENDS, Project
 from lossgen.errors import Fault, LossgenError, SpecError
 from lossgen.library import Library
 from lossgen.paths import relative
@@ -54,12 +54,14 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
     from lossgen.pipeline import render_losses
 
     products = []
-    made = render_losses(specs, project.templates, project.backend)
+    backends = {spec.name: _backend(project, spec.name) for spec in specs}
+    made = render_losses(specs, project.templates, backends)
     for spec, rendered in zip(specs, made, strict=True):
         stamp = Stamp(
             spec=project.label(project.specs / f"{spec.name}.py"),
             spec_hash=spec.source_hash,
             name=spec.name,
+            backend=backends[spec.name],
         )
         products.append(
             Product(
@@ -76,6 +78,22 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
             )
         )
     return products
+
+
+def _backend(project: Project, name: str) -> str:
+    """The backend asked for, or else the one that the file on the disk was written for."""
+    if project.backend:
+        return project.backend
+    stamp = read_generated(project.module(name))
+    if stamp is None:
+        return "eager"
+    if stamp.backend not in BACKENDS:
+        raise LossgenError(
+            f"{project.label(project.module(name))} was written for the backend "
+            f"'{stamp.backend}', which this version does not have. Choose one of "
+            f"{', '.join(BACKENDS)} with --backend."
+        )
+    return stamp.backend
 
 
 def _placed(project: Project, name: str, test: str) -> str:
@@ -130,6 +148,5 @@ def orphans(project: Project, names: Iterable[str]) -> list[Path]:
     expected = {path for name in names for path in (project.module(name), project.test(name))}
     found = {*project.output.glob("*.py"), *project.tests.glob("*.py")}
     found |= {*project.output.glob("*.c")}
-    if project.backend == "c":
-        expected |= {project.kernels(name) for name in names}
+    expected |= {project.kernels(name) for name in names if _backend(project, name) == "c"}
     return sorted(path for path in found - expected if read_generated(path) is not None)

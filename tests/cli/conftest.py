@@ -5,7 +5,7 @@ they are quick and tell of files alone. Tests that prove a loss use the real one
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -44,12 +44,16 @@ class Rendering:
     constant: int = 1
 
     def render_losses(
-        self, specs: Sequence[Any], templates: Sequence[Path] = (), backend: str = "eager"
+        self,
+        specs: Sequence[Any],
+        templates: Sequence[Path] = (),
+        backends: Mapping[str, str] | None = None,
     ) -> list[Rendered]:
         return [
             Rendered(
                 spec.name,
-                f'"""A loss."""\n\nCONSTANT = {self.constant}\nHASH = "{spec.source_hash}"\n',
+                f'"""A loss."""\n\nCONSTANT = {self.constant}\nHASH = "{spec.source_hash}"\n'
+                f'BACKEND = "{(backends or {})[spec.name]}"\n',
                 f'"""A test."""\n\n\ndef test_value():\n    assert {self.constant} == 1\n',
             )
             for spec in specs

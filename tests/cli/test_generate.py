@@ -145,3 +145,26 @@ def test_what_cannot_be_asked(run: Run, project: Path, rendering: Rendering) -> 
     backend = run("generate", "--backend", "tensorflow")
     assert backend.exit_code == 2
     assert "'eager'" in backend.output
+
+
+def test_a_file_keeps_its_backend_until_another_is_asked_for(two: Path, run: Run) -> None:
+    module = two / "generated" / "one.py"
+    assert run("generate", "one", "--backend", "compile").exit_code == 0
+    assert 'BACKEND = "compile"' in module.read_text()
+    assert "lossgen generate one --backend compile\n" in module.read_text()
+    check = run("generate", "--check")
+    assert check.exit_code == 0, check.output
+    assert run("generate").output == "2 losses, all files up to date.\n"
+    (two / "pyproject.toml").write_text('[tool.lossgen]\nbackend = "eager"\n')
+    assert run("generate").exit_code == 0
+    assert 'BACKEND = "eager"' in module.read_text()
+
+
+def test_a_backend_of_another_version_is_not_guessed(two: Path, run: Run) -> None:
+    module = two / "generated" / "one.py"
+    text = module.read_text().replace("generate one\n", "generate one --backend later\n", 1)
+    module.write_text(text)
+    found = run("generate")
+    assert found.exit_code == 2
+    assert "generated/one.py was written for the backend 'later'" in found.output
+    assert run("generate", "--backend", "eager").exit_code == 0

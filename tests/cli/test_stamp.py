@@ -74,6 +74,15 @@ def test_a_stamp_is_read_back() -> None:
     assert read == Stamp("specs/half.py", "0123456789ab", "half", fingerprint(BODY))
 
 
+def test_a_backend_that_is_not_the_default_is_named_and_read_back() -> None:
+    text = stamped(BODY, Stamp("specs/half.py", "0123456789ab", "half", backend="compile"))
+    assert text.splitlines()[1].endswith("Regenerate: lossgen generate half --backend compile")
+    read, body = read_stamp(text)
+    assert body == BODY
+    assert read is not None
+    assert (read.name, read.backend) == ("half", "compile")
+
+
 def test_a_stamp_survives_line_endings_a_mark_and_a_licence_above() -> None:
     text = stamped(BODY, Stamp("specs/half.py", "0123456789ab", "half"))
     read, _ = read_stamp("\ufeff# Licence: ours\n" + text.replace("\n", "\r\n"))

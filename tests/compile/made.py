@@ -21,7 +21,7 @@ from tests.machinery.sampling import SPECS, Sample, sample
 @functools.cache
 def text(name: str) -> str:
     """The module's text."""
-    (rendered,) = render_losses([load_spec(SPECS / f"{name}.py")], (), "compile")
+    (rendered,) = render_losses([load_spec(SPECS / f"{name}.py")], backends={name: "compile"})
     return rendered.module
 
 
