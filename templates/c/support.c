@@ -74,6 +74,17 @@ static inline real norm_scale(real largest)
 #endif
 }
 
+// x**2 * y and x**2 / y: the square alone may be out of range where these are not.
+static inline real real_square_times(real x, real y)
+{
+    return x * (x * y);
+}
+
+static inline real real_square_over(real x, real y)
+{
+    return x * (x / y);
+}
+
 static inline real real_whole_power(real x, int exponent)
 {
     return exponent == 2 ? x * x : exponent == 3 ? x * x * x : x * x * (x * x);

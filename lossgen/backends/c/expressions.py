@@ -22,6 +22,7 @@ from lossgen import nodes as nd
 from lossgen.backends.c.compositions import Compositions
 from lossgen.backends.c.conditions import integer_macro, macro, static_code
 from lossgen.backends.c.options import Options, of_options, real_literal
+from lossgen.backends.c.squares import Squares
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name, extent
 from lossgen.nodes import Letter, Read, is_static
@@ -41,7 +42,7 @@ FUNCTIONS: dict[type[sp.Basic], str] = {
 }  # fmt: skip
 
 
-class Expressions(Compositions):
+class Expressions(Compositions, Squares):
     """Prints bodies.
 
     Args:
@@ -116,10 +117,10 @@ class Expressions(Compositions):
     # --- arithmetic -------------------------------------------------------------------------
 
     def _print_Mul(self, expr: Any) -> str:
-        above: list[str] = []
+        above, factors = self.squares_joined(expr.args)
         below: list[str] = []
         sign = ""
-        for factor in expr.args:
+        for factor in factors:
             if factor == -1:
                 sign = "-" if not sign else ""
                 continue
