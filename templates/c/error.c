@@ -70,3 +70,23 @@ inlined real real_log_erfc(real x)
     y -= tail ? x * x : 0;
     return x < INFINITY ? y : -x;
 }
+
+/* What rounding takes from a - b. */
+inlined real real_remainder(real a, real b)
+{
+    real gap = a - b, back = gap - a, rest = (a - (gap - back)) - (b + back);
+    return rest == rest ? rest : 0;
+}
+
+/* e**(-rate * (x + rest)**2), `rest` no more than what x was rounded by, as large as for x = 64 if
+ * x is larger still; the exponent with half as many digits again. */
+inlined real real_gauss(real x, real rate, real rest)
+{
+    real near = x < -64 ? -64 : x > 64 ? 64 : x, square = near * near, high = -rate * square;
+    real lack = product_rest(near, near, square) + 2 * near * rest;
+    real low = product_rest(-rate, square, high) - rate * lack, kept = exp_clamp(high);
+    exp_parts at = exp_reduce(kept);
+    at.low += kept == high ? low : 0;
+    real tail = at.r * at.r * exp_tail(at.r);
+    return exp_sum(at, tail + at.low * (1 + at.r + tail));
+}

@@ -45,8 +45,12 @@ class Compositions(StrPrinter):
         return f"(real_log{total} + (({c}) - ({total} - ({x}))) / {total})"
 
     def _print_Gauss(self, expr: Any) -> str:
-        x, rate, _ = expr.args
-        return self.code(nd.Exp(-rate * nd.Finite(x) ** 2))
+        self.used.add("real_gauss")
+        return f"real_gauss({', '.join(map(self.code, expr.args))})"
+
+    def _print_Remainder(self, expr: Any) -> str:
+        self.used.add("real_remainder")
+        return f"real_remainder({', '.join(map(self.code, expr.args))})"
 
     def _print_GaussM1(self, expr: Any) -> str:
         x, rate, _ = expr.args
