@@ -234,6 +234,21 @@ def test_second_derivatives(name: str) -> None:
     torch.testing.assert_close(*found, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_a_target_that_only_decides_may_ask_for_a_gradient(reduction: str) -> None:
+    first, second = (torch.randn(4, 3, requires_grad=True) for _ in range(2))
+    target = torch.tensor([1.0, -1.0, 1.0, -1.0], requires_grad=True)
+    functional("cosine_embedding")(first, second, target, reduction=reduction).sum().backward()
+    found = first.grad
+    alone = first.detach().clone().requires_grad_()
+    plain = torch.nn.functional.cosine_embedding_loss(
+        alone, second.detach(), target.detach(), reduction=reduction
+    )
+    plain.sum().backward()
+    torch.testing.assert_close(found, alone.grad)
+    assert target.grad is None or not target.grad.any()
+
+
 def test_in_place_changes_are_noticed() -> None:
     lead = scores(6, 5).requires_grad_()
     moved = lead * 1
