@@ -123,13 +123,23 @@ def indented(lines: Iterable[str]) -> Iterator[str]:
 
 
 def wrapped(line: str, width: int = 96) -> Iterator[str]:
-    """A line, cut at spaces where it is too long."""
+    """A line, cut where it is too long: at spaces, as few brackets around them as there are."""
     indent = line[: len(line) - len(line.lstrip())]
     rest = line
     while len(rest) > width and not rest.lstrip().startswith(("//", "#")):
-        at = rest.rfind(" ", len(indent) + 8, width)
+        at = _cut(rest, len(indent) + 8, width)
         if at < 0:
             break
         yield rest[:at]
         rest = f"{indent}    {rest[at + 1 :]}"
     yield rest
+
+
+def _cut(line: str, first: int, width: int) -> int:
+    """The best space to cut a line at: the last of the least nested in its second half."""
+    depth, best, found = 0, 99, -1
+    for at, sign in enumerate(line[:width]):
+        depth += (sign in "([") - (sign in ")]")
+        if sign == " " and at >= first and (depth <= best or found < width // 2):
+            best, found = depth, at
+    return found
