@@ -129,3 +129,20 @@ def test_a_batch_bug_keeps_two_samples_and_no_more() -> None:
     example = asked(over_batch, "dice").counterexample
     assert example is not None
     assert (len(example.tensors["input"]), example.count) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        ((1, 0), "over n in place of d in norm_d(key[n, d])"),
+        ((0, 0), "over n in place of d in norm_d(key[n, d]), and so wherever there is one"),
+    ],
+    ids=["keys", "both"],
+)
+def test_rows_made_unit_along_another_axis(axes: tuple[int, int], words: str) -> None:
+    def code(query: Tensor, key: Tensor, tau: float = 0.1) -> Tensor:
+        first, second = F.normalize(query, dim=axes[0]), F.normalize(key, dim=axes[1])
+        return F.cross_entropy(first @ second.T / tau, torch.arange(len(query)))
+
+    (said,) = asked(code, "info_nce").diagnoses
+    assert said.endswith(words)

@@ -83,6 +83,24 @@ def reduce(node: nd.Reduce, letters: tuple[Letter, ...]) -> Iterator[Edit]:
         yield "with squares in the denominator", nd.Reduce(op, squared, where, node.empty, bound)
 
 
+def part(node: nd.Let, letters: tuple[Letter, ...]) -> Iterator[Edit]:
+    """A named reduction, such as the length of a row: over another axis, and read along its own."""
+    whole = node.body
+    if not isinstance(whole, nd.Reduce) or len(whole.bound) != 1:
+        return
+    (bound,) = whole.bound
+    for k, letter in enumerate(node.params):
+        if letter not in free_letters(whole.body):
+            continue
+        params = [bound if x == letter else x for x in node.params]
+        args = [bound if j == k else x for j, x in enumerate(node.at)]
+        other = nd.Reduce(whole.op, whole.body, whole.where, whole.empty, (letter,))
+        yield (
+            f"with the {whole.op} over {letter} in place of {bound} in {short(whole)}",
+            nd.Let(node.name, params, other, args),
+        )
+
+
 def power(node: sp.Pow, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     """A power or quotient: another exponent, a part of the denominator missing."""
     base, exponent = node.args

@@ -33,6 +33,8 @@ def alike_edits(expr: sp.Expr, letters: tuple[Letter, ...]) -> Iterator[Edit]:
         kind = (type(node), getattr(node, "op", None), getattr(node, "bound", None))
         if isinstance(node, sp.Pow):
             groups.setdefault((*kind, node.exp), []).append(node)
+        elif isinstance(node, nd.Let) and isinstance(node.body, nd.Reduce):
+            groups.setdefault((nd.Let, node.body.op, node.body.bound), []).append(node)
         elif isinstance(node, (nd.Reduce, nd.Along, nd.Unary)):
             groups.setdefault(kind, []).append(node)
     for nodes in groups.values():

@@ -28,6 +28,7 @@ _TABLE: Mapping[type[Any], Callable[[Any, tuple[Letter, ...]], Iterator[Edit]]] 
     nd.Compare: functions.comparison,
     nd.Unary: functions.unwrapped,
     nd.Reduce: arithmetic.reduce,
+    nd.Let: arithmetic.part,
     sp.Pow: arithmetic.power,
     sp.Add: arithmetic.add,
     sp.Mul: arithmetic.mul,
