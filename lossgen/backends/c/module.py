@@ -23,6 +23,7 @@ from lossgen.compiled import Compiled
 from lossgen.page import FunctionPage, KernelPage, KernelsPage, Lines, ModulePage
 from lossgen.paths import shipped
 
+_KEPT = ("- ``keep_gradients``: keeps the memory of gradients for later steps.",)
 _IMPORTS = ("import functools", "import math", "import struct", "from typing import NoReturn")
 
 
@@ -44,6 +45,8 @@ def c_page(compiled: Compiled) -> ModulePage:
         calls += made[1]
     return replace(
         page,
+        doc=(*page.doc[:-1], *_KEPT, page.doc[-1]),
+        exported=tuple(sorted((*page.exported, "keep_gradients"))),
         imports=(*page.imports, *IMPORTS, *_IMPORTS),
         functions=tuple(functions.values()),
         kernel_calls=tuple(calls),

@@ -58,7 +58,7 @@ class OneCall(Dimensions):
         yield f"loss = {made}"
         for x in self.sources:
             given = f" and {x} is not None" if self.spec.tensor(x).optional else ""
-            yield f"d_{x} = torch.empty_like({x}) if need_{x}{given} else None"
+            yield f"d_{x} = _gradient_like({x}) if need_{x}{given} else None"
         if self.plan.program.statement(self.plan.item).free:
             yield "if grad_loss is not None:"
             yield "    grad_loss = grad_loss.contiguous()"
