@@ -59,12 +59,13 @@ class ClassPage:
 
 @dataclass(frozen=True, slots=True)
 class KernelPage:
-    """One C function."""
+    """One C function, and what stands before it."""
 
     name: str
     doc: Lines
     parameters: Lines
     body: Lines
+    before: Lines = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ static inline void store(scalar *place, real value) { *place = value; }
 
 enum { NO_MEMORY = 1, BAD_LABEL = 2 };
 enum { BLOCK = 1024 }; // elements that one run of a loop takes, at most
+enum { GRAIN = 16384 }; // elements from which threads gain more than it costs to wake them
 
 static inline void fail(int *status, int why)
 {
@@ -58,9 +59,10 @@ static inline int64_t block_width(int64_t classes)
 
 // Into how many parts the work is cut. It does not depend on the number of threads, so that a sum
 // is the same however many there are.
-static inline int64_t chunk_count(int64_t splits, int64_t runs)
+static inline int64_t chunk_count(int64_t splits, int64_t runs, int64_t elements)
 {
-    int64_t wanted = splits ? (64 + splits - 1) / splits : 1;
+    int64_t pieces = elements < 64 * GRAIN / 4 ? elements / (GRAIN / 4) + 1 : 64;
+    int64_t wanted = splits ? (pieces + splits - 1) / splits : 1;
     return wanted < runs ? wanted : runs ? runs : 1;
 }
 

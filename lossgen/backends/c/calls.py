@@ -48,17 +48,30 @@ class KernelCalls(OneCall):
     def _entry(self) -> Iterator[str]:
         yield f"def _{self.stem}_in_c({self.parameters()}) -> Tensor | None:"
         yield f'    """:func:`{self.f.functional}` by its kernel; None where there is none."""'
-        for line in (*self.f.checks.cast("dtype"), *self.f.checks.layout()):
-            yield f"    {line}"
-        yield f"    apply: Callable[..., Tensor] = {self.function}.apply"
+        yield from (f"    {line}" for line in self._cast())
         yield "    try:"
-        yield f"        loss = apply({', '.join((*self.tensors, *self.options))})"
+        passed = ", ".join((*self.tensors, tuple_text(self.options, alone=True)))
+        if len(self.options) > 1:
+            passed = f"{', '.join(self.tensors)}, ({tuple_text(self.options)})"
+        yield f"        return _applied({self.function}, {passed})"
         yield "    except _NoKernel:"
         yield "        return None"
-        if self.f.checks.output_shape():
-            yield '    return loss.reshape(shape) if reduction == "none" else loss'
-        else:
-            yield "    return loss"
+
+    def _cast(self) -> Iterator[str]:
+        """Every tensor in the dtype of the result, and as many elements as it is paired with."""
+        lead = self.lead.name
+        for t in self.spec.tensors:
+            if t.role.kind == "real":
+                test = f"{t.name}.dtype is not dtype"
+                yield f"if {f'{t.name} is not None and ' if t.optional else ''}{test}:"
+                yield f"    {t.name} = {t.name}.to(dtype)"
+            elif t.role.kind == "integer":
+                yield f"if {t.name}.dtype is not torch.int64:"
+                yield f"    {t.name} = {t.name}.long()"
+            if t.broadcast:
+                test = f"{t.name}.shape != {lead}.shape"
+                yield f"if {f'{t.name} is not None and ' if t.optional else ''}{test}:"
+                yield f"    {t.name} = {t.name}.expand({lead}.shape)"
 
     def _eager(self) -> Iterator[str]:
         yield f"def _{self.stem}_eager({self.parameters()}) -> Tensor:"
@@ -68,11 +81,11 @@ class KernelCalls(OneCall):
     # --- the Function -----------------------------------------------------------------------
 
     def _function(self) -> Iterator[str]:
-        tensors, options = self.tensors, self.options
+        tensors = self.tensors
         wanted = self._wanted()
-        typed = ", ".join((*self._typed_tensors(), *self._typed_options()))
+        typed = ", ".join(self._typed_tensors())
         nothing = tuple_text(["False"] * len(self.sources))
-        passed = ", ".join((*tensors, *options))
+        passed = ", ".join(tensors)
         yield f"class {self.function}(torch.autograd.Function):"
         yield f'    """What stands behind :func:`_{self.stem}_in_c`."""'
         yield ""
@@ -80,48 +93,56 @@ class KernelCalls(OneCall):
         yield "    upstream = 1.0"
         yield ""
         yield "    @staticmethod"
-        yield f"    def forward(ctx: Any, {typed}) -> Tensor:"
+        yield f"    def forward(ctx: Any, {typed}, §options: tuple[Any, ...]) -> Tensor:"
         others = self._others()
-        at_once = 'reduction != "none"' + (f" and not ({' or '.join(others)})" if others else "")
+        at_once = '§options[-1] != "none"' + (f" and not ({' or '.join(others)})" if others else "")
+        yield "        §needs = ctx.needs_input_grad"
         yield f"        §wanted = {wanted} if {at_once} else ({nothing})"
         yield f"        §upstream = {self.function}.upstream"
-        yield f"        loss, §gradients = _call_{self.stem}({passed}, §wanted, §upstream)"
+        yield (
+            f"        loss, §gradients = _call_{self.stem}({passed}, §options, §wanted, §upstream)"
+        )
         yield f"        ctx.save_for_backward({', '.join(tensors)})"
-        yield f"        ctx.options = {tuple_text(options)}"
-        yield "        ctx.upstream = §upstream"
+        yield "        ctx.options, ctx.upstream = §options, §upstream"
         yield "        ctx.gradients = §gradients if any(§wanted) else None"
         yield "        return loss"
         yield ""
         yield "    @staticmethod"
         yield "    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:"
-        yield f"        {tuple_text(tensors)} = ctx.saved_tensors"
-        yield f"        {tuple_text(options)} = ctx.options"
-        yield f"        §wanted = {wanted}"
         yield "        # Given away once: whoever gets a gradient may change it."
         yield "        §gradients, ctx.gradients = ctx.gradients, None"
+        yield "        §plain = torch.is_grad_enabled() or not torch._C._has_storage(grad_loss)"
+        yield "        §known = §gradients is not None and not §plain"
+        yield "        if §known and grad_loss.item() == ctx.upstream:"
+        yield f"            return {self._returned(self.sources, '§gradients')}"
+        yield "        §gradients = None  # frees its memory"
+        yield f"        {tuple_text(tensors)} = ctx.saved_tensors"
+        yield f"        {tuple_text(self.options)} = ctx.options"
+        yield "        §needs = ctx.needs_input_grad"
         real = [x.name for x in self.spec.tensors if x.role.kind == "real"]
         all_wanted = self._needs([tensors.index(x) for x in real])
         one = "," if len(real) == 1 else ""
-        tests = ["torch.is_grad_enabled()", "not torch._C._has_storage(grad_loss)", *others]
-        yield f"        if {' or '.join(tests)}:"
+        yield f"        if {' or '.join(['§plain', *others])}:"
         if others:
             yield "            # Summed over all elements, or to be differentiated again."
         yield "            §found = _through_autograd("
-        yield f"                lambda: _{self.stem}_eager({passed}, grad_loss.dtype),"
+        given = f"{passed}, {', '.join(self.options)}, grad_loss.dtype"
+        yield f"                lambda: _{self.stem}_eager({given}),"
         yield f"                ({', '.join(real)}{one}), {all_wanted}, grad_loss"
         yield "            )"
         yield f"            return {self._returned(real, '§found')}"
+        yield f"        §wanted = {wanted}"
         yield '        if reduction == "none":'
-        yield f"            _, §gradients = _call_{self.stem}({passed}, §wanted, 1.0, grad_loss)"
-        yield "        elif §gradients is None or grad_loss.item() != ctx.upstream:"
-        yield "            §gradients = None  # frees its memory"
+        again = f"_, §gradients = _call_{self.stem}({passed}, ctx.options, §wanted"
+        yield f"            {again}, 1.0, grad_loss)"
+        yield "        else:"
         yield f"            §upstream = {self.function}.upstream = float(grad_loss.item())"
-        yield f"            _, §gradients = _call_{self.stem}({passed}, §wanted, §upstream)"
+        yield f"            {again}, §upstream)"
         yield f"        return {self._returned(self.sources, '§gradients')}"
 
     def _returned(self, sources: list[str], found: str) -> str:
         """A backward's result: the gradients of `sources`, and nothing for all else."""
-        rest = ["None"] * len(self.options)
+        rest = ["None"]
         if sources == self.tensors[: len(sources)]:
             return ", ".join([f"*{found}", *["None"] * (len(self.tensors) - len(sources)), *rest])
         each = [f"{found}[{sources.index(x)}]" if x in sources else "None" for x in self.tensors]
@@ -132,13 +153,13 @@ class KernelCalls(OneCall):
 
     def _needs(self, places: list[int]) -> str:
         if places == list(range(len(places))):
-            return f"ctx.needs_input_grad[:{len(places)}]"
-        return f"({''.join(f'ctx.needs_input_grad[{k}], ' for k in places)})"
+            return f"§needs[:{len(places)}]"
+        return f"({''.join(f'§needs[{k}], ' for k in places)})"
 
     def _others(self) -> list[str]:
         """Gradients that a kernel does not give."""
         return [
-            f"ctx.needs_input_grad[{k}]"
+            f"§needs[{k}]"
             for k, t in enumerate(self.spec.tensors)
             if t.role.kind == "real" and t.name not in self.sources
         ]

@@ -44,13 +44,19 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A C function, and the maths functions that it calls."""
+    """A C function.
+
+    Attributes:
+        used: the maths functions that it calls.
+        before: what stands before it: the type of its argument.
+    """
 
     name: str
     doc: Lines
     parameters: tuple[Parameter, ...]
     body: Lines
     used: frozenset[str]
+    before: Lines = ()
 
 
 def kernel(
@@ -71,8 +77,7 @@ def parameters(plan: Plan, spec: LossSpec) -> tuple[Parameter, ...]:
     out += [Parameter(f"scalar *restrict {g}_out", g) for g in plan.gradients]
     out.append(Parameter("scalar *restrict loss_out", "loss"))
     out.append(Parameter("double *restrict total", "total"))
-    letters = _letters(plan)
-    out += [Parameter(f"int64_t {extent(y)}", f"size_{y}") for y in letters]
+    out += [Parameter(f"int64_t {extent(y)}", f"size_{y}") for y in extents(plan)]
     for a in inputs:
         out += [
             Parameter(f"int64_t {a.name}_{y}", f"{a.name}.stride({k})")
@@ -83,7 +88,8 @@ def parameters(plan: Plan, spec: LossSpec) -> tuple[Parameter, ...]:
     return tuple(out)
 
 
-def _letters(plan: Plan) -> tuple[Letter, ...]:
+def extents(plan: Plan) -> tuple[Letter, ...]:
+    """The letters whose sizes a kernel is told."""
     found = {y for a in plan.program.inputs for y in a.axes if not y.name.isdigit()}
     return tuple(y for y in plan.program.order if y in found)
 
@@ -126,7 +132,8 @@ class _Writer:
             counts.append("blocks")
         yield f"const int64_t splits = {' * '.join(f'{extent(y)}' for y in plan.split) or '1'};"
         yield f"const int64_t runs = {' * '.join(counts) or '1'};"
-        yield "const int64_t chunks = chunk_count(splits, runs);"
+        elements = " * ".join(extent(y) for y in extents(plan))
+        yield f"const int64_t chunks = chunk_count(splits, runs, {elements});"
         yield "const int64_t tasks = splits * chunks;"
 
     def _memory(self) -> Iterator[str]:

@@ -23,6 +23,9 @@ from lossgen.compiled import Compiled
 from lossgen.page import FunctionPage, KernelPage, KernelsPage, Lines, ModulePage
 from lossgen.paths import shipped
 
+_KEPT = ("- ``keep_gradients``: keeps the memory of gradients for later steps.",)
+_IMPORTS = ("import functools", "import math", "import struct", "from typing import NoReturn")
+
 
 def c_page(compiled: Compiled) -> ModulePage:
     """The page of a loss's module, with kernels where it has any."""
@@ -42,7 +45,9 @@ def c_page(compiled: Compiled) -> ModulePage:
         calls += made[1]
     return replace(
         page,
-        imports=(*page.imports, *IMPORTS, "import functools", "import math"),
+        doc=(*page.doc[:-1], *_KEPT, page.doc[-1]),
+        exported=tuple(sorted((*page.exported, "keep_gradients"))),
+        imports=(*page.imports, *IMPORTS, *_IMPORTS),
         functions=tuple(functions.values()),
         kernel_calls=tuple(calls),
         runtime=("c_calls.py.jinja", "c_runtime.py.jinja"),
@@ -60,9 +65,15 @@ def _with_kernel(
     tensors = ", ".join(t.name for t in f.spec.tensors)
     body = [
         *_head(f, page),
-        *f.checks.dtypes(),
-        "",
-        f"loss = _{stem}_in_c({calls.arguments()}) if _native(dtype, {tensors}) else None",
+        _dtype(f),
+        "tracing = torch.compiler.is_compiling()",
+        # Asked one by one, each of these costs more than a small batch should.
+        "if (tracing or torch._C._is_any_autocast_enabled()) and "
+        f"_in_autocast({f.checks.lead.name}.device.type):",
+        "    dtype = torch.promote_types(dtype, torch.float32)",
+        "loss = None",
+        f"if not tracing and _native(dtype, {tensors}):",
+        f"    loss = _{stem}_in_c({calls.arguments()})",
         "if loss is None:",
         f"    loss = _{stem}_eager({calls.arguments()})",
     ]
@@ -71,6 +82,17 @@ def _with_kernel(
     else:
         body.append("return loss")
     return replace(page, body=tuple(body)), list(calls.definitions())
+
+
+def _dtype(f: Formula) -> str:
+    """The dtype of the result; where it is that of one tensor, nothing is asked of others."""
+    real = [t for t in f.spec.tensors if t.role.kind == "real"]
+    given = [t for t in real if not t.optional]
+    line = f.checks.dtypes()[0]
+    if len(given) != 1 or len(real) == 1:
+        return line
+    absent = " is ".join((*(t.name for t in real if t.optional), "None"))
+    return f"dtype = {given[0].name}.dtype if {absent} else {line.removeprefix('dtype = ')}"
 
 
 def _head(f: Formula, page: FunctionPage) -> Lines:
@@ -108,7 +130,7 @@ def _kernels_page(
         support=(shipped("templates") / "c" / "support.c").read_text(encoding="utf-8").strip(),
         maths=maths_source(used & {*function_names()}).strip(),
         kernels=tuple(
-            KernelPage(k.name, k.doc, tuple(p.declaration for p in k.parameters), k.body)
+            KernelPage(k.name, k.doc, tuple(p.declaration for p in k.parameters), k.body, k.before)
             for k in every
         ),
     )

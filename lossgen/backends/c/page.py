@@ -17,6 +17,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.backends.c.conditions import atoms, integer_macro, macro
+from lossgen.backends.c.entry import Member, entry, members
 from lossgen.backends.c.joined import joined
 from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
 from lossgen.backends.c.plan import Plan, planned
@@ -34,6 +35,7 @@ class Kernels:
     Attributes:
         columns: the kernel whose vectors run along the lane; `rows`: along the inner letter.
         divisor: the kernel that sums what the mean divides by.
+        entry: the function that Python calls, which calls these.
         conditions: what is decided when C is compiled: static conditions and whole exponents.
     """
 
@@ -41,13 +43,28 @@ class Kernels:
     columns: Kernel | None
     rows: Kernel | None
     divisor: Kernel | None
+    entry: Kernel
     conditions: tuple[sp.Basic, ...]
     exponents: tuple[Param, ...]
 
     @property
+    def both(self) -> bool:
+        """Whether vectors run along one letter or the other, as the layout has it."""
+        return self.columns is not None and self.rows is not None
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """What Python packs for a call."""
+        first = self.columns or self.rows
+        assert first is not None
+        return members(first.parameters, rows=self.both, weigh=self.divisor is not None)
+
+    @property
     def all(self) -> tuple[Kernel, ...]:
         """Those that there are."""
-        return tuple(k for k in (self.columns, self.rows, self.divisor) if k is not None)
+        return tuple(
+            k for k in (self.columns, self.rows, self.divisor, self.entry) if k is not None
+        )
 
 
 def kernels_of(compiled: Compiled, name: str) -> Kernels:
@@ -63,10 +80,10 @@ def kernels_of(compiled: Compiled, name: str) -> Kernels:
     columns = rows = divisor = None
     if plan.lane is not None:
         doc = (f"Vectors run along {plan.lane}.",) if plan.inner else ()
-        columns = kernel(plan, plan.lane, name, (spec.summary, *doc), takes)
+        columns = kernel(plan, plan.lane, f"{name}_along_{plan.lane}", (spec.summary, *doc), takes)
     if plan.inner is not None:
         doc = (f"Vectors run along {plan.inner}.",)
-        rows = kernel(plan, plan.inner, f"{name}_rows", (spec.summary, *doc), takes)
+        rows = kernel(plan, plan.inner, f"{name}_along_{plan.inner}", (spec.summary, *doc), takes)
     if plan.divisor is not None:
         divisor = _divisor(program, plan.divisor, name, takes)
     conditions = dict.fromkeys(
@@ -83,7 +100,8 @@ def kernels_of(compiled: Compiled, name: str) -> Kernels:
         for y in walk(e)
         if isinstance(y, (sp.Pow, nd.PowerSlope)) and isinstance(y.args[1], Param)
     )
-    return Kernels(plan, columns, rows, divisor, tuple(conditions), tuple(exponents))
+    called = entry(plan, name, columns, rows, divisor)
+    return Kernels(plan, columns, rows, divisor, called, tuple(conditions), tuple(exponents))
 
 
 def _divisor(program: Program, name: str, loss: str, takes: tuple[Parameter, ...]) -> Kernel:

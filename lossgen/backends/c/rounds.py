@@ -1,8 +1,7 @@
-"""What one run of a pass computes: sections and inner loops, in rounds.
+"""What one run of a pass computes, as C: sections and inner loops, in rounds.
 
 In: a ``Pass`` and its ``Places``.  Out: lines of C.  A section computes what has no inner letter,
-for one item or a block of them; an inner loop what has one. A sum over the inner letter is complete
-only when its loop is, so that what depends on it waits for the next round:
+for one item or a block of them; an inner loop what has one:
 
     round 0:  for c: max = …
     round 1:  for c: e = exp(x - max), rest += e
@@ -15,13 +14,14 @@ from collections.abc import Iterator, Sequence
 
 import sympy as sp
 
+from lossgen.backends.c.division import Division
 from lossgen.backends.c.expressions import bare
 from lossgen.backends.c.loads import Loads, Part, guard_text, under
 from lossgen.backends.c.places import Places, indented
-from lossgen.backends.c.plan import REDUCES, Pass, dear
+from lossgen.backends.c.plan import Pass
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import extent
-from lossgen.nodes import TRUE, Letter, Read, free_letters, walk, word
+from lossgen.nodes import TRUE, Letter, Read, word
 from lossgen.program import Statement
 
 NEUTRAL = {"sum": "0", "amax": "-INFINITY", "amin": "INFINITY"}
@@ -33,117 +33,13 @@ JOIN = {
 _CLAUSE = {"sum": "+", "amax": "max", "amin": "min"}
 
 
-class Rounds:
+class Rounds(Division):
     """The sections and inner loops of one run."""
 
     def __init__(self, one: Pass, places: Places, used: set[str]) -> None:
-        self.one, self.places, self.plan, self.used = one, places, places.plan, used
-        self.inner, self.inside = self.plan.inner, places.inside
-        self.local = {x.name: x for x in one.local}
-        self.statements = {x.name: x for x in self.plan.program.statements}
+        super().__init__(one, places)
+        self.used = used
         self.loads = Loads(places, frozenset(self.statements))
-        self.round = self._rounds()
-        count = max(self.round.values(), default=0) + 1
-        self.sections = [self._section(k) for k in range(count)]
-        self.targets = [self._targets(k) for k in range(count)]
-        self.kept: dict[str, int] = {}
-        self.needs = [self._needs(t, k) for k, t in enumerate(self.targets)]
-        self.kept = self._kept()
-        self.needs = [self._needs(t, k) for k, t in enumerate(self.targets)]
-        self.stored = self._stored()
-
-    # --- what is computed where -------------------------------------------------------------
-
-    def _rounds(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for x in (*self.one.local, *self.one.across):
-            deepest = max((found[r] for r in x.reads() if r in found), default=0)
-            found[x.name] = deepest + (x.name in self.local and x.op in REDUCES)
-        return found
-
-    def _has_inner(self, x: Statement) -> bool:
-        return self.inner is not None and self.inner in x.free
-
-    def _spreads(self, x: Statement) -> bool:
-        """Whether what a sum adds depends on the inner letter."""
-        letters = frozenset().union(*map(free_letters, x.expressions()))
-        return self.inner is not None and self.inner in letters
-
-    def _section(self, k: int) -> tuple[list[Statement], list[Statement]]:
-        """The statements of a section: those that pick elements by label come first, apart."""
-        here = [
-            x
-            for x in self.one.local
-            if not self._has_inner(x) and x.op not in REDUCES and self.round[x.name] == k
-        ]
-        by_name = {x.name: x for x in here}
-        picking = [x for x in here if _picks(x)]
-        first: set[str] = set()
-        while picking:
-            x = picking.pop()
-            first.add(x.name)
-            picking += [by_name[r] for r in x.reads() if r in by_name and r not in first]
-        return [x for x in here if x.name in first], [x for x in here if x.name not in first]
-
-    def _targets(self, k: int) -> list[Statement]:
-        """What the inner loop of a round is for."""
-        if self.inner is None:
-            return []
-        return [
-            *(x for x in self.one.inner if self.round[x.name] == k + 1),
-            *(x for x in self.one.across if self._spreads(x) and self.round[x.name] == k),
-            *(x for x in self.one.writes if self._has_inner(x) and self.round[x.name] == k),
-        ]
-
-    def _needs(self, targets: Sequence[Statement], k: int) -> list[Statement]:
-        """The values with an inner letter that the loop of a round computes on its way."""
-        found = {x.name for x in targets if x in self.one.writes}
-        pending = list(targets)
-        while pending:
-            for name in pending.pop().reads() & self.local.keys():
-                x = self.local[name]
-                if self._has_inner(x) and x.op not in REDUCES and name not in found:
-                    found.add(name)
-                    if self.kept.get(name, k) == k:  # else it is read back
-                        pending.append(x)
-        return [x for x in self.one.local if x.name in found and x.op == "map"]
-
-    def _kept(self) -> dict[str, int]:
-        """Dear values that several loops read, and the round that computes each."""
-        seen: dict[str, list[int]] = {}
-        for k, statements in enumerate(self.needs):
-            for x in statements:
-                seen.setdefault(x.name, []).append(k)
-        return {
-            name: rounds[0]
-            for name, rounds in seen.items()
-            if len(rounds) > 1 and dear(self.local[name])
-        }
-
-    def _stored(self) -> list[str]:
-        """The values of a block's items that another part of the run reads."""
-        parts = [part for section in self.sections for part in section]
-        parts += [[*need, *t] for need, t in zip(self.needs, self.targets, strict=True)]
-        found = {x.name for x in self.one.inner}
-        for part in parts:
-            made = {x.name for x in part}
-            for x in part:
-                found |= {
-                    r
-                    for r in x.reads()
-                    if r in self.local and r not in made and not self._has_inner(self.local[r])
-                }
-        for k, (_, rest) in enumerate(self.sections):  # what the second part of a section adds up
-            made = {x.name for x in rest}
-            for x in self.one.across:
-                if not self._spreads(x) and self.round[x.name] == k:
-                    found |= {r for r in x.reads() if r in self.local and r not in made}
-            found |= {
-                x.name
-                for x in self.one.writes
-                if not self._has_inner(x) and self.round[x.name] == k and x.name not in made
-            }
-        return [x.name for x in self.one.local if x.name in found]
 
     # --- lines ------------------------------------------------------------------------------
 
@@ -350,13 +246,3 @@ class Rounds:
         narrow = k is not None
         printer = Part(read, letter, self.used, loads)
         return printer
-
-
-def _picks(x: Statement) -> bool:
-    """Whether a statement reads at a place that is computed."""
-    return any(
-        isinstance(r, Read)
-        and any(not isinstance(s, Letter) and not s.is_Integer for s in r.subscripts)
-        for e in x.expressions()
-        for r in walk(e)
-    )

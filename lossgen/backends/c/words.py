@@ -10,7 +10,7 @@ _KEYWORDS = (
 )
 _OURS = (
     "real scalar load store chunk task run end start lanes width blocks runs chunks tasks splits "
-    "memory status failure seed team upstream total loss_out"
+    "memory status failure seed team upstream total loss_out call scale weigh weights"
 )
 RESERVED = frozenset((*_KEYWORDS.split(), *_OURS.split()))
 
