@@ -139,22 +139,29 @@ def _from_package(name: str) -> ModuleType:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    try:
-        found = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        found = None
-    if found is None:
-        hint = f"Did you mean {name}.py, a file?" if Path(f"{name}.py").is_file() else ""
-        raise LossgenError(f"There is no module '{name}' here or installed. {hint}".rstrip())
-    module: ModuleType = _guarded(lambda: importlib.import_module(name), name)
+    module: ModuleType = _guarded(lambda: _imported(name), name)
     return module
+
+
+def _imported(name: str) -> ModuleType:
+    hint = f" Did you mean {name}.py, a file?" if Path(f"{name}.py").is_file() else ""
+    nothing = LossgenError(f"There is no module '{name}' here or installed.{hint}")
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise nothing
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # The module itself, or a package that it would be in; not one that these import.
+        if f"{name}.".startswith(f"{error.name}."):
+            raise nothing from error
+        raise
 
 
 def _guarded(load: Callable[[], Any], place: str) -> Any:
     """Run code that is not ours; what it raises becomes a message."""
     try:
         return load()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, LossgenError):
         raise
     except BaseException as error:
         raise LossgenError(f"{place} cannot be imported: {raised(error)}") from error

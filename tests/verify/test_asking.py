@@ -38,6 +38,8 @@ def test_targets_are_found(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("tests/verify/losses.py", "does not say which object"),
         ("no_such_file.py:loss", "there is no such file"),
         ("no_such_package.loss:Dice", "no module 'no_such_package.loss'"),
+        ("math.losses:dice", "no module 'math.losses'"),
+        ("..losses:dice", "no module '..losses'"),
         (f"{MODULE}:rihgt", "Did you mean 'right'?"),
         (f"{MODULE}:__doc__", "is a str, which cannot be called"),
     ],
@@ -52,6 +54,28 @@ def test_a_module_that_raises_is_no_fault_of_ours(tmp_path: Path) -> None:
     path.write_text("import math\n\nmath.no_such_name\n")
     with pytest.raises(LossgenError, match=r"cannot be imported: AttributeError.*broken.py:3"):
         load_target(f"{path}:loss")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import no_such_dependency", "ModuleNotFoundError: No module named 'no_such_dependency'"),
+        ("raise RuntimeError('built for another torch')", "RuntimeError: built for another torch"),
+        ("raise ValueError('no settings')", "ValueError: no settings"),
+    ],
+)
+def test_a_package_that_raises_is_there(
+    line: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "package_that_raises"
+    package.mkdir()
+    (package / "__init__.py").write_text(f"{line}\n")
+    (package / "losses.py").write_text("def dice(input, target):\n    return input\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(
+        LossgenError, match=f"package_that_raises.losses cannot be imported: {words}"
+    ):
+        load_target("package_that_raises.losses:dice")
 
 
 @pytest.mark.parametrize(
