@@ -18,7 +18,8 @@ def _from_bits(bits):
 
 @triton.jit
 def _copysign(size, x):
-    """``size``, which has no sign, with the sign of ``x``."""
+    """The size of a number with the sign of another."""
+    size = tl.abs(size)
     return tl.where(_bits(x) < 0, -size, size)
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-# A number that is 1 is compiled into a kernel, and so is whether one is a multiple of 16.
-SIZES = re.compile(r"^(count|parts|[A-Z]|\w+_[a-z])$")
 POINTERS = {"float32": "*fp32", "float64": "*fp64", "bfloat16": "*bf16", "float16": "*fp16"}
 
 
@@ -22,16 +19,16 @@ def kernels(module: ModuleType) -> dict[str, Any]:
     return found
 
 
-def signatures(kernel: Any, dtype: str, integers: set[str], booleans: set[str]) -> dict[str, str]:
+def signature(kernel: Any, dtype: str, kinds: Mapping[str, str]) -> dict[str, str]:
     """The type of every parameter; what is compiled in is ``constexpr``."""
     types = {}
+    special = {"integer": "*i64", "boolean": "*i1"}
     for p in kernel.params:
-        name, own = p.name, p.name.removesuffix("_ptr")
+        name = p.name
         if p.is_constexpr:
             types[name] = "constexpr"
         elif name.endswith("_ptr"):
-            of = "*i64" if own in integers else "*i1" if own in booleans else POINTERS[dtype]
-            types[name] = of
+            types[name] = special.get(kinds.get(name.removesuffix("_ptr"), ""), POINTERS[dtype])
         elif p.annotation_type:
             types[name] = p.annotation_type
         else:
@@ -58,7 +55,7 @@ def variants(kernel: Any, dtype: str) -> Iterator[dict[str, Any]]:
         }
 
 
-def ptx(kernel: Any, types: dict[str, str], constants: dict[str, Any]) -> str:
+def ptx(kernel: Any, dtype: str, kinds: Mapping[str, str], constants: dict[str, Any]) -> str:
     """The kernel in PTX, for compute capability 9.0."""
     import triton
     from triton.backends.compiler import GPUTarget
@@ -69,7 +66,8 @@ def ptx(kernel: Any, types: dict[str, str], constants: dict[str, Any]) -> str:
         for name, value in constants.items()
         if name.startswith("GIVEN_") and not value
     }
-    types = {x: "constexpr" if x in absent else kind for x, kind in types.items()}
+    found = signature(kernel, dtype, kinds).items()
+    types = {x: "constexpr" if x in absent else kind for x, kind in found}
     constants = {**constants, **{x: None for x in types if x in absent}}
     source = ASTSource(fn=kernel, signature=types, constexprs=constants)
     compiled = triton.compile(

@@ -6,15 +6,21 @@ import functools
 import importlib.util
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from torch import Tensor
 
 from lossgen.pipeline import source
 from lossgen.spec import load_spec
 from tests.machinery.sampling import SPECS
 from tests.native.kernels import WITH, WITHOUT
 
-__all__ = ["WITH", "WITHOUT", "kernel_file", "load"]
+__all__ = ["WITH", "WITHOUT"]
+HAVE_TRITON = importlib.util.find_spec("triton") is not None
 
 
 @functools.cache
@@ -25,6 +31,11 @@ def _folder() -> Path:
 @functools.cache
 def load(name: str) -> ModuleType:
     """The module of a loss, its kernels beside it."""
+    return fresh(name)
+
+
+def fresh(name: str) -> ModuleType:
+    """The same, imported anew."""
     made = source(load_spec(SPECS / f"{name}.py"), (), "triton")
     path = _folder() / f"{name}.py"
     path.write_text(made.module, encoding="utf-8")
@@ -38,6 +49,41 @@ def kernel_file(name: str) -> ModuleType:
     """The file of kernels of a loss."""
     load(name)
     return _imported(_folder() / f"{name}_triton.py")
+
+
+def functional(name: str) -> Callable[..., Tensor]:
+    """The functional form of a loss."""
+    spec = load_spec(SPECS / f"{name}.py")
+    function: Callable[..., Tensor] = getattr(load(name), spec.functional_name)
+    return function
+
+
+@contextmanager
+def only_kernels(module: ModuleType) -> Iterator[None]:
+    """Within, plain torch is no way out: a loss that its kernels do not compute fails."""
+    eager = {name: value for name, value in vars(module).items() if name.endswith("_eager")}
+
+    def refused(*arguments: Any) -> Any:
+        raise AssertionError("not computed by the kernels")
+
+    for name in eager:
+        setattr(module, name, refused)
+    try:
+        yield
+    finally:
+        for name, value in eager.items():
+            setattr(module, name, value)
+
+
+@contextmanager
+def without_kernels(module: ModuleType) -> Iterator[None]:
+    """Within, every loss is computed in plain torch."""
+    usual = vars(module)["_on_device"]
+    vars(module)["_on_device"] = lambda *arguments: False
+    try:
+        yield
+    finally:
+        vars(module)["_on_device"] = usual
 
 
 def _imported(path: Path) -> ModuleType:

@@ -31,7 +31,8 @@ IMPORTS = (
     "import os",
     "from collections.abc import Callable, Sequence",
     "from pathlib import Path",
-    "from typing import Any",
+    "from typing import Any, ClassVar",
+    "import torch",
 )
 
 
