@@ -70,6 +70,7 @@ def _pow(base, exponent):
     """base**exponent, in all cases as C's pow: of log(base) half as many digits again
     are kept.
     """
+    exponent = tl.zeros_like(base) + exponent  # one for each element
     power = _power_of_size(tl.abs(base), exponent, 0.0)
     sign = _power_sign(base, exponent)
     one = (base == -1) & (tl.abs(exponent) == float("inf"))
@@ -85,6 +86,7 @@ def _power_slope(base, exponent):
     LARGEST: tl.constexpr = (
         1.7976931348623157e308 if base.dtype == tl.float64 else 3.4028234663852886e38
     )
+    exponent = tl.zeros_like(base) + exponent  # one for each element
     high = exponent - 1
     back = high + 1
     y_high = high
@@ -103,6 +105,7 @@ def _pow1pm1(x, power):
     again.
     """
     HIGHEST: tl.constexpr = 710.0 if x.dtype == tl.float64 else 89.0
+    power = tl.zeros_like(x) + power  # one for each element
     size = tl.where(x < -1, -2 - x, x)
     at_k, at_f, at_lack = _log1p_reduce(size)
     log_size_high, log_size_low = _log_pair(at_k, at_f)
