@@ -98,3 +98,21 @@ def _log_erfc(x):
     y = _log_sum_lacking(tl.where(small, low_k, at_k), tl.where(small, low_f, at_f), lack)
     y -= tl.where(tail, x * x, 0)
     return tl.where(x < float("inf"), y, -x)
+
+
+@triton.jit
+def _gauss(x, rate, rest):
+    """e**(-rate * (x + rest)**2), ``rest`` no more than what x was rounded by, as large as
+    for x = 64 if x is larger still; the exponent with half as many digits again.
+    """
+    near = tl.where(x < -64, -64.0, tl.where(x > 64, 64.0, x))
+    square = near * near
+    rate = tl.zeros_like(x) + rate  # one for each element
+    high = -rate * square
+    lack = _product_rest(near, near, square) + 2 * near * rest
+    low = _product_rest(-rate, square, high) - rate * lack
+    kept = _exp_clamp(high)
+    at_r, at_low, at_scale, at_other = _exp_reduce(kept)
+    at_low += tl.where(kept == high, low, 0.0)
+    tail = at_r * at_r * _exp_tail(at_r)
+    return _exp_sum(at_r, at_low, at_scale, at_other, tail + at_low * (1 + at_r + tail))

@@ -63,6 +63,27 @@ def _ratio(a, b):
 
 
 @triton.jit
+def _square_times(x, y):
+    """x**2 * y: the square alone may be out of range where this is not."""
+    return x * (x * y)
+
+
+@triton.jit
+def _square_over(x, y):
+    """x**2 / y: the square alone may be out of range where this is not."""
+    return x * (x / y)
+
+
+@triton.jit
+def _remainder(a, b):
+    """What rounding takes from a - b."""
+    gap = a - b
+    back = gap - a
+    rest = (a - (gap - back)) - (b + back)
+    return tl.where(rest == rest, rest, 0.0)
+
+
+@triton.jit
 def _finite(x):
     """x, held between the largest numbers."""
     LARGEST: tl.constexpr = (

@@ -13,25 +13,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lossgen.backends.c.calls import KernelCalls
 from lossgen.backends.c.page import Kernels
 from lossgen.backends.torch_autograd import tuple_text
 from lossgen.backends.torch_formula import Formula
+from lossgen.backends.triton.arguments import Arguments
 from lossgen.page import FunctionPage, Lines
 
 
-class TritonCalls(KernelCalls):
+class TritonCalls(Arguments):
     """The definitions for one formula."""
 
     def __init__(self, f: Formula, kernels: Kernels, eager: FunctionPage) -> None:
-        super().__init__(f, kernels, eager, ())
-        self.function = f"{f.autograd}InTriton"
-        self.kept: Sequence[str] = ()
+        super().__init__(f, kernels)
+        self.eager, self.function = eager, f"{f.autograd}InTriton"
 
     def definitions(self) -> Iterator[Lines]:
         """All of them, in the order in which they call one another."""
         for lines in (self._entry, self._function, self._eager):
             yield tuple(self.named(line) for line in lines())
+
+    # --- from the functional form -----------------------------------------------------------
+
+    def parameters(self) -> str:
+        """What the entry and the eager form take."""
+        return ", ".join((*self.typed_tensors(), *self.typed_options(), "dtype: torch.dtype"))
+
+    def arguments(self) -> str:
+        """The same as passed on."""
+        return ", ".join((*self.tensors, *self.options, "dtype"))
 
     def _entry(self) -> Iterator[str]:
         lead = self.lead
@@ -54,6 +63,13 @@ class TritonCalls(KernelCalls):
             yield '    return loss.reshape(shape) if reduction == "none" else loss'
         else:
             yield f"    return {call}"
+
+    def _eager(self) -> Iterator[str]:
+        yield f"def _{self.stem}_eager({self.parameters()}) -> Tensor:"
+        yield f'    """:func:`{self.f.functional}` in plain torch."""'
+        yield from (f"    {line}" if line else "" for line in self.eager.body)
+
+    # --- the Function -----------------------------------------------------------------------
 
     def _function(self) -> Iterator[str]:
         tensors, options = self.tensors, self.options
@@ -92,3 +108,27 @@ class TritonCalls(KernelCalls):
         yield f"            {self._wanted()}, grad_loss"
         yield "        )"
         yield f"        return {self._returned(self.sources, '§gradients')}"
+
+    def _returned(self, sources: Sequence[str], found: str) -> str:
+        """A backward's result: the gradients of `sources`, and nothing for all else."""
+        rest = ["None"] * len(self.options)
+        if sources == self.tensors[: len(sources)]:
+            return ", ".join([f"*{found}", *["None"] * (len(self.tensors) - len(sources)), *rest])
+        each = [f"{found}[{sources.index(x)}]" if x in sources else "None" for x in self.tensors]
+        return ", ".join([*each, *rest])
+
+    def _wanted(self) -> str:
+        return self._needs([self.tensors.index(x) for x in self.sources])
+
+    def _needs(self, places: Sequence[int]) -> str:
+        if list(places) == list(range(len(places))):
+            return f"ctx.needs_input_grad[:{len(places)}]"
+        return f"({''.join(f'ctx.needs_input_grad[{k}], ' for k in places)})"
+
+    def _others(self) -> list[str]:
+        """Gradients that the kernels do not give."""
+        return [
+            f"ctx.needs_input_grad[{k}]"
+            for k, t in enumerate(self.spec.tensors)
+            if t.role.kind == "real" and t.name not in self.sources
+        ]

@@ -51,8 +51,10 @@ class Compositions(StrPrinter):
         return self.call("_log_sum_of", *map(self.code, expr.args))
 
     def _print_Gauss(self, expr: Any) -> str:
-        x, rate, _ = expr.args
-        return self.code(nd.Exp(-rate * nd.Finite(x) ** 2))
+        return self.call("_gauss", *map(self.code, expr.args))
+
+    def _print_Remainder(self, expr: Any) -> str:
+        return self.call("_remainder", *map(self.code, expr.args))
 
     def _print_GaussM1(self, expr: Any) -> str:
         x, rate, _ = expr.args

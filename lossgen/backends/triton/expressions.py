@@ -23,6 +23,7 @@ from lossgen.backends.c import Unsupported
 from lossgen.backends.c.conditions import integer_macro
 from lossgen.backends.c.expressions import FUNCTIONS, bare
 from lossgen.backends.c.options import of_options
+from lossgen.backends.c.squares import Squares
 from lossgen.backends.c.words import extent
 from lossgen.backends.triton.compositions import Compositions
 from lossgen.backends.triton.conditions import static_code
@@ -31,7 +32,7 @@ from lossgen.nodes import Letter, Param, Read, is_static
 _BUILT_IN = {nd.Abs: "tl.abs", nd.Floor: "tl.floor"}
 
 
-class Expressions(Compositions):
+class Expressions(Compositions, Squares):
     """Prints bodies.
 
     Args:
@@ -54,6 +55,10 @@ class Expressions(Compositions):
             return self.code(expr)
         finally:
             self.integers = False
+
+    def _call(self, name: str, *arguments: str) -> str:
+        """The call of what the C backend calls ``real_name``."""
+        return self.call(name.removeprefix("real"), *arguments)
 
     def parenthesize(self, item: Any, level: int, strict: bool = False) -> str:
         """An operand, in parentheses where it needs them."""
@@ -111,10 +116,10 @@ class Expressions(Compositions):
     # --- arithmetic -------------------------------------------------------------------------
 
     def _print_Mul(self, expr: Any) -> str:
-        above: list[str] = []
+        above, factors = self.squares_joined(expr.args)
         below: list[str] = []
         sign = ""
-        for factor in expr.args:
+        for factor in factors:
             if factor == -1:
                 sign = "-" if not sign else ""
                 continue

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lossgen.backends.c.conditions import integer_macro, macro
-from lossgen.backends.c.one_call import OneCall
 from lossgen.backends.c.words import extent
 from lossgen.backends.torch_autograd import tuple_text
+from lossgen.backends.triton.arguments import Arguments
 from lossgen.backends.triton.conditions import switch
 from lossgen.backends.triton.kernel import Kernel
 from lossgen.nodes import Letter
@@ -36,7 +36,7 @@ class Parameter:
 class Launches:
     """The definitions for one formula."""
 
-    def __init__(self, call: OneCall, kernels: Sequence[Kernel]) -> None:
+    def __init__(self, call: Arguments, kernels: Sequence[Kernel]) -> None:
         self.call, self.plan, self.f = call, call.plan, call.f
         self.kernels = {k.task.kind: k for k in kernels}
         self.item = self.plan.program.statement(self.plan.item)
