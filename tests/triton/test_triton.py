@@ -36,7 +36,11 @@ from tests.triton.stated import stated
 ROOT = Path(__file__).resolve().parents[2]
 with_triton = pytest.mark.skipif(not HAVE_TRITON, reason="Triton is not installed")
 SHARE = ("cross_entropy", "dice")
-SOME = [pytest.param(name, marks=[] if name in SHARE else [pytest.mark.slow]) for name in WITH]
+COMPILED = [
+    pytest.param(name, x, marks=[] if (name in SHARE and x == "float32") else [pytest.mark.slow])
+    for name in WITH
+    for x in compiling.POINTERS
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,11 +90,8 @@ def test_the_generated_test_passes(name: str, tmp_path: Path) -> None:
 
 
 @with_triton
-@pytest.mark.parametrize("dtype", compiling.POINTERS)
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize(("name", "dtype"), COMPILED)
 def test_every_kernel_compiles(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if name in SHARE and dtype not in ("float32", "bfloat16"):
-        pytest.skip("one of each width is enough")
     monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")
     found = compiling.kernels(kernel_file(name))
     assert found
