@@ -20,7 +20,7 @@ from lossgen.errors import LossgenError, suggest
 from lossgen.library import Library
 from lossgen.paths import relative, shipped
 
-BACKENDS = ("eager", "compile", "c")
+BACKENDS = ("eager", "compile", "c", "triton")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Project:
         """Return where the generated module of `name` goes."""
         return self.output / f"{name}.py"
 
-    def kernels(self, name: str) -> Path:
-        """Return where the C file beside the module of `name` goes."""
-        return self.output / f"{name}.c"
+    def kernels(self, name: str, ending: str = ".c") -> Path:
+        """Return where the kernels beside the module of `name` go."""
+        return self.output / f"{name}{ending}"
 
     def test(self, name: str) -> Path:
         """Return where the generated test of `name` goes."""

@@ -77,11 +77,44 @@ class KernelsPage:
     support: str
     maths: str
     kernels: tuple[KernelPage, ...]
+    template: str = "kernels.c.jinja"
+    ending: str = ".c"
+
+
+@dataclass(frozen=True, slots=True)
+class TritonKernelPage:
+    """One kernel in Triton.
+
+    Attributes:
+        key: the parameters for each value of which a tile is chosen.
+        partial: the parameters that hold sums of blocks, which another tile writes elsewhere.
+    """
+
+    name: str
+    doc: str
+    parameters: Lines
+    body: Lines
+    key: str
+    partial: str
+
+
+@dataclass(frozen=True, slots=True)
+class TritonPage:
+    """The file of Triton kernels beside a module."""
+
+    doc: Lines
+    exported: Lines
+    launches: tuple[Lines, ...]
+    kernels: tuple[TritonKernelPage, ...]
+    maths: str
+    compares_with_itself: bool
+    template: str = "kernels_triton.py.jinja"
+    ending: str = "_triton.py"
 
 
 @dataclass(frozen=True, slots=True)
 class ModulePage:
-    """A whole generated module, and the C file beside it, if its backend has one."""
+    """A whole generated module, and the file of kernels beside it, if its backend has one."""
 
     doc: Lines
     imports: Lines
@@ -94,7 +127,7 @@ class ModulePage:
     inner: tuple[FunctionPage, ...] = ()
     kernel_calls: tuple[Lines, ...] = ()
     runtime: tuple[str, ...] = ()  # templates of what stands at the end of every such module
-    kernels: KernelsPage | None = None
+    kernels: KernelsPage | TritonPage | None = None
     note: str = ""  # what the backend could not do
 
 

@@ -21,7 +21,8 @@ class Rendered:
     """The texts generated for a loss, formatted, without headers.
 
     Attributes:
-        kernels: the C file beside the module, for a backend that has one.
+        kernels: the file of kernels beside the module, for a backend that has one.
+        ending: what that file's name has after the loss's.
         note: what the backend could not do for this loss.
     """
 
@@ -29,16 +30,23 @@ class Rendered:
     module: str
     test: str
     kernels: str | None = None
+    ending: str = ".c"
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A generated module before formatting, and the C file beside it, if its backend has one."""
+    """A generated module before formatting, and the kernels beside it, if its backend has any."""
 
     module: str
     kernels: str | None = None
+    ending: str = ".c"
     note: str = ""
+
+    @property
+    def beside(self) -> str | None:
+        """The kernels where they are Python, which is formatted as the module is."""
+        return self.kernels if self.ending.endswith(".py") else None
 
 
 def render_losses(
@@ -59,13 +67,17 @@ def render_losses(
     for spec in specs:
         texts[f"{spec.name}.py"] = made[spec.name].module
         texts[f"test_{spec.name}.py"] = proof_source(spec, templates)
+        beside = made[spec.name].beside
+        if beside is not None:
+            texts[f"beside/{spec.name}.py"] = beside
     done = format_sources(texts)
     return [
         Rendered(
             s.name,
             done[f"{s.name}.py"],
             done[f"test_{s.name}.py"],
-            made[s.name].kernels,
+            done.get(f"beside/{s.name}.py", made[s.name].kernels),
+            made[s.name].ending,
             made[s.name].note,
         )
         for s in specs
@@ -88,7 +100,8 @@ def source(spec: LossSpec, templates: Sequence[Path], backend: str) -> Source:
     module = templated.get_template("module.py.jinja").render(page=page)
     if page.kernels is None:
         return Source(module, note=page.note)
-    return Source(module, templated.get_template("kernels.c.jinja").render(page=page.kernels))
+    kernels = templated.get_template(page.kernels.template).render(page=page.kernels)
+    return Source(module, kernels, page.kernels.ending)
 
 
 def proof_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:

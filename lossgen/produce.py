@@ -1,7 +1,7 @@
 """From names to files: load, render, stamp, compare, write. The command line's one way to files.
 
 In: a :class:`~lossgen.config.Project` and names of its specs. Out: per loss, a finding for each
-file (module, test, and the C file that some backends put beside the module), first compared and
+file (module, test, and the kernels that some backends put beside the module), first compared and
 only then committed, so that ``--check`` and writing share all but the last step.
 """
 
@@ -74,7 +74,10 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
                 note=rendered.note,
                 kernels=None
                 if rendered.kernels is None
-                else survey(project.kernels(spec.name), stamped(rendered.kernels, stamp, "//")),
+                else survey(
+                    project.kernels(spec.name, rendered.ending),
+                    stamped(rendered.kernels, stamp, "//" if rendered.ending == ".c" else "#"),
+                ),
             )
         )
     return products
@@ -148,5 +151,8 @@ def orphans(project: Project, names: Iterable[str]) -> list[Path]:
     expected = {path for name in names for path in (project.module(name), project.test(name))}
     found = {*project.output.glob("*.py"), *project.tests.glob("*.py")}
     found |= {*project.output.glob("*.c")}
-    expected |= {project.kernels(name) for name in names if _backend(project, name) == "c"}
+    endings = {"c": ".c", "triton": "_triton.py"}
+    for name in names:
+        if (ending := endings.get(_backend(project, name))) is not None:
+            expected.add(project.kernels(name, ending))
     return sorted(path for path in found - expected if read_generated(path) is not None)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from lossgen.backends.c.module import c_page
 from lossgen.backends.compile_module import compile_page
 from lossgen.backends.torch_module import module_page
+from lossgen.backends.triton.module import triton_page
 from lossgen.compiled import Compiled
 from lossgen.page import ModulePage
 
@@ -14,4 +15,5 @@ PAGES: Mapping[str, Callable[[Compiled], ModulePage]] = {
     "eager": module_page,
     "compile": compile_page,
     "c": c_page,
+    "triton": triton_page,
 }

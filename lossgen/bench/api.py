@@ -79,7 +79,8 @@ def _generated(
         path.parent.mkdir()
         path.write_text(made.module, encoding="utf-8")
         if made.kernels is not None:
-            path.with_suffix(".c").write_text(made.kernels, encoding="utf-8")
+            beside = path.with_name(f"{path.stem}{made.ending}")
+            beside.write_text(made.kernels, encoding="utf-8")
         modules[backend] = path
     if not modules:
         raise LossgenError("\n".join(f"{backend}: {why}" for backend, why in failed.items()))

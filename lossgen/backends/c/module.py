@@ -50,7 +50,7 @@ def c_page(compiled: Compiled) -> ModulePage:
         imports=(*page.imports, *IMPORTS, *_IMPORTS),
         functions=tuple(functions.values()),
         kernel_calls=tuple(calls),
-        runtime=("c_calls.py.jinja", "c_runtime.py.jinja"),
+        runtime=("c_calls.py.jinja", "through_autograd.py.jinja", "c_runtime.py.jinja"),
         kernels=_kernels_page(compiled, found, switches),
     )
 
@@ -59,12 +59,12 @@ def _with_kernel(
     f: Formula, kernels: Kernels, page: FunctionPage, switches: Lines
 ) -> tuple[FunctionPage, list[Lines]]:
     """The functional form that asks a kernel first, and the definitions that it needs for it."""
-    tail = FunctionPage("", "", (), tuple(_eager_tail(f, page)))
+    tail = FunctionPage("", "", (), tuple(eager_tail(f, page)))
     calls = KernelCalls(f, kernels, tail, switches)
     stem = f.plain.lstrip("_")
     tensors = ", ".join(t.name for t in f.spec.tensors)
     body = [
-        *_head(f, page),
+        *refusals(f, page),
         _dtype(f),
         "tracing = torch.compiler.is_compiling()",
         # Asked one by one, each of these costs more than a small batch should.
@@ -95,13 +95,13 @@ def _dtype(f: Formula) -> str:
     return f"dtype = {given[0].name}.dtype if {absent} else {line.removeprefix('dtype = ')}"
 
 
-def _head(f: Formula, page: FunctionPage) -> Lines:
+def refusals(f: Formula, page: FunctionPage) -> Lines:
     """The lines before the dtypes: what is refused."""
     first = f.checks.dtypes()[0]
     return page.body[: page.body.index(first)]
 
 
-def _eager_tail(f: Formula, page: FunctionPage) -> list[str]:
+def eager_tail(f: Formula, page: FunctionPage) -> list[str]:
     """The lines after the dtypes: casts, layout, the Function and the reduction."""
     dtypes = f.checks.dtypes()
     start = page.body.index(dtypes[0]) + len(dtypes)

@@ -1,0 +1,134 @@
+"""The Python between a functional form and its kernels in Triton.
+
+In: a ``Formula`` and its ``Kernels``.  Out: definitions for the module, each as lines:
+
+    _dice_in_triton  casts, lays out, applies the Function
+    _DiceInTriton    the Function: what the value keeps, and the gradient from it
+    _dice_eager      the loss in plain torch, for everything that a kernel does not take
+
+It refuses nothing: a loss without kernels never comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lossgen.backends.c.page import Kernels
+from lossgen.backends.torch_autograd import tuple_text
+from lossgen.backends.torch_formula import Formula
+from lossgen.backends.triton.arguments import Arguments
+from lossgen.page import FunctionPage, Lines
+
+
+class TritonCalls(Arguments):
+    """The definitions for one formula."""
+
+    def __init__(self, f: Formula, kernels: Kernels, eager: FunctionPage) -> None:
+        super().__init__(f, kernels)
+        self.eager, self.function = eager, f"{f.autograd}InTriton"
+
+    def definitions(self) -> Iterator[Lines]:
+        """All of them, in the order in which they call one another."""
+        for lines in (self._entry, self._function, self._eager):
+            yield tuple(self.named(line) for line in lines())
+
+    # --- from the functional form -----------------------------------------------------------
+
+    def parameters(self) -> str:
+        """What the entry and the eager form take."""
+        return ", ".join((*self.typed_tensors(), *self.typed_options(), "dtype: torch.dtype"))
+
+    def arguments(self) -> str:
+        """The same as passed on."""
+        return ", ".join((*self.tensors, *self.options, "dtype"))
+
+    def _entry(self) -> Iterator[str]:
+        lead = self.lead
+        flat = bool(lead.axes) and lead.axes[0].name == "e"
+        yield f"def _{self.stem}_in_triton({self.parameters()}) -> Tensor:"
+        yield f'    """:func:`{self.f.functional}` by its kernels."""'
+        for line in (*self.f.checks.cast("dtype"), *self.f.checks.layout()):
+            yield f"    {line}"
+        if flat:
+            yield f"    shape = {lead.name}.shape"
+            for t in self.spec.tensors:
+                if t.axes:
+                    code = f"{t.name}.reshape(-1)"
+                    absent = f"None if {t.name} is None else " if t.optional else ""
+                    yield f"    {t.name} = {absent}{code}"
+        yield f"    apply: Callable[..., Tensor] = {self.function}.apply"
+        call = f"apply({', '.join((*self.tensors, *self.options))})"
+        if flat or self.f.checks.output_shape():
+            yield f"    loss = {call}"
+            yield '    return loss.reshape(shape) if reduction == "none" else loss'
+        else:
+            yield f"    return {call}"
+
+    def _eager(self) -> Iterator[str]:
+        yield f"def _{self.stem}_eager({self.parameters()}) -> Tensor:"
+        yield f'    """:func:`{self.f.functional}` in plain torch."""'
+        yield from (f"    {line}" if line else "" for line in self.eager.body)
+
+    # --- the Function -----------------------------------------------------------------------
+
+    def _function(self) -> Iterator[str]:
+        tensors, options = self.tensors, self.options
+        passed = ", ".join((*tensors, *options))
+        typed = ", ".join((*self.typed_tensors(), *self.typed_options()))
+        yield f"class {self.function}(torch.autograd.Function):"
+        yield f'    """What stands behind :func:`_{self.stem}_in_triton`."""'
+        yield ""
+        yield "    @staticmethod"
+        yield f"    def forward(ctx: Any, {typed}) -> Tensor:"
+        yield "        loss: Tensor"
+        yield f"        loss, *§kept = _triton_kernels().{self.stem}_value({passed})"
+        yield f"        ctx.save_for_backward({', '.join(tensors)}, *§kept)"
+        yield f"        ctx.options = {tuple_text(options)}"
+        yield "        return loss"
+        yield ""
+        yield "    @staticmethod"
+        yield "    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:"
+        yield f"        {', '.join(tensors)}, *§kept = ctx.saved_tensors"
+        yield f"        {tuple_text(options)} = ctx.options"
+        others = self._others()
+        real = [x.name for x in self.spec.tensors if x.role.kind == "real"]
+        one = "," if len(real) == 1 else ""
+        all_wanted = self._needs([tensors.index(x) for x in real])
+        tests = ["torch.is_grad_enabled()", "not torch._C._has_storage(grad_loss)", *others]
+        yield f"        if {' or '.join(tests)}:"
+        if others:
+            yield "            # Summed over all elements, or to be differentiated again."
+        yield "            §found = _through_autograd("
+        yield f"                lambda: _{self.stem}_eager({passed}, grad_loss.dtype),"
+        yield f"                ({', '.join(real)}{one}), {all_wanted}, grad_loss"
+        yield "            )"
+        yield f"            return {self._returned(real, '§found')}"
+        yield f"        §gradients = _triton_kernels().{self.stem}_gradient("
+        yield f"            {', '.join(tensors)}, *§kept, {', '.join(options)},"
+        yield f"            {self._wanted()}, grad_loss"
+        yield "        )"
+        yield f"        return {self._returned(self.sources, '§gradients')}"
+
+    def _returned(self, sources: Sequence[str], found: str) -> str:
+        """A backward's result: the gradients of `sources`, and nothing for all else."""
+        rest = ["None"] * len(self.options)
+        if sources == self.tensors[: len(sources)]:
+            return ", ".join([f"*{found}", *["None"] * (len(self.tensors) - len(sources)), *rest])
+        each = [f"{found}[{sources.index(x)}]" if x in sources else "None" for x in self.tensors]
+        return ", ".join([*each, *rest])
+
+    def _wanted(self) -> str:
+        return self._needs([self.tensors.index(x) for x in self.sources])
+
+    def _needs(self, places: Sequence[int]) -> str:
+        if list(places) == list(range(len(places))):
+            return f"ctx.needs_input_grad[:{len(places)}]"
+        return f"({''.join(f'ctx.needs_input_grad[{k}], ' for k in places)})"
+
+    def _others(self) -> list[str]:
+        """Gradients that the kernels do not give."""
+        return [
+            f"ctx.needs_input_grad[{k}]"
+            for k, t in enumerate(self.spec.tensors)
+            if t.role.kind == "real" and t.name not in self.sources
+        ]

@@ -1,0 +1,97 @@
+"""Modules of the Triton backend, generated once for all tests here."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor
+
+from lossgen.pipeline import source
+from lossgen.spec import load_spec
+from tests.machinery.sampling import SPECS
+from tests.native.kernels import WITH, WITHOUT
+
+__all__ = ["WITH", "WITHOUT"]
+HAVE_TRITON = importlib.util.find_spec("triton") is not None
+
+
+@functools.cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="lossgen-triton-"))
+
+
+@functools.cache
+def load(name: str) -> ModuleType:
+    """The module of a loss, its kernels beside it."""
+    return fresh(name)
+
+
+def fresh(name: str) -> ModuleType:
+    """The same, imported anew."""
+    made = source(load_spec(SPECS / f"{name}.py"), (), "triton")
+    path = _folder() / f"{name}.py"
+    path.write_text(made.module, encoding="utf-8")
+    assert made.kernels is not None
+    path.with_name(f"{name}_triton.py").write_text(made.kernels, encoding="utf-8")
+    return _imported(path)
+
+
+@functools.cache
+def kernel_file(name: str) -> ModuleType:
+    """The file of kernels of a loss."""
+    load(name)
+    return _imported(_folder() / f"{name}_triton.py")
+
+
+def functional(name: str) -> Callable[..., Tensor]:
+    """The functional form of a loss."""
+    spec = load_spec(SPECS / f"{name}.py")
+    function: Callable[..., Tensor] = getattr(load(name), spec.functional_name)
+    return function
+
+
+@contextmanager
+def only_kernels(module: ModuleType) -> Iterator[None]:
+    """Within, plain torch is no way out: a loss that its kernels do not compute fails."""
+    eager = {name: value for name, value in vars(module).items() if name.endswith("_eager")}
+
+    def refused(*arguments: Any) -> Any:
+        raise AssertionError("not computed by the kernels")
+
+    for name in eager:
+        setattr(module, name, refused)
+    try:
+        yield
+    finally:
+        for name, value in eager.items():
+            setattr(module, name, value)
+
+
+@contextmanager
+def without_kernels(module: ModuleType) -> Iterator[None]:
+    """Within, every loss is computed in plain torch."""
+    usual = vars(module)["_on_device"]
+    vars(module)["_on_device"] = lambda *arguments: False
+    try:
+        yield
+    finally:
+        vars(module)["_on_device"] = usual
+
+
+def _imported(path: Path) -> ModuleType:
+    qualified = f"triton_{path.stem}"
+    spec = importlib.util.spec_from_file_location(qualified, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[qualified] = module
+    spec.loader.exec_module(module)
+    return module
