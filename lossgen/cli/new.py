@@ -1,6 +1,9 @@
 """``lossgen new``: a spec, its module and its test, proven. The main job."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +11,9 @@ from lossgen.cli.options import complete_name, directory_option, project_at, sho
 from lossgen.config import BACKENDS, Project
 from lossgen.errors import LossgenError
 from lossgen.library import check_name
+
+if TYPE_CHECKING:  # it is imported where it is needed: it is not quick
+    from lossgen.produce import Product
 
 
 @click.command("new")
@@ -73,7 +79,8 @@ def command(
     else:
         text, note = _start(project, name, blank)
         created = _create(spec, text)
-    if not _write(project, name, spec, note, created, force):
+    product = _write(project, name, spec, note, created, force)
+    if product is None:
         ctx.exit(1)
     if no_verify:
         click.echo(f"\nNot proven yet: lossgen verify {name}")
@@ -82,7 +89,7 @@ def command(
 
         if not prove_and_show(name, project.module(name), project.test(name)):
             ctx.exit(1)
-    click.echo(_next_steps(project, name, note))
+    click.echo(_next_steps(project, product, note))
 
 
 def _start(project: Project, name: str, blank: bool) -> tuple[str, str]:
@@ -125,8 +132,10 @@ def _replace(spec: Path, text: str, force: bool) -> bool:
     return _create(spec, text)
 
 
-def _write(project: Project, name: str, spec: Path, note: str, created: bool, force: bool) -> bool:
-    """Write the module and the test, and say so; False where a person's file is in the way."""
+def _write(
+    project: Project, name: str, spec: Path, note: str, created: bool, force: bool
+) -> Product | None:
+    """Write the module and the test, and say so; None where a person's file is in the way."""
     from lossgen.produce import produce, write
 
     try:
@@ -144,23 +153,29 @@ def _write(project: Project, name: str, spec: Path, note: str, created: bool, fo
             "Nothing else was written. Replace it, keeping a copy: "
             f"lossgen new {name} --force. Or move the file away."
         )
-        return False
+        return None
     for finding, copy in write(product, force=force):
         kept = f"your version: {shown(copy)}" if copy else ""
         _say("kept" if finding.status == "current" else "wrote", finding.path, kept)
-    return True
+    if product.note:
+        click.secho(f"note   {product.note}", dim=True)
+    return product
 
 
 def _say(verb: str, path: Path, note: str = "") -> None:
     click.echo(f"{verb:6} {shown(path)}" + (f"  ({note})" if note else ""))
 
 
-def _next_steps(project: Project, name: str, note: str) -> str:
-    spec, module = shown(project.specs / f"{name}.py"), shown(project.module(name))
+def _next_steps(project: Project, product: Product, note: str) -> str:
+    name, modules = product.name, [shown(product.module.path)]
+    spec, needs = shown(project.specs / f"{name}.py"), "it needs torch and nothing else"
+    if product.kernels is not None:
+        modules.append(shown(product.kernels.path))
+        needs = "they need torch alone"
     edit = "Make it yours" if "starter" in note else "Change the formula"
     return (
         f"\nNext\n"
-        f"  Use it:             copy {module} anywhere; it needs torch and nothing else\n"
+        f"  Use it:             copy {' and '.join(modules)} anywhere; {needs}\n"
         f"  {edit + ':':19} edit {spec}, then: lossgen generate {name}\n"
         f"  Look at it:         lossgen show {name}"
     )

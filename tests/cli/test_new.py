@@ -229,3 +229,12 @@ def test_a_proof_that_succeeds(run: Run, project: Path, rendering: Rendering) ->
     assert result.exit_code == 0, result.output
     assert "dice holds: 1 of 1 cases hold" in result.output
     assert files(project) == FILES
+
+
+def test_kernels_are_to_be_copied_too(run: Run, project: Path) -> None:
+    done = run("new", "mse", "--backend", "c", "--no-verify")
+    assert done.exit_code == 0
+    assert "copy generated/mse.py and generated/mse.c anywhere" in done.output
+    without = run("new", "total_variation", "--backend", "c", "--no-verify")
+    assert "no kernel in C, because it reads neighbours" in without.output
+    assert "copy generated/total_variation.py anywhere" in without.output
