@@ -68,17 +68,37 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
         )
         learn(known, forward.statements)
         again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results])
-        backward = differentiate(forward, again, _usual(spec, forward), taken)
-        learn(known, backward.program.statements)
-        held = held_finite(backward.program.statements, known)
-        backward = replace(backward, program=replace(backward.program, statements=held))
-        backward = _there_when_read(backward)
+        backward = _reversed(spec, forward, known, again)
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))
     refused = tuple(dict.fromkeys((*stable.refused, *again.refused)))
     choices = (*chosen, *again.choices)
     return Compiled(spec, forward, backward, fired, refused, choices, name, floating)
+
+
+def complete(spec: LossSpec, forward: Program) -> Compiled:
+    """A forward program with the backward that belongs to it, for a spec with its arguments."""
+    with distribute(False):
+        known = Known({a.name: a.role for a in spec.arguments})
+        forward = replace(
+            forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
+        )
+        learn(known, forward.statements)
+        again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results])
+        backward = _reversed(spec, forward, known, again)
+    return Compiled(spec, forward, backward, (), (), (), spec.functional_name)
+
+
+def _reversed(
+    spec: LossSpec, forward: Program, known: Known, again: StatementStabilizer
+) -> Backward:
+    taken = {*TAKEN, *(p.name for p in spec.parameters)}
+    backward = differentiate(forward, again, _usual(spec, forward), taken)
+    learn(known, backward.program.statements)
+    held = held_finite(backward.program.statements, known)
+    backward = replace(backward, program=replace(backward.program, statements=held))
+    return _there_when_read(backward)
 
 
 def _with_chosen_forms(forward: Program, known: Known) -> tuple[Program, tuple[Choice, ...]]:

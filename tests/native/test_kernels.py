@@ -13,6 +13,7 @@ from torch import Tensor
 from tests.machinery.sampling import Sample, gradients, sample
 from tests.native.kernels import (
     NAMES,
+    PAIRS,
     WITH,
     WITHOUT,
     functional,
@@ -61,7 +62,7 @@ def kernel_keys(drawn: Sample) -> list[str]:
     assert text is not None
     with open(text.removesuffix("py") + "c", encoding="utf-8") as file:
         c = file.read()
-    return [key for key in drawn.floats if f"d_{key}_out" in c]
+    return [key for key in drawn.floats if f"d_{key}_out" in c or drawn.name in PAIRS]
 
 
 @pytest.mark.parametrize(

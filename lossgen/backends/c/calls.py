@@ -29,6 +29,14 @@ class KernelCalls(OneCall):
         for lines in (self._entry, self._function, self._call, self._kernel, self._eager):
             yield tuple(self._named(line) for line in lines())
 
+    def one_call(self) -> Iterator[str]:
+        """One call of a kernel alone."""
+        return map(self._named, self._call())
+
+    def one_kernel(self) -> Iterator[str]:
+        """The kernel alone."""
+        return map(self._named, self._kernel())
+
     def _named(self, line: str) -> str:
         """A line in which local names, marked by ``§``, are none of the loss's own."""
         own = {*self.tensors, *self.options}

@@ -14,6 +14,8 @@ from dataclasses import replace
 
 from lossgen.backends.c.calls import KernelCalls
 from lossgen.backends.c.page import Kernels, defines, kernels_of
+from lossgen.backends.c.pair_calls import PairCalls
+from lossgen.backends.c.pairs import Pairs, cut
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c_maths import function_names, maths_source
 from lossgen.backends.c_runtime import IMPORTS
@@ -33,16 +35,18 @@ def c_page(compiled: Compiled) -> ModulePage:
     if compiled.floating is not None:
         formulas.append(Formula(compiled.floating, public=False))
     try:
-        found = [kernels_of(f.compiled, f.plain.lstrip("_")) for f in formulas]
+        cuts = [_kernels(f) for f in formulas]
     except Unsupported as why:
         return replace(module_page(compiled), note=f"no kernel in C, because {why}: plain torch")
     page = module_page(compiled)
     functions, calls = {x.name: x for x in page.functions}, list[Lines]()
+    found = [kernels for kernels, _ in cuts]
     switches = dict(pair for kernels in found for pair in defines(kernels))
-    for f, kernels in zip(formulas, found, strict=True):
-        made = _with_kernel(f, kernels, functions[f.functional], tuple(switches))
+    for f, (kernels, pairs) in zip(formulas, cuts, strict=True):
+        made = _with_kernel(f, kernels, pairs, functions[f.functional], tuple(switches))
         functions[f.functional] = made[0]
         calls += made[1]
+    by_blocks = ("c_pairs.py.jinja",) if any(pairs for _, pairs in cuts) else ()
     return replace(
         page,
         doc=(*page.doc[:-1], *_KEPT, page.doc[-1]),
@@ -50,17 +54,38 @@ def c_page(compiled: Compiled) -> ModulePage:
         imports=(*page.imports, *IMPORTS, *_IMPORTS),
         functions=tuple(functions.values()),
         kernel_calls=tuple(calls),
-        runtime=("c_calls.py.jinja", "through_autograd.py.jinja", "c_runtime.py.jinja"),
+        runtime=(
+            *by_blocks,
+            "c_calls.py.jinja",
+            "through_autograd.py.jinja",
+            "c_runtime.py.jinja",
+        ),
         kernels=_kernels_page(compiled, found, switches),
     )
 
 
+def _kernels(f: Formula) -> tuple[Kernels, Pairs | None]:
+    """The kernels of a formula; where it is a loss over pairs, those of a block of rows."""
+    stem = f.plain.lstrip("_")
+    try:
+        return kernels_of(f.compiled, stem), None
+    except Unsupported as why:
+        try:
+            pairs = cut(f.compiled)
+        except Unsupported:
+            raise why from None
+    return kernels_of(pairs.block, f"{stem}_rows"), pairs
+
+
 def _with_kernel(
-    f: Formula, kernels: Kernels, page: FunctionPage, switches: Lines
+    f: Formula, kernels: Kernels, pairs: Pairs | None, page: FunctionPage, switches: Lines
 ) -> tuple[FunctionPage, list[Lines]]:
     """The functional form that asks a kernel first, and the definitions that it needs for it."""
     tail = FunctionPage("", "", (), tuple(eager_tail(f, page)))
-    calls = KernelCalls(f, kernels, tail, switches)
+    if pairs is None:
+        calls = KernelCalls(f, kernels, tail, switches)
+    else:
+        calls = PairCalls(f, pairs, kernels, tail, switches)
     stem = f.plain.lstrip("_")
     tensors = ", ".join(t.name for t in f.spec.tensors)
     body = [

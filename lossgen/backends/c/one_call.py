@@ -17,6 +17,7 @@ from lossgen.backends.c.words import extent
 from lossgen.backends.torch_autograd import tuple_text
 from lossgen.backends.torch_signatures import parameter_argument
 from lossgen.nodes import Compare, Given, Param
+from lossgen.program import Statement
 
 
 class OneCall(Dimensions):
@@ -53,13 +54,13 @@ class OneCall(Dimensions):
         switches = ["§items", "grad_loss is None", *needs, *self._switches()]
         yield f"§kernel = _{self.stem}_kernel({lead}.dtype, {', '.join(switches)})"
         made = f"{lead}.new_empty({self._item_shape()})"
-        if self.plan.program.statement(self.plan.item).free:
+        if self._item().free:
             made = f"{made} if §items else torch.empty_like(_a_number({lead}.dtype))"
         yield f"loss = {made}"
         for x in self.sources:
             given = f" and {x} is not None" if self.spec.tensor(x).optional else ""
             yield f"d_{x} = _gradient_like({x}) if need_{x}{given} else None"
-        if self.plan.program.statement(self.plan.item).free:
+        if self._item().free:
             yield "if grad_loss is not None:"
             yield "    grad_loss = grad_loss.contiguous()"
         yield from self._scale()
@@ -68,14 +69,17 @@ class OneCall(Dimensions):
         yield f'    _raise_fault(§status, "{self.f.checks.function}")'
         yield f"return loss, [{', '.join(map(self._as_given, self.sources))}]"
 
+    def _item(self) -> Statement:
+        """The unreduced loss."""
+        return self.plan.program.statement(self.plan.item)
+
     @property
     def _pack(self) -> str:
         """The name of what packs the argument."""
         return f"_pack_{self.stem}"
 
     def _scale(self) -> Iterator[str]:
-        item = self.plan.program.statement(self.plan.item)
-        count = " * ".join(extent(y) for y in item.free) or "1"
+        count = " * ".join(extent(y) for y in self._item().free) or "1"
         if self.plan.divisor is not None:
             unit = self.f.unit_divisor()
             given = f" and not ({self.f.options.opposite(unit)})" if unit is not None else ""

@@ -1,0 +1,99 @@
+"""The Python between the functional form of a loss over pairs and the kernel of its blocks.
+
+In: a ``Formula``, its ``Pairs`` and the kernels of a block.  Out: definitions for the module, as
+``KernelCalls`` has them, of which one call goes through the rows block by block:
+
+    _call_info_nce        vectors in plain torch, products and kernels by blocks, and back
+    _call_info_nce_rows   one call of the kernel, for the scores of a block
+
+It refuses nothing: what has no such form never comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lossgen.backends.c.calls import KernelCalls
+from lossgen.backends.c.page import Kernels
+from lossgen.backends.c.pairs import Pairs
+from lossgen.backends.c.words import extent
+from lossgen.backends.torch_autograd import tuple_text
+from lossgen.backends.torch_branches import bounded
+from lossgen.backends.torch_formula import Formula
+from lossgen.page import FunctionPage
+from lossgen.static import ALWAYS
+
+
+class PairCalls(KernelCalls):
+    """The definitions for one formula over pairs."""
+
+    def __init__(
+        self,
+        f: Formula,
+        pairs: Pairs,
+        kernels: Kernels,
+        eager: FunctionPage,
+        switches: Sequence[str],
+    ) -> None:
+        super().__init__(f, kernels, eager, switches)
+        self.pairs = pairs
+        self.sources = [t.name for t in f.spec.tensors if t.role.kind == "real"]
+        block = Formula(pairs.block, public=False)
+        self.block = KernelCalls(block, kernels, FunctionPage("", "", (), ()), switches)
+
+    def _call(self) -> Iterator[str]:
+        yield from super()._call()
+        yield ""
+        yield ""
+        yield from self.block.one_call()
+
+    def _kernel(self) -> Iterator[str]:
+        return self.block.one_kernel()
+
+    def _call_body(self) -> Iterator[str]:
+        lead, sources = self.lead.name, self.sources
+        one = "," if len(sources) == 1 else ""
+        yield f"{tuple_text(self.options)} = §options"
+        yield f"§items, §dtype = reduction == 'none', {lead}.dtype".replace("'", '"')
+        forward = self.f.compiled.forward
+        (row,) = forward.statement(self.f.item).free
+        batch = self.lead.axes.index(forward.axes[row])
+        yield f"{extent('n')} = {lead}.shape[{batch}]"
+        yield from self._scale()
+        yield "# The vectors by autograd: they cost little, and what has all pairs is never formed."
+        yield 'with torch.autocast("cpu", enabled=False), torch.enable_grad():'
+        yield f"    §leaves = _leaves(({', '.join(sources)}{one}), §wanted)"
+        yield "    §compute = torch.promote_types(§dtype, torch.float32)"
+        yield f"    {tuple_text(sources)} = (x.to(§compute) for x in §leaves)"
+        yield from (f"    {line}" for line in self._vectors())
+        names = ", ".join(self.pairs.vectors.results)
+        one = "," if len(self.pairs.vectors.results) == 1 else ""
+        yield f"    §vectors = ({names}{one})"
+        yield ""
+        scores = [v.name for v in self.pairs.views]
+        yield (
+            "def §block(§scores: list[Tensor], §row: Tensor, §rows: slice) "
+            "-> tuple[Tensor, list[Tensor | None]]:"
+        )
+        others = [f"{source}[§rows]" if rows else source for _, source, rows in self.pairs.others]
+        options = ", ".join([*self.options[:-1], '"none" if §items else "sum"'])
+        comma = "," if len(self.options) == 1 else ""
+        yield "    §seed = None if grad_loss is None else grad_loss[§rows].to(§compute)"
+        yield f"    §needs = [any(§wanted)] * {len(scores)}"
+        yield f"    {tuple_text(scores)} = §scores"
+        passed = ", ".join((*scores, "§row", *others, f"({options}{comma})"))
+        yield f"    return _call_{self.block.stem}({passed}, §needs, §upstream * §scale, §seed)"
+        yield ""
+        order = list(self.pairs.vectors.results)
+        views = [f"({order.index(v.left)}, {order.index(v.right)})" for v in self.pairs.views]
+        comma = "," if len(views) == 1 else ""
+        views_ = f"({', '.join(views)}{comma})"
+        yield f"loss, §pulls = _in_blocks(§block, §vectors, {views_}, any(§wanted))"
+        yield "if not §items:"
+        yield "    loss = loss * §scale"
+        yield "return loss.to(§dtype), _pulled_back(§vectors, §pulls, §leaves, §wanted)"
+
+    def _vectors(self) -> list[str]:
+        """The lines that make the vectors."""
+        program = bounded(self.pairs.vectors)
+        return self.f.lines(program, dict.fromkeys(program.results, ALWAYS), plain=True)

@@ -1,0 +1,268 @@
+"""Losses over all pairs of a batch, cut where the scores of the pairs are known.
+
+In: a ``Compiled`` loss.  Out: ``Pairs``: what makes the vectors, which of them are multiplied, and
+the loss of a block of rows as a ``Compiled`` of its own, over scores.
+
+    sim[i, j] = sum_d z[i, d]*w[j, d]/tau          left[n, d] = z[n, d]/tau, right = w
+    loss[i]   = logsumexp_j sim[i, j] - sim[i, i]  →  loss[n] = nll_c sim[n, c] at row[n]
+
+So no array has all pairs, and a kernel takes the scores of a block as it takes those of classes. A
+matrix that is read along its columns as well is a second one, whose rows these are.
+
+What is not of this form raises ``Unsupported``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.backends.c.unsupported import Unsupported
+from lossgen.compiled import Compiled, complete
+from lossgen.nodes import TRUE, Letter, Read, free_letters, word
+from lossgen.program import Array, Program, Statement, check, without_unused
+from lossgen.roles import ClassIndex, Logits
+from lossgen.spec import LossSpec, TensorArg
+
+_N, _C = Letter("n"), Letter("c")
+_ROW = "row"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The scores ``name[n, c] = sum_d left[n, d]*right[c, d]``."""
+
+    name: str
+    left: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A loss over pairs.
+
+    Attributes:
+        vectors: the program whose results the views multiply.
+        block: the loss of a block of rows, of the scores of its views, of where its rows stand, and
+            of `others`.
+        others: the block's further tensors: its name, the tensor, whether it goes with the rows.
+    """
+
+    vectors: Program
+    views: tuple[View, ...]
+    block: Compiled
+    others: tuple[tuple[str, str, bool], ...]
+
+
+def cut(compiled: Compiled) -> Pairs:
+    """A loss over pairs, cut at its scores.
+
+    Raises:
+        Unsupported: where it is of another form.
+    """
+    return _Cutter(compiled).pairs()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """Scores as the formula has them: a product of vectors, with what scales it."""
+
+    name: str
+    factor: sp.Expr
+    left: Read
+    right: Read
+
+
+class _Cutter:
+    def __init__(self, compiled: Compiled) -> None:
+        self.spec, self.forward = compiled.spec, compiled.forward
+        self.statements = {x.name: x for x in self.forward.statements}
+        self.inputs = {a.name: a for a in self.forward.inputs}
+        if len(self.forward.results) != 1:
+            raise Unsupported("the mean of a loss over pairs divides by a sum")
+        item = self.statements[self.forward.results[0]]
+        if len(item.free) != 1:
+            raise Unsupported("a loss over pairs has not one value for each row")
+        self.row = item.free[0]
+        self.batch = self.forward.axes[self.row]
+        self.column = self._column()
+        self.scores = {s.name: s for s in self._scores()}
+        self.views: dict[str, View] = {}
+        self.others: dict[str, tuple[str, bool]] = {}
+        self.taken = {*self.statements, *self.inputs, *(p.name for p in self.spec.parameters)}
+        self.vectors: dict[sp.Expr, Statement] = {}
+
+    def pairs(self) -> Pairs:
+        """The loss, cut."""
+        result = self.forward.results[0]
+        inner = tuple(self._told(x) for x in self._after(result))
+        where = Statement(f"{_ROW}_here", (_N,), Read(word(_ROW), _N), kind="integer")
+        spec = self._spec(result)
+        inputs = tuple(Array(t.name, t.axes, t.role.kind) for t in spec.tensors)
+        program = Program(inputs, (where, *inner), (result,), (_N, _C), {_N: _N, _C: _C})
+        program = check(replace(program, statements=without_unused(program.statements, (result,))))
+        views = tuple(self.views.values())
+        names = tuple(dict.fromkeys(x for v in views for x in (v.left, v.right)))
+        made = (*self.forward.statements, *self.vectors.values())
+        vectors = replace(self.forward, results=names, statements=without_unused(made, names))
+        others = tuple((name, source, rows) for name, (source, rows) in self.others.items())
+        return Pairs(check(vectors), views, complete(spec, program), others)
+
+    # --- the scores -------------------------------------------------------------------------
+
+    def _column(self) -> Letter:
+        """The other letter of the pairs."""
+        found = {
+            y
+            for x in self.forward.statements
+            if self._multiplies(x)
+            for y in x.free
+            if y != self.row and self.forward.axes[y] == self.batch
+        }
+        if len(found) != 1:
+            raise Unsupported("its pairs are not those of the rows of a batch")
+        return found.pop()
+
+    def _multiplies(self, x: Statement) -> bool:
+        """Whether a statement multiplies the vectors of two rows."""
+        if x.op != "sum" or len(x.bound) != 1 or len(x.free) != 2 or x.where is not TRUE:
+            return False
+        (d,) = x.bound
+        return isinstance(x.body, sp.Mul) and sorted(
+            (r.subscripts for r in x.body.args if isinstance(r, Read)), key=str
+        ) == sorted(((y, d) for y in x.free), key=str)
+
+    def _scores(self) -> Iterator[_Scores]:
+        for x in self.forward.statements:
+            if not self._multiplies(x):
+                continue
+            if {*x.free} != {self.row, self.column}:
+                raise Unsupported("its pairs are not those of the rows of a batch")
+            reads = {r.subscripts[0]: r for r in x.body.args if isinstance(r, Read)}
+            factor = sp.Mul(*(a for a in x.body.args if not isinstance(a, Read)))
+            name, more = self._scaled(x)
+            yield _Scores(name, factor * more, reads[self.row], reads[self.column])
+
+    def _scaled(self, x: Statement) -> tuple[str, sp.Expr]:
+        """What is read in place of a product, where that is the product times a number."""
+        readers = [y for y in self.forward.statements if x.name in y.reads()]
+        if len(readers) != 1 or readers[0].op != "map" or readers[0].free != x.free:
+            return x.name, nd.ONE
+        (reader,) = readers
+        own = Read(word(x.name), *x.free)
+        factors = sp.Mul.make_args(reader.body)
+        rest = [f for f in factors if f != own]
+        numbers = all(not free_letters(f) for f in rest)
+        if len(rest) != len(factors) - 1 or not numbers:
+            return x.name, nd.ONE
+        return reader.name, sp.Mul(*rest)
+
+    def _view(self, name: str, *, turned: bool) -> str:
+        """The name of a view of scores, the rows of which are theirs or their columns."""
+        view = self._unused(f"{name}_turned") if turned else name
+        key = f"{name} turned" if turned else name
+        if key not in self.views:
+            s = self.scores[name]
+            left, right = self._vector(s.left, s.factor, name), s.right.name
+            self.views[key] = View(view, right, left) if turned else View(view, left, right)
+        return self.views[key].name
+
+    def _vector(self, read: Read, factor: sp.Expr, scores: str) -> str:
+        """The vectors of the rows, scaled as the scores are."""
+        if factor == 1:
+            return str(read.name)
+        body = factor * Read(word(read.name), *self._axes(read))
+        if body not in self.vectors:
+            name = self._unused(f"{read.name}_{scores}")
+            self.vectors[body] = Statement(name, self._axes(read), body)
+        return self.vectors[body].name
+
+    def _axes(self, read: Read) -> tuple[Letter, ...]:
+        return (self.batch, read.subscripts[1])
+
+    def _unused(self, name: str) -> str:
+        while name in self.taken:
+            name += "_"
+        return name
+
+    # --- the loss of a block ----------------------------------------------------------------
+
+    def _after(self, result: str) -> tuple[Statement, ...]:
+        """The statements between the scores and the loss."""
+        found: set[str] = set()
+        pending = [result]
+        while pending:
+            name = pending.pop()
+            if name in found or name in self.scores or name not in self.statements:
+                continue
+            found.add(name)
+            pending += self.statements[name].reads()
+        for name in found:
+            x = self.statements[name]
+            letters = frozenset((*x.free, *x.bound)).union(*map(free_letters, x.expressions()))
+            if letters - {self.row, self.column} or self.row in x.bound or x.extents:
+                raise Unsupported("its pairs meet by more than their scores and labels")
+            if x.free == (self.column,):
+                raise Unsupported("it sums over the rows for each column")
+        return tuple(x for x in self.forward.statements if x.name in found)
+
+    def _told(self, x: Statement) -> Statement:
+        """A statement of the block, in its letters."""
+        told = {self.row: _N, self.column: _C}
+        return replace(
+            x,
+            free=tuple(told[y] for y in x.free),
+            bound=tuple(told[y] for y in x.bound),
+            body=self._expression(x.body),
+            where=self._expression(x.where),
+            base=self._expression(x.base),
+            target=tuple(map(self._expression, x.target)),
+        )
+
+    def _expression(self, e: sp.Basic) -> sp.Basic:
+        if isinstance(e, Read):
+            return self._read(e)
+        if e == self.row:
+            return Read(word(f"{_ROW}_here"), _N)
+        if e == self.column:
+            return _C
+        if isinstance(e, nd.Size) and self.forward.axes.get(e.letter, e.letter) == self.batch:
+            return nd.Size(_C)
+        return nd.rebuild(e, [self._expression(a) for a in e.args]) if e.args else e
+
+    def _read(self, read: Read) -> Read:
+        name, at = read.name, read.subscripts
+        if name in self.scores:
+            if at not in ((self.row, self.column), (self.column, self.row)):
+                raise Unsupported(f"it reads '{name}' at another place than its own")
+            return Read(word(self._view(name, turned=at[0] == self.column)), _N, _C)
+        if name in self.statements:
+            if at != self.statements[name].free:
+                raise Unsupported(f"it reads '{name}' at another place than its own")
+            told = {self.row: _N, self.column: _C}
+            return Read(word(name), *(told[y] for y in at))
+        array = self.inputs[name]
+        if array.kind == "real" or len(at) != 1 or at[0] not in (self.row, self.column):
+            raise Unsupported(f"its pairs meet by '{name}', too")
+        rows = at[0] == self.row
+        own = f"{name}_of_row" if rows else name
+        self.others[own] = (name, rows)
+        return Read(word(own), _N if rows else _C)
+
+    def _spec(self, result: str) -> LossSpec:
+        """The block's arguments: scores, where its rows stand, labels, and the options."""
+        spec = self.spec
+        tensors = [TensorArg(v.name, Logits, (_N, _C)) for v in self.views.values()]
+        tensors.append(TensorArg(_ROW, ClassIndex, (_N,)))
+        for name, (source, rows) in self.others.items():
+            tensors.append(TensorArg(name, spec.tensor(source).role, (_N if rows else _C,)))
+        stem = f"{spec.function_name}_rows"
+        return replace(
+            spec, name=stem, functional_name=f"{stem}_loss", class_name=f"{spec.class_name}Rows",
+            summary=f"{spec.summary.rstrip('.')}: a block of rows.", tensors=tuple(tensors),
+            item=Read(word(result), _N), over=None, divisors=(), axes={_N: _N, _C: _C},
+            unbatched=False, floating=None,
+        )  # fmt: skip

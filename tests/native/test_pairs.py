@@ -1,0 +1,151 @@
+"""Losses over all pairs of a batch by blocks of rows, against torch's own and the plain form."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from types import ModuleType
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lossgen.bench.memory import peak
+from tests.native.kernels import PAIRS, functional, load, only_kernels, without_kernels
+
+COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+pytestmark = pytest.mark.skipif(COMPILER is None or os.name == "nt", reason="no C compiler")
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen rows at a time, the least."""
+    for name in PAIRS:
+        monkeypatch.setattr(load(name), "_BLOCK", 1)
+
+
+def inputs(name: str, count: int, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    generator, width = torch.Generator().manual_seed(count), 6
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    scalars = {"clip": [1.0], "siglip": [1.5, -2.0]}.get(name, [])
+    if name in ("multi_similarity", "supcon"):
+        return [drawn(count, width), torch.randint(0, 9, (count,), generator=generator)]
+    numbers = [torch.tensor(x, dtype=dtype) for x in scalars]
+    return [drawn(count, width), drawn(count, width), *numbers]
+
+
+def value_and_gradients(
+    name: str, given: list[Tensor], reduction: str, module: ModuleType, *, kernel: bool
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    leaves = [x.clone().requires_grad_() if x.is_floating_point() else x for x in given]
+    with (only_kernels if kernel else without_kernels)(module):
+        value = functional(name)(*leaves, reduction=reduction)
+        weights = torch.linspace(0.5, 2, value.numel(), dtype=value.dtype).reshape(value.shape)
+        wanted = [x for x in leaves if x.requires_grad]
+        found = torch.autograd.grad(value, wanted, weights)
+    return value.detach(), found
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("count", [1, 16, 50])
+@pytest.mark.parametrize("name", PAIRS)
+def test_blocks_give_the_plain_form(name: str, count: int, reduction: str) -> None:
+    given = inputs(name, count, dtype=torch.float64)
+    if count > 16:
+        given[0][3] = 0  # a row of length 0
+    module = load(name)
+    ours = value_and_gradients(name, given, reduction, module, kernel=True)
+    theirs = value_and_gradients(name, given, reduction, module, kernel=False)
+    torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-13, equal_nan=True)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_info_nce_is_torchs_cross_entropy_of_the_cosines() -> None:
+    query, key = (x.requires_grad_() for x in inputs("info_nce", 70, dtype=torch.float64))
+    scores = F.normalize(query) @ F.normalize(key).T / 0.1
+    expected = F.cross_entropy(scores, torch.arange(70))
+    with only_kernels(load("info_nce")):
+        found = functional("info_nce")(query, key)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+        torch.testing.assert_close(
+            torch.autograd.grad(found, (query, key)),
+            torch.autograd.grad(expected, (query, key)),
+            rtol=1e-10,
+            atol=1e-15,
+        )
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_clip_is_torchs_cross_entropy_both_ways() -> None:
+    image, text, scale = (x.requires_grad_() for x in inputs("clip", 70, dtype=torch.float64))
+    scores = scale.exp() * F.normalize(image) @ F.normalize(text).T
+    label = torch.arange(70)
+    expected = (F.cross_entropy(scores, label) + F.cross_entropy(scores.T, label)) / 2
+    with only_kernels(load("clip")):
+        found = functional("clip")(image, text, scale)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+        torch.testing.assert_close(
+            torch.autograd.grad(found, (image, text, scale)),
+            torch.autograd.grad(expected, (image, text, scale)),
+            rtol=1e-10,
+            atol=1e-15,
+        )
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_no_array_has_all_pairs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 2048
+    module = load(name)
+    monkeypatch.setattr(module, "_BLOCK", 1 << 15)
+    given = inputs(name, count, dtype=torch.float32)
+    given[0].requires_grad_()
+
+    def step() -> None:
+        torch.autograd.backward(functional(name)(*given))
+
+    with only_kernels(module):
+        step()
+        assert peak(step, {"input": given[0]}, "cpu") < count**2  # a quarter of the scores' bytes
+    with without_kernels(module):
+        assert peak(step, {"input": given[0]}, "cpu") > 4 * count**2
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("name", ["info_nce", "multi_similarity"])
+def test_second_derivatives(name: str) -> None:
+    results = []
+    for context in (only_kernels, without_kernels):
+        leaf, *rest = inputs(name, 20, dtype=torch.float64)
+        leaf.requires_grad_()
+        with context(load(name)):
+            value = functional(name)(leaf, *rest)
+        (first,) = torch.autograd.grad(value, leaf, create_graph=True)
+        results.append(torch.autograd.grad(first.square().sum(), leaf)[0])
+    torch.testing.assert_close(*results, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_computes_in_single(dtype: torch.dtype) -> None:
+    given = inputs("info_nce", 40, dtype=dtype)
+    module = load("info_nce")
+    value, found = value_and_gradients("info_nce", given, "mean", module, kernel=True)
+    exact = [x.float() for x in given]
+    expected, gradients = value_and_gradients("info_nce", exact, "mean", module, kernel=False)
+    assert value.dtype == dtype
+    assert all(x.dtype == dtype for x in found)
+    torch.testing.assert_close(value, expected.to(dtype))
+    for ours, theirs in zip(found, gradients, strict=True):
+        torch.testing.assert_close(ours, theirs.to(dtype))
+
+
+def test_autocast_multiplies_in_single() -> None:
+    query, key = inputs("info_nce", 40, dtype=torch.float32)
+    with only_kernels(load("info_nce")):
+        expected = functional("info_nce")(query, key)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.testing.assert_close(functional("info_nce")(query, key), expected, rtol=0, atol=0)
