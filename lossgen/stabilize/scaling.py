@@ -28,7 +28,7 @@ def weights_in_range(mul: sp.Expr, known: Known) -> sp.Expr | None:
                 continue
             scaled = _Scaled(weight, tuple(sorted(bound, key=str)))
             quotient = scaled.sum(above[0]), scaled.sum(below)
-            if None not in quotient:
+            if quotient[0] is not None and quotient[1] is not None:
                 known.nonnegative(weight.args[0].left)
                 rest = without(mul.args, divisor, above[0])
                 return sp.Mul(*rest, quotient[0], quotient[1] ** -1)
