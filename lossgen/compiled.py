@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -24,6 +24,7 @@ from lossgen.stabilize import (
     Stabilizer,
     StatementStabilizer,
     choose_forms,
+    declare_seeds,
     held_finite,
     learn,
 )
@@ -67,8 +68,7 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
             forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
         )
         learn(known, forward.statements)
-        again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results])
-        backward = _reversed(spec, forward, known, again)
+        backward, again = _reversed(spec, forward, known)
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))
@@ -85,20 +85,19 @@ def complete(spec: LossSpec, forward: Program) -> Compiled:
             forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
         )
         learn(known, forward.statements)
-        again = StatementStabilizer(known, [f"grad_{r}" for r in forward.results])
-        backward = _reversed(spec, forward, known, again)
+        backward, _ = _reversed(spec, forward, known)
     return Compiled(spec, forward, backward, (), (), (), spec.functional_name)
 
 
 def _reversed(
-    spec: LossSpec, forward: Program, known: Known, again: StatementStabilizer
-) -> Backward:
+    spec: LossSpec, forward: Program, known: Known
+) -> tuple[Backward, StatementStabilizer]:
+    """The backward, and what made it stable."""
     taken = {*TAKEN, *(p.name for p in spec.parameters)}
+    declare_seeds(known, forward.results)
+    again = StatementStabilizer(known)
     backward = differentiate(forward, again, _usual(spec, forward), taken)
-    learn(known, backward.program.statements)
-    held = held_finite(backward.program.statements, known)
-    backward = replace(backward, program=replace(backward.program, statements=held))
-    return _there_when_read(backward)
+    return _there_when_read(_held_finite(backward, spec, forward.results)), again
 
 
 def _with_chosen_forms(forward: Program, known: Known) -> tuple[Program, tuple[Choice, ...]]:
@@ -124,6 +123,16 @@ def _at(expr: sp.Basic, values: Mapping[sp.Basic, sp.Basic]) -> sp.Basic:
     if expr in values:
         return values[expr]
     return rebuild(expr, [_at(a, values) for a in expr.args]) if expr.args else expr
+
+
+def _held_finite(backward: Backward, spec: LossSpec, results: Iterable[str]) -> Backward:
+    """The backward with what may overflow on its way held finite."""
+    known = Known({a.name: a.role for a in spec.arguments})
+    declare_seeds(known, results)
+    kept, program = backward.recorded.statements, backward.program
+    learn(known, (*kept, *program.statements))
+    held = held_finite(program.statements, known, kept)
+    return replace(backward, program=replace(program, statements=held))
 
 
 def _there_when_read(backward: Backward) -> Backward:

@@ -15,6 +15,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
+from lossgen.lower.masked import mask_inward
 from lossgen.lower.order import in_order_of_writing
 from lossgen.lower.protection import protect
 from lossgen.lower.recording import DIVISOR, ITEM, Recording
@@ -96,7 +97,10 @@ class _Lowering(Recording):
         return expr.op == "mean" and expr.where is not TRUE
 
     def _reduction(self, name: str, expr: Reduce, *, named: bool = False) -> str:
-        body, where = self(expr.body), self(expr.where)
+        inner = expr.body
+        if expr.op in ("sum", "mean"):
+            inner = mask_inward(inner, expr.where, self.known)
+        body, where = self(inner), self(expr.where)
         op = cast(Op, expr.op)
         if op in ("any", "count"):
             body, where = nd.And(body, where), TRUE

@@ -16,7 +16,7 @@ from lossgen.stabilize.known import Known, Refused
 from lossgen.stabilize.rule import Refusal, Rule
 from lossgen.stabilize.saturation import held_finite
 from lossgen.stabilize.search import Choice
-from lossgen.stabilize.statements import StatementStabilizer, learn
+from lossgen.stabilize.statements import StatementStabilizer, declare_seeds, learn
 from lossgen.stabilize.table import RULES
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Stabilizer",
     "StatementStabilizer",
     "choose_forms",
+    "declare_seeds",
     "held_finite",
     "learn",
     "stabilize",

@@ -17,6 +17,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.notation import plain
 from lossgen.roles import Role
+from lossgen.stabilize.matching import mixture
 from lossgen.stabilize.ranges import (
     INF,
     NONNEGATIVE,
@@ -190,10 +191,7 @@ class Known:
             function = UNARY.get(type(expr))
             return REAL if function is None else function(self.of(expr.arg))
         if isinstance(expr, sp.Add):
-            total = point(0.0)
-            for term in expr.args:
-                total += self.of(term)
-            return total
+            return self._sum(expr)
         if isinstance(expr, sp.Mul):
             product = point(1.0)
             for factor in expr.args:
@@ -220,6 +218,15 @@ class Known:
         if expr.is_number and expr.is_extended_real:
             return point(float(expr))
         return REAL
+
+    def _sum(self, expr: sp.Add) -> Range:
+        mixed = mixture(expr)
+        if mixed is not None and self.of(mixed[0]).within(0.0, 1.0):
+            return hull(self.of(part) for part in mixed[1::2])
+        total = point(0.0)
+        for term in expr.args:
+            total += self.of(term)
+        return total
 
     def _named(self, expr: sp.Basic) -> Range:
         if expr.name in self._later:

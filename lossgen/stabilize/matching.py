@@ -98,6 +98,20 @@ def complement(add: sp.Basic) -> sp.Expr | None:
     return None if inner is None else peel(inner)
 
 
+def mixture(add: sp.Basic) -> tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr] | None:
+    """``t, p, 1 - t, q`` for ``t*p + (1 - t)*q``, the shares as they are written."""
+    pair = terms(add)
+    if len(pair) != 2 or not all(isinstance(t, sp.Mul) for t in pair):
+        return None
+    for first, second in (pair, pair[::-1]):
+        for share in first.args:
+            rest = next((f for f in second.args if same(f, 1 - share)), None)
+            if rest is not None:
+                p, q = (sp.Mul(*without(m.args, s)) for m, s in ((first, share), (second, rest)))
+                return share, p, rest, q
+    return None
+
+
 def root_of(expr: sp.Basic) -> sp.Expr | None:
     """``u`` for ``u**2``; a product of squares is one."""
     expr = peel(expr)

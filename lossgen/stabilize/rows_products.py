@@ -6,7 +6,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.nodes import Along, Sigmoid
-from lossgen.stabilize import entropies, exponentials, letters, masks, roots, sigmoids
+from lossgen.stabilize import entropies, exponentials, letters, masks, roots, scaling, sigmoids
 from lossgen.stabilize.rule import EVERY, Rule
 
 ROOT = (nd.Sqrt, sp.Pow)
@@ -78,6 +78,14 @@ PRODUCTS: tuple[Rule, ...] = (
         "f singular, c about x",
         nd.Where,
         masks.open_protected_names,
+        everywhere=False,
+    ),
+    Rule(
+        "Sum(w*x)/(Sum(w*y) + s), w = where(v > 0, 1/v**2, 0)",
+        "Sum(u*x)/(Sum(u*y) + s*m**2), u = ratio(m, v)**2, m = min(1, Amin(v, where=v > 0))",
+        "v >= 0",
+        sp.Mul,
+        scaling.weights_in_range,
         everywhere=False,
     ),
     # --- powers

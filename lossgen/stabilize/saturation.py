@@ -24,10 +24,18 @@ from lossgen.program import Statement
 from lossgen.stabilize.known import Known
 
 
-def held_finite(statements: Iterable[Statement], known: Known) -> tuple[Statement, ...]:
-    """The statements, those held finite that a sigmoid multiplies and that may overflow before."""
+def held_finite(
+    statements: Iterable[Statement], known: Known, kept: Iterable[Statement] = ()
+) -> tuple[Statement, ...]:
+    """The statements, those held finite that a sigmoid multiplies and that may overflow before.
+
+    Args:
+        statements: those of a backward.
+        known: what is known of the values.
+        kept: the forward's, which the backward may read.
+    """
     given = tuple(statements)
-    fading = {x.name for x in given if isinstance(x.body, nd.Sigmoid)}
+    fading = {x.name for x in (*kept, *given) if isinstance(x.body, nd.Sigmoid)}
     faded = {r for x in given if _fades(x, fading) for r in x.reads() if r.startswith("d_")}
     return tuple(
         replace(x, body=nd.Finite(x.body))

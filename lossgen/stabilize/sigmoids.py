@@ -16,6 +16,7 @@ from lossgen.stabilize.matching import (
     is_constant,
     is_number,
     minus,
+    mixture,
     negated,
     opposite,
     peel,
@@ -255,18 +256,12 @@ def _complements(expr: sp.Expr) -> bool:
 def complement_of_mixture(add: sp.Expr, known: Known) -> sp.Expr | None:
     """``1 - (t*p + (1 - t)*q)``: the probability of not being right."""
     inner = complement(add)
-    pair = () if inner is None else terms(inner)
-    if len(pair) != 2 or not all(isinstance(t, sp.Mul) for t in pair):
+    mixed = None if inner is None else mixture(inner)
+    if mixed is None:
         return None
-    for first, second in (pair, pair[::-1]):
-        for share in first.args:
-            rest = next((f for f in second.args if same(f, 1 - share)), None)
-            if rest is None:
-                continue
-            p = sp.Mul(*without(first.args, share))
-            q = sp.Mul(*without(second.args, rest))
-            if _complements(p) or _complements(q):
-                return share * (1 - p) + rest * (1 - q)
+    share, p, rest, q = mixed
+    if _complements(p) or _complements(q):
+        return share * (1 - p) + rest * (1 - q)
     return None
 
 

@@ -28,6 +28,13 @@ def learn(known: Known, statements: Iterable[Statement]) -> None:
             known.add_sum(x.name)
 
 
+def declare_seeds(known: Known, results: Iterable[str]) -> None:
+    """Add the gradients that come in for results."""
+    for name in results:
+        # A slope is linear in what comes in, so one size of it tells all.
+        known.declare(f"grad_{name}", Range(0.5, 2.0))
+
+
 def _range(known: Known, x: Statement) -> Range:
     if x.op in ("any", "count"):
         return reduced(x.op, REAL)
@@ -42,15 +49,12 @@ class StatementStabilizer:
     the very values of which the largest was taken.
 
     Args:
-        known: what is known of the values; the forward's statements are among them.
-        seeds: the names of the gradients that come in.
+        known: what is known of the values; the forward's statements, and the gradients that come
+            in, are among them.
     """
 
-    def __init__(self, known: Known, seeds: Iterable[str]) -> None:
+    def __init__(self, known: Known) -> None:
         self._known = known
-        for name in seeds:
-            # A slope is linear in what comes in, so one size of it tells all.
-            known.declare(name, Range(0.5, 2.0))
         self._stabilizer = Stabilizer((r for r in RULES if r.everywhere), known, conditions=False)
         self.fired, self.refused = self._stabilizer.fired, self._stabilizer.refused
         self.choices: tuple[Choice, ...] = ()

@@ -62,8 +62,13 @@ QUOTIENT = "exp(x)/(exp(x) + exp(y)), exp(x)/(c + exp(x))"
 POWER_LESS = "(1 + x)**p - 1, (1 + x**2)**p - 1"
 TANH = "(exp(x) - exp(-x))/(exp(x) + exp(-x)), (exp(x) - 1)/(exp(x) + 1)"
 SOFTPLUS = "x + softplus(-x), max(x, 0) + softplus(-abs(x))"
+WEIGHTS = "Sum(w*x)/(Sum(w*y) + s), w = where(v > 0, 1/v**2, 0)"
 COSH = "softplus(x) - x/2 - log(2), logaddexp(x, -x) - log(2)"
 EXPS = "exp(x)*exp(y), exp(x)/exp(y)"
+
+
+def _weight(v: Tensor) -> Tensor:
+    return torch.where(v > 0, 1 / v.square(), 0)
 
 
 def _softplus(x: Tensor) -> Tensor:
@@ -744,6 +749,16 @@ PROOFS = (
         gradient=True,
     ),
     Proof("p = f(x); where(c, p, y)", "p = log(x[e]) * x[e]; where(x[e] > 0, p, 0)", low=-10.0),
+    Proof(
+        WEIGHTS,
+        "Sum(where(y[n, c] > 0, 1 / y[n, c]**2, 0) * x[n, c], c)"
+        " / (Sum(where(y[n, c] > 0, 1 / y[n, c]**2, 0), c) + 1)",
+        "x: Real[n, c], y: Positive[n, c]",
+        refused=ROWS,
+        naive=lambda x, y: (_weight(y) * x).sum(-1) / (_weight(y).sum(-1) + 1),
+        hard=(1e-35, 1e-25),
+        close=True,
+    ),
     # --- powers
     Proof(
         "1/(1 + exp(x))",
