@@ -15,6 +15,7 @@ from dataclasses import replace
 import sympy as sp
 
 from lossgen.backends.torch_checks import TorchChecks
+from lossgen.backends.torch_choices import without_branches
 from lossgen.backends.torch_context import Context
 from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_fused import fused
@@ -86,6 +87,8 @@ class Formula:
             fusing: whether a compiler is to fuse them.
         """
         reverse = program is self.compiled.backward.program
+        if not plain and not fusing:
+            program = without_branches(program)
         if reverse:
             program = fused(program, self._known(program))
         names = names_for(program, self.spec, self._known(program))
