@@ -119,6 +119,21 @@ HELPERS: dict[str, str] = {
     near = -torch.log1p(-others.clamp(max=0.5))
     below = scores.amax(dim) - scores.gather(dim, at).squeeze(dim)
     return torch.where(others < 0.5, near, below - torch.log(prob.amax(dim)))''',
+    "_nll_and_slope(": '''def _nll_and_slope(
+    scores: Tensor, label: Tensor, dim: int
+) -> tuple[Tensor, Tensor]:
+    """``_nll`` and its slope in the scores: the softmax, less 1 at the label."""
+    at = label.unsqueeze(dim)
+    prob = scores.softmax(dim)
+    rest = prob.scatter(dim, at, 0.0)
+    others = rest.sum(dim, keepdim=True)  # 1 - prob[label], without cancellation
+    slope = rest.scatter_add_(dim, at, -others)
+    if not label.numel():
+        return scores.sum(dim), slope  # torch's amax refuses an empty axis
+    near = -torch.log1p(-others.clamp(max=0.5))
+    below = scores.amax(dim, keepdim=True) - scores.gather(dim, at)
+    far = below - torch.log(prob.amax(dim, keepdim=True))
+    return torch.where(others < 0.5, near, far).squeeze(dim), slope''',
     "_fused_sigmoid(": '''def _fused_sigmoid(u: Tensor, sign: int = 1) -> Tensor:
     """``_sigmoid`` without a value that is read twice, which a compiler would write to memory."""
     return torch.where(sign * u < 0, torch.exp(-u.abs()), 1.0) / (1.0 + torch.exp(-u.abs()))''',
