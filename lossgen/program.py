@@ -23,7 +23,7 @@ from lossgen.static import ALWAYS, Guard, condition_of
 
 Op = Literal[
     "map", "sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm",
-    "nll", "softmax", "log_softmax", "balance", "scatter", "place", "stack",
+    "nll", "nll_slope", "softmax", "log_softmax", "balance", "scatter", "place", "stack",
 ]  # fmt: skip
 REDUCTIONS: frozenset[str] = frozenset(
     ("sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm", "nll")
@@ -50,7 +50,8 @@ class Statement:
     Attributes:
         op: ``map`` for a plain elementwise body; ``softmax`` and ``log_softmax`` keep their bound
             letter free; ``nll`` is ``-log_softmax`` of ``body`` along the bound letter, read at the
-            label ``target``; ``balance``, the adjoint of a softmax's scores, is ``body`` less the
+            label ``target``; ``nll_slope``, its slope in ``body``, is made with it: the value is
+            the second ``target``; ``balance``, the adjoint of a softmax's scores, is ``body`` less the
             softmax ``target`` times the sum of ``body`` along the bound letter, which stays free:
             it adds up to 0; ``scatter`` adds ``body`` to ``base`` at the positions ``target``, and
             ``place`` puts it there instead; ``stack`` lays the expressions ``target`` along the

@@ -25,7 +25,7 @@ from lossgen.static import ALWAYS, guard_of
 
 def autograd_page(f: Formula) -> AutogradPage:
     """Forward, what it keeps, and the closed-form backward."""
-    spec, forward, backward = f.spec, f.compiled.forward, f.compiled.backward
+    spec, forward, backward = f.spec, f.compiled.forward, f.backward
     forward_body = _forward_body(f)
     arguments = [tensor_argument(t, f.checks) for t in spec.tensors]
     arguments = [
@@ -54,7 +54,7 @@ def autograd_page(f: Formula) -> AutogradPage:
 
 
 def _forward_body(f: Formula) -> Lines:
-    recorded, saved = f.compiled.backward.recorded, f.compiled.backward.saved
+    recorded, saved = f.backward.recorded, f.backward.saved
     results = recorded.results
     when = {x: recorded.statement(x).guard for x in saved}
     body: list[str] = []
@@ -85,13 +85,13 @@ def _forward_body(f: Formula) -> Lines:
 
 def _extra(f: Formula) -> tuple[str, ...]:
     """Saved values that are not results themselves."""
-    return tuple(x for x in f.compiled.backward.saved if x not in f.compiled.forward.results)
+    return tuple(x for x in f.backward.saved if x not in f.compiled.forward.results)
 
 
 def _saved(f: Formula) -> tuple[str, ...]:
     """All saved values, in the order in which they are kept."""
     results = f.compiled.forward.results
-    also = tuple(x for x in f.compiled.backward.saved if x in results)
+    also = tuple(x for x in f.backward.saved if x in results)
     return (*also, *_extra(f)) if f.reduces else (*_extra(f), *also)
 
 
@@ -101,7 +101,7 @@ def _gets_none(f: Formula) -> bool:
     For several results, autograd's own zeros are the shortest way; but it makes them for what is
     kept as well.
     """
-    return len(f.compiled.backward.seeds) == 1 or bool(_extra(f))
+    return len(f.backward.seeds) == 1 or bool(_extra(f))
 
 
 def _setup_body(f: Formula) -> Lines:
@@ -127,7 +127,7 @@ def _without_gradient(f: Formula, nothing: str) -> list[str]:
     """What is done where no gradient comes in for a result."""
     if not _gets_none(f):
         return []
-    first, *rest = f.compiled.backward.seeds
+    first, *rest = f.backward.seeds
     if not rest:
         return [f"if grad_{first} is None:", f"    return {nothing}"]
     (second,) = rest
@@ -142,7 +142,7 @@ def _without_gradient(f: Formula, nothing: str) -> list[str]:
 
 
 def _backward_body(f: Formula) -> Lines:
-    spec, forward, backward = f.spec, f.compiled.forward, f.compiled.backward
+    spec, forward, backward = f.spec, f.compiled.forward, f.backward
     inputs = [t.name for t in spec.tensors]
     kept = _saved(f)
     options = [p.name for p in spec.parameters] + (["reduction"] if f.reduces else [])

@@ -18,7 +18,8 @@ from sympy.printing.precedence import PRECEDENCE
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
 from lossgen.backends.torch_reads import Reads
-from lossgen.nodes import Letter, is_scalar
+from lossgen.nodes import Letter, Read, is_scalar, walk
+from lossgen.program import kind_of
 
 # Functions by node: over tensors, and over Python numbers.
 FUNCTIONS: dict[type[sp.Basic], tuple[str, str]] = {
@@ -154,7 +155,31 @@ class Expressions(Reads):
                 return f"{self.operand(nd.Not(condition))}.to({self.names.like}.dtype)"
             first = self.number(yes)
             return f"torch.where({test}, {first}, {self.code(no)})"
+        return self._choice(condition, yes, no)
+
+    def _choice(self, condition: Any, yes: Any, no: Any) -> str:
+        """A choice between values that are not both numbers."""
+        test = bare(self.code(condition))
+        kept, other = (yes, no) if no == 0 else (no, yes)
+        real = is_scalar(kept) or kind_of(kept, self.names.kinds) == "real"
+        if other == 0 and real and self._scattered(condition):
+            test = test if no == 0 else self.code(nd.Not(condition))
+            return f"_masked({bare(self.code(kept))}, {test})"
         return f"torch.where({test}, {bare(self.code(yes))}, {bare(self.code(no))})"
+
+    def _scattered(self, condition: Any) -> bool:
+        """Whether a mask over a large array is as good as random: one that labels decide."""
+        if len(self.scope) < self.names.rank or self.extents or condition in self.names.guards:
+            return False
+        labels = any(
+            isinstance(x, nd.Compare)
+            and is_scalar(x.right)
+            and type(x.left) is Read
+            and x.left.name in self.names.inputs
+            and {*x.left.subscripts} >= {*self.scope}
+            for x in walk(condition)
+        )
+        return labels and not self.names.plain and not self.names.fusing
 
     def number(self, expr: sp.Basic) -> str:
         """A number as a tensor, filled on the device: ``new_tensor`` would wait for it."""
@@ -204,6 +229,24 @@ class Expressions(Reads):
     def _print_Clip(self, expr: Any) -> str:
         x, low, high = expr.args
         return f"{self.operand(x)}.clamp({self.code(low)}, {self.code(high)})"
+
+    def _print_FlatClip(self, expr: Any) -> str:
+        return f"F.hardtanh({', '.join(bare(self.code(a)) for a in expr.args)})"
+
+    def _print_SquaredError(self, expr: Any) -> str:
+        a, b = map(self.code, expr.args)
+        return f'F.mse_loss({a}, {b}, reduction="none")'
+
+    def _print_Bent(self, expr: Any) -> str:
+        a, b, bound = map(self.code, expr.args)
+        return f'F.huber_loss({a}, {b}, reduction="none", delta={bound})'
+
+    def _print_BentOver(self, expr: Any) -> str:
+        a, b, bound = map(self.code, expr.args)
+        return f'F.smooth_l1_loss({a}, {b}, reduction="none", beta={bound})'
+
+    def _print_TimesBentSlope(self, expr: Any) -> str:
+        return f"_times_bent_slope({', '.join(bare(self.code(a)) for a in expr.args)})"
 
     def _print_Step(self, expr: Any) -> str:
         return f"_step({bare(self.code(expr.arg))})"

@@ -15,12 +15,14 @@ from dataclasses import replace
 import sympy as sp
 
 from lossgen.backends.torch_checks import TorchChecks
+from lossgen.backends.torch_choices import without_branches
 from lossgen.backends.torch_context import Context
 from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_fused import fused
 from lossgen.backends.torch_in_place import ownership
 from lossgen.backends.torch_names import names_for
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
+from lossgen.backends.torch_slopes import with_slopes
 from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
 from lossgen.program import Program
@@ -39,7 +41,8 @@ class Formula:
         self.plain = f"{prefix}{self.spec.function_name}"
         self.autograd = f"_{self.spec.class_name.removesuffix('Loss')}"
         self.item = compiled.forward.results[0]
-        recorded = compiled.backward.recorded
+        self.backward = with_slopes(compiled.backward)
+        recorded = self.backward.recorded
         self.names = names_for(recorded, self.spec, self._known(recorded))
         self.options = Expressions(self.names, (), {})  # prints what no element enters
         self.checks = TorchChecks(
@@ -47,7 +50,7 @@ class Formula:
         )
         # Where an item is as large as the input, the Function takes the mean or sum itself: its
         # gradient then comes in as one number, and scaling it costs no pass over the elements.
-        self.keeps_item = self.item in compiled.backward.saved
+        self.keeps_item = self.item in self.backward.saved
         single = len(compiled.forward.results) == 1
         self.reduces = scales_alone(compiled) and (single or not self.keeps_item)
 
@@ -85,7 +88,9 @@ class Formula:
             plain: whether autograd is to differentiate them, and a person to read them.
             fusing: whether a compiler is to fuse them.
         """
-        reverse = program is self.compiled.backward.program
+        reverse = program in (self.backward.program, self.compiled.backward.program)
+        if not plain and not fusing:
+            program = without_branches(program)
         if reverse:
             program = fused(program, self._known(program))
         names = names_for(program, self.spec, self._known(program))
@@ -95,16 +100,14 @@ class Formula:
         if reverse:
             names = replace(
                 names,
-                ownership=ownership(
-                    program, blocks, self.compiled.backward.recorded, self._numbers()
-                ),
+                ownership=ownership(program, blocks, self.backward.recorded, self._numbers()),
             )
         return TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
 
     def _known(self, program: Program) -> Known:
         """What is known of the values that a program reads, what the forward keeps among them."""
         known = Known({a.name: a.role for a in self.spec.arguments})
-        learn(known, (*self.compiled.backward.recorded.statements, *program.statements))
+        learn(known, (*self.backward.recorded.statements, *program.statements))
         return known
 
     def _numbers(self) -> frozenset[str]:

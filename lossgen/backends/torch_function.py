@@ -53,6 +53,7 @@ def functional_page(
         body.append(call)
     whole = f"{item}.reshape(shape)" if f.checks.output_shape() else item
     squeezed = f.checks.unbatched_rank is not None
+    body += _without_divisors_gradient(f)
     for name in f.reduction_names()[1:]:
         code = f.reduced(name, done=f.reduces)
         if code != item:
@@ -65,6 +66,25 @@ def functional_page(
     body.append(f"return {whole}.to(dtype)")
     doc = functional_doc(f.compiled, arguments) if f.public else (spec.summary,)
     return FunctionPage(f.functional, signature(arguments), docstring(doc), tuple(body))
+
+
+def _without_divisors_gradient(f: Formula) -> list[str]:
+    """The divisor without its gradient, unless that is somebody's: it costs small steps."""
+    results = f.compiled.forward.results
+    if len(results) < 2 or f.reduces:
+        return []
+    divisor, backward = results[1], f.backward
+    moving = {f"grad_{divisor}"}
+    for x in backward.program.statements:
+        if x.reads() & moving:
+            moving.add(x.name)
+    wanting = [t for t in f.spec.tensors if f"d_{t.name}" in moving]
+    if any(not t.optional for t in wanting):
+        return []
+    if not wanting:
+        return [f"{divisor} = {divisor}.detach()"]
+    test = " and ".join(f"{t.name} is None" for t in wanting)
+    return [f"if {test}:", f"    {divisor} = {divisor}.detach()"]
 
 
 def _multiplies_matrices(autograd: AutogradPage) -> bool:

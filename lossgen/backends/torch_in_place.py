@@ -152,13 +152,13 @@ def _only_sums(x: Statement, name: str) -> bool:
 
 
 def _reads_once(x: Statement, name: str) -> bool:
-    return sum(_occurrences(expr, name) for expr in x.expressions()) == 1
+    return sum(occurrences(expr, name) for expr in x.expressions()) == 1
 
 
-def _occurrences(expr: sp.Basic, name: str) -> int:
+def occurrences(expr: sp.Basic, name: str) -> int:
     """How often an expression reads an array."""
     own = int(isinstance(expr, Read) and expr.name == name)
-    return own + sum(_occurrences(a, name) for a in expr.args)
+    return own + sum(occurrences(a, name) for a in expr.args)
 
 
 def spanned(expr: sp.Basic, thin: Container[str]) -> frozenset[Letter]:

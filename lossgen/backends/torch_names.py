@@ -9,12 +9,14 @@ It refuses a size that no tensor has (``KeyError``): a spec without one does not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+import sympy as sp
 
 from lossgen.backends.torch_in_place import Ownership
 from lossgen.backends.torch_tensors import Tensors
-from lossgen.nodes import Letter
+from lossgen.nodes import Letter, Where, walk
 from lossgen.program import Extent, Program
 from lossgen.roles import Kind
 from lossgen.spec import LossSpec
@@ -34,6 +36,9 @@ class Names:
         numbers: arrays that may be one number, which is cheap to scale.
         ownership: what lines may overwrite; None where nothing may be.
         known: the ranges of tensors, options and statements.
+        inputs: the arrays that the program is given.
+        rank: of the largest of them.
+        guards: conditions that keep arguments in a function's domain, and nearly always hold.
         plain: whether each function is torch's own of that name, whatever its last digits.
         fusing: whether a compiler is to fuse the lines: positions are compared, not written to.
     """
@@ -44,6 +49,9 @@ class Names:
     axes: Mapping[Letter, Letter]
     like: str
     known: Known
+    inputs: frozenset[str] = frozenset()
+    rank: int = 0
+    guards: frozenset[sp.Basic] = frozenset()
     numbers: frozenset[str] = frozenset()
     ownership: Ownership | None = None
     plain: bool = False
@@ -68,4 +76,14 @@ def names_for(program: Program, spec: LossSpec, known: Known) -> Names:
     for x in program.statements:
         arrays[x.name] = (x.free, {k: v for k, v in x.extents.items() if k in x.free})
         kinds[x.name] = x.kind
-    return Names(arrays, kinds, sizes, program.axes, lead.name, known)
+    rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
+    guards = frozenset(c for x in program.statements for e in x.expressions() for c in _guards(e))
+    inputs = frozenset(t.name for t in spec.tensors)
+    return Names(arrays, kinds, sizes, program.axes, lead.name, known, inputs, rank, guards)
+
+
+def _guards(expr: sp.Basic) -> Iterator[sp.Basic]:
+    """The conditions of choices within a choice on the same condition."""
+    for outer in (x for x in walk(expr) if isinstance(x, Where)):
+        inner = (y for a in outer.args[1:] for y in walk(a) if isinstance(y, Where))
+        yield from (outer.args[0] for y in inner if y.args[0] == outer.args[0])

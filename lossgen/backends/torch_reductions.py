@@ -46,10 +46,7 @@ class Reductions(Context):
         if not bound:
             return self._over_nothing(x, printer, idle)
         if x.op == "nll":
-            label = self.printer(x, x.free).code(x.target[0])
-            scores = bare(printer.code(x.body))
-            name = "_fused_nll" if self.names.fusing else "_nll"
-            return f"{name}({scores}, {bare(label)}, {scope.index(x.bound[0])})"
+            return self.likelihood(x, x.free, "_fused_nll" if self.names.fusing else "_nll")
         if split := self._split(x, scope, bound, idle):
             return split
         masked = x.where is not TRUE
@@ -74,6 +71,13 @@ class Reductions(Context):
         if idle and x.op in ("sum", "count"):
             code = f"{code} * {' * '.join(map(self.names.size, idle))}"
         return code
+
+    def likelihood(self, x: Statement, free: Sequence[Letter], name: str) -> str:
+        """A call that takes scores, the label, and the dimension that is the classes."""
+        scope = self.program.sorted(free_letters(x.body))
+        label = self.printer(x, free).code(x.target[0])
+        scores = bare(self.printer(x, scope).code(x.body))
+        return f"{name}({scores}, {bare(label)}, {scope.index(x.bound[0])})"
 
     def balance(self, x: Statement) -> str:
         """The adjoint of scores, of which a softmax was taken along the bound letter."""

@@ -49,8 +49,11 @@ class TorchStatements(Products, Positions, Reductions, Padding):
 
     def _assignment(self, x: Statement, indent: str) -> list[str]:
         """``name = value  # shape``; the comment stands above a line that will be broken."""
+        if x.op == "nll" and any(_makes(y, x) for y in self.program.statements):
+            return []  # its slope's line makes it
         start, steps = self.padded_sum(x)
-        line = f"{indent}{x.name} = {bare(self.value(replace(x, body=start) if steps else x))}"
+        names = f"{x.target[1].name}, {x.name}" if x.op == "nll_slope" else x.name
+        line = f"{indent}{names} = {bare(self.value(replace(x, body=start) if steps else x))}"
         steps = [f"{indent}{step}" for step in steps]
         axes = [self.names.axes.get(y, y) for y in x.free]
         if not axes or any(y.name == "e" for y in axes):
@@ -115,6 +118,8 @@ class TorchStatements(Products, Positions, Reductions, Padding):
             return self.place(x)
         if x.op == "balance":
             return self.balance(x)
+        if x.op == "nll_slope":
+            return self.likelihood(x, x.target[1].subscripts, "_nll_and_slope")
         if x.op == "map":
             return self._map(x)
         contraction = self.contraction(x)
@@ -147,6 +152,11 @@ class TorchStatements(Products, Positions, Reductions, Padding):
         if x.name in self.unused_ones and x.body == 1:
             return f"{self.names.like}.new_ones(())"
         return f"{self.names.like}.new_full({self.shape(x.free)}, {code})"
+
+
+def _makes(x: Statement, value: Statement) -> bool:
+    """Whether a statement's line makes the value of another with its own."""
+    return x.op == "nll_slope" and x.target[1].name == value.name
 
 
 def _joined(lines: list[str], indent: str) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 import pytest
 import sympy as sp
 import torch
+import torch.nn.functional as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sympy.core.parameters import distribute
@@ -176,3 +178,49 @@ def test_two_equal_numbers_share_the_gradient_and_the_larger_has_it_all() -> Non
     assert y.grad is not None
     assert x.grad.tolist() == [0.0, 0.5, 1.0, 0.5]
     assert y.grad.tolist() == [1.0, 0.5, 0.0, 0.5]
+
+
+# --- choices without a branch -------------------------------------------------------------------
+
+
+def choices(function: Any, points: torch.Tensor, weights: torch.Tensor) -> list[torch.Tensor]:
+    x = points.clone().requires_grad_()
+    loss = function(x, reduction="none")
+    (first,) = torch.autograd.grad(loss, x, weights, create_graph=True)
+    return [loss.detach(), first.detach(), *torch.autograd.grad(first.sum(), x)]
+
+
+@pytest.mark.parametrize(("tie", "name"), [("<=", "Huber"), ("<", "SmoothL1")])
+def test_a_parabola_with_its_tangents_is_torchs_own(tie: str, name: str) -> None:
+    size, d = "Abs(x[e] - y[e])", "bound"
+    over = {"Huber": (f"{size}**2/2", f"{d}*({size} - {d}/2)"),
+            "SmoothL1": (f"{size}**2/(2*{d})", f"{size} - {d}/2")}[name]  # fmt: skip
+    body = f"where({size} {tie} {d}, {over[0]}, {over[1]})"
+    made = module(body, f"{PAIR}, *, bound: Positive = 0.5")["made_loss"]
+    x = torch.tensor([0.0, 0.25, -0.25, 0.5, -0.5, 2.0, -2.0, 1e300, math.inf, -math.inf, math.nan])
+    x, y = x.double(), torch.zeros(11, dtype=torch.double)
+    g = torch.linspace(1, 2, 11, dtype=torch.double)
+    want = [F.huber_loss, F.smooth_l1_loss][name == "SmoothL1"]
+    bound = {"delta" if name == "Huber" else "beta": 0.5}
+    ours = choices(lambda x, **k: made(x, y, **k), x, g)
+    theirs = choices(lambda x, **k: want(x, y, **bound, **k), x, g)
+    for a, b in zip(ours[:2], theirs[:2], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-15, atol=0, equal_nan=True)
+    # At the bound the slope of the slope is that of the side which the formula takes.
+    inside = [1.0, 1.0, 1.0, tie == "<=", tie == "<=", 0.0, 0.0, 0.0, 0.0, 0.0]
+    curvature = torch.tensor(inside, dtype=torch.double) / (1 if name == "Huber" else 0.5)
+    torch.testing.assert_close(ours[2][:10], curvature * g[:10], rtol=1e-15, atol=0)
+
+
+def test_what_labels_leave_out_may_be_infinite_or_no_number() -> None:
+    made = module("where(y[e] != 1, exp(x[e]), 0) + where(y[e] == 1, x[e], 0)", PAIR)
+    assert "_masked(" in module_source(
+        spec_of("where(y[e] != 1, exp(x[e]), 0) + where(y[e] == 1, x[e], 0)", PAIR, "made")
+    )
+    x = torch.tensor([1000.0, math.nan, -2.0, 3.0, -math.inf, 0.5] * 7, dtype=torch.double)
+    y = torch.tensor([1.0, 2.0, 1.0, -1.0, 0.0, math.nan] * 7, dtype=torch.double)
+    got = choices(lambda x, **k: made["made_loss"](x, y, **k), x, torch.ones_like(x))
+    keeps = y == 1
+    for number, inside in enumerate((x, torch.ones_like(x))):
+        want = torch.where(keeps, inside, x.exp())
+        torch.testing.assert_close(got[number], want, equal_nan=True)
