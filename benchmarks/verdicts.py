@@ -231,6 +231,15 @@ EXAMINED: Mapping[tuple[str, str], str] = {
         "`(1 - p) ** gamma` has an infinite slope at p = 1 for gamma below 1: the gradient of a "
         "saturated score is NaN. With gamma held at 2 it holds."
     ),
+    (MONAI + "ContrastiveLoss", "nt_xent"): (
+        "Rows are normalised and multiplied in bfloat16, and the products divided by a temperature "
+        "below 1: a rounding of the cosine, 2^-9, is several per cent of the logit. In single "
+        "precision it holds."
+    ),
+    (MONAI + "BoxGIoULoss", "giou"): (
+        "Boxes are cast to float32 whatever they are given in; differences of large coordinates "
+        "lose the more."
+    ),
     (MONAI + "BarlowTwinsLoss", "barlow_twins"): (
         "Another normalisation: it divides by the standard deviation with n - 1 in it and then by "
         "n, so that a view's correlation with itself is (n - 1)/n and the loss of two equal views "
@@ -302,6 +311,7 @@ def page(found: list[tuple[Question, Report]], torch_seconds: float) -> str:
         verdict = f"{report.verdict}, with a warning" if report.warnings else report.verdict
         lines.append(f"| `{question.target}` | `{formula}` | {verdict} | {shown} |")
     lines += ["", "## Warnings", "", *warned(found)]
+    lines += ["", "## Where digits are lost", "", *inaccurate(found)]
     lines += ["", "## What does not hold, and why", ""]
     for question, report in found:
         if not report.holds:
@@ -316,6 +326,15 @@ def warned(found: list[tuple[Question, Report]]) -> Iterator[str]:
     for question, report in found:
         if report.holds:
             yield from (f"- `{question.target}` {text}." for text in report.warnings)
+
+
+def inaccurate(found: list[tuple[Question, Report]]) -> Iterator[str]:
+    """What computes the formula with too few digits."""
+    for question, report in found:
+        if report.verdict == "holds, inaccurate":
+            formula = question.formula or question.how["expr"]
+            text = EXAMINED.get((question.target, str(formula)), "Not examined yet.")
+            yield f"- `{question.target}` against `{formula}`: {report.reason} {text}"
 
 
 def version(package: str) -> str:
