@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from lossgen.config import Project
 from lossgen.pipeline import proof_source, source
+from lossgen.produce import orphans, produce, write
 from lossgen.spec import load_spec
 from tests.machinery.sampling import SPECS, sample
 from tests.native.kernels import NAMES
@@ -48,6 +52,22 @@ def test_which_losses_have_kernels(name: str) -> None:
     made = source(load_spec(SPECS / f"{name}.py"), (), "triton")
     assert (made.kernels is None) == (name in WITHOUT)
     assert ("no kernel in Triton, because" in made.note) == (name in WITHOUT)
+
+
+def test_kernels_are_written_beside_the_module(tmp_path: Path) -> None:
+    project = Project(
+        tmp_path, tmp_path / "specs", tmp_path / "out", tmp_path / "out/tests", "triton"
+    )
+    project.specs.mkdir()
+    shutil.copy(SPECS / "mse.py", project.specs)
+    (product,) = produce(project, ["mse"], project.library())
+    write(product)
+    kernels = tmp_path / "out" / "mse_triton.py"
+    assert "lossgen generate mse --backend triton\n" in kernels.read_text(encoding="utf-8")
+    (again,) = produce(project, ["mse"], project.library())
+    assert [file.status for file in again.files] == ["current"] * 3
+    assert orphans(project, ["mse"]) == []
+    assert orphans(replace(project, backend="eager"), ["mse"]) == [kernels]
 
 
 def _run(*words: str, cwd: Path = ROOT, slow: bool = False) -> None:
