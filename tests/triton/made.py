@@ -17,9 +17,12 @@ from torch import Tensor
 from lossgen.pipeline import source
 from lossgen.spec import load_spec
 from tests.machinery.sampling import SPECS
-from tests.native.kernels import WITH, WITHOUT
+from tests.native import kernels
+from tests.native.kernels import NAMES
 
-__all__ = ["WITH", "WITHOUT"]
+# What the C backend plans in one go; losses over pairs, which it takes by blocks, it does not.
+WITHOUT = kernels.WITHOUT | {*kernels.PAIRS}
+WITH = [name for name in NAMES if name not in WITHOUT]
 HAVE_TRITON = importlib.util.find_spec("triton") is not None
 
 
