@@ -80,13 +80,13 @@ def _exponentials(values, valid, top, ties, rest):
 
     The state is the largest value so far, how often it occurs, and the sum of
     exp(value - largest) over all others: apart from the terms that are 1 exactly, the sum
-    keeps its digits. What is not finite gives NaN only once it is used.
+    keeps its digits. Beside an infinite one all are NaN, as differences from it are.
     """
     best = tl.maximum(top, tl.max(tl.where(valid, values, float("-inf")), 1, keep_dims=True))
     is_best = valid & (values == best)
     powers = tl.where(valid & ~is_best, _exp(values - best), 0.0)
     same = top == best
     rest = tl.where(same, rest, (rest + ties) * _exp(top - best))
-    rest += tl.sum(powers, 1, keep_dims=True)
+    rest = tl.where(best < float("inf"), rest + tl.sum(powers, 1, keep_dims=True), float("nan"))
     ties = tl.where(same, ties, 0.0) + tl.sum(tl.where(is_best, 1.0, 0.0), 1, keep_dims=True)
     return best, ties, rest
