@@ -51,11 +51,11 @@ class Statement:
         op: ``map`` for a plain elementwise body; ``softmax`` and ``log_softmax`` keep their bound
             letter free; ``nll`` is ``-log_softmax`` of ``body`` along the bound letter, read at the
             label ``target``; ``nll_slope``, its slope in ``body``, is made with it: the value is
-            the second ``target``; ``balance``, the adjoint of a softmax's scores, is ``body`` less the
-            softmax ``target`` times the sum of ``body`` along the bound letter, which stays free:
-            it adds up to 0; ``scatter`` adds ``body`` to ``base`` at the positions ``target``, and
-            ``place`` puts it there instead; ``stack`` lays the expressions ``target`` along the
-            bound letter.
+            the second ``target``; ``balance``, the adjoint of a softmax's scores, is ``body`` less
+            the softmax ``target`` times the sum of ``body`` along the bound letter, which stays
+            free: it adds up to 0; ``scatter`` adds ``body`` to ``base`` at the positions
+            ``target``, and ``place`` puts it there instead; ``stack`` lays the expressions
+            ``target`` along the bound letter.
         guard: when the statement is needed at all (a static condition).
         extents: for letters that do not run over their whole axis, what is left out at the ends.
     """
