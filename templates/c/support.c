@@ -28,6 +28,7 @@ static inline void store(scalar *place, real value) { *place = value; }
 
 enum { NO_MEMORY = 1, BAD_LABEL = 2 };
 enum { BLOCK = 1024 }; // elements that one run of a loop takes, at most
+enum { SPACED = BLOCK + 208 }; // an array of them: a page apart, two would meet in the cache
 enum { GRAIN = 16384 }; // elements from which threads gain more than it costs to wake them
 
 static inline void fail(int *status, int why)
@@ -50,11 +51,12 @@ static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline real real_larger(real a, real b) { return a > b ? a : b; }
 static inline real real_smaller(real a, real b) { return a < b ? a : b; }
 
-// How many neighbours to take at once so that those of all classes stay in the processor's cache.
+// How many neighbours to take at once: enough of each class to read ahead, as long as those of all
+// classes stay in the processor's cache.
 static inline int64_t block_width(int64_t classes)
 {
-    int64_t width = 16384 / (classes ? classes : 1) / 16 * 16;
-    return width < 16 ? 16 : width > 256 ? 256 : width;
+    int64_t width = 65536 / (classes ? classes : 1) / 16 * 16;
+    return width < 32 ? 32 : width > 128 ? 128 : width;
 }
 
 // Into how many parts the work is cut. It does not depend on the number of threads, so that a sum

@@ -62,7 +62,7 @@ class Rounds(Division):
         if not self.inside:
             for name in self.stored:
                 kind = "real" if self.local[name].kind == "real" else "int32_t"
-                yield f"{kind} {name}_at[BLOCK];"
+                yield f"{kind} {name}_at[SPACED];"
         for k in range(len(self.sections)):
             yield from self._section_lines(k)
             if self.targets[k]:
