@@ -42,16 +42,16 @@ def with_slopes(backward: Backward) -> Backward:
     statements: list[Statement] = []
     for x in program.statements:
         if (found := _placed(x, backward)) is not None:
-            nll = found.likelihood
-            if nll.name not in slopes:
-                name = f"slope_{nll.name.removeprefix('nll_')}"
+            likelihood = found.likelihood
+            if likelihood.name not in slopes:
+                name = f"slope_{likelihood.name.removeprefix('nll_')}"
                 while name in taken:
                     name += "_"
-                target = (nll.target[0], Read(Str(nll.name), *nll.free))
-                slopes[nll.name] = replace(
+                target = (likelihood.target[0], Read(Str(likelihood.name), *likelihood.free))
+                slopes[likelihood.name] = replace(
                     found.softmax, name=name, op="nll_slope", target=target, guard=ALWAYS
                 )
-            slope = slopes[nll.name]
+            slope = slopes[likelihood.name]
             body = found.factor * Read(Str(slope.name), *slope.free)
             x = replace(x, op="map", body=body, base=ZERO, target=())
         statements.append(x)
@@ -109,18 +109,23 @@ def _placed(x: Statement, backward: Backward) -> _Found | None:
         argument = -factor.arg if isinstance(factor, nd.Expm1) else None
         if not isinstance(argument, Read):
             continue
-        nll = _statement(backward.recorded, argument.name)
+        likelihood = _statement(backward.recorded, argument.name)
         rest = sp.Mul(*(f for f in sp.Mul.make_args(x.body) if f is not factor))
-        if nll is None or nll.op != "nll" or nll.where is not TRUE or nll.guard != ALWAYS:
+        if (
+            likelihood is None
+            or likelihood.op != "nll"
+            or likelihood.where is not TRUE
+            or likelihood.guard != ALWAYS
+        ):
             continue
         for read in (f for f in x.base.args if isinstance(f, Read)):
             softmax = _statement(backward.program, read.name)
             if (
                 softmax is not None
                 and softmax.op == "softmax"
-                and (softmax.body, softmax.bound) == (nll.body, nll.bound)
+                and (softmax.body, softmax.bound) == (likelihood.body, likelihood.bound)
                 and x.base == rest * Read(Str(softmax.name), *softmax.free)
-                and argument == Read(Str(nll.name), *nll.free)
+                and argument == Read(Str(likelihood.name), *likelihood.free)
             ):
                 return _Found(nll, softmax, rest)
     return None
