@@ -127,7 +127,7 @@ def _placed(x: Statement, backward: Backward) -> _Found | None:
                 and x.base == rest * Read(Str(softmax.name), *softmax.free)
                 and argument == Read(Str(likelihood.name), *likelihood.free)
             ):
-                return _Found(nll, softmax, rest)
+                return _Found(likelihood, softmax, rest)
     return None
 
 
