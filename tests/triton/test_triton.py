@@ -7,7 +7,6 @@ it is imported whether it interprets.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -121,19 +120,6 @@ def test_every_kernel_compiles(name: str, dtype: str, monkeypatch: pytest.Monkey
         kinds = {t.name: t.role.kind for t in of.tensors}
         for constants in compiling.variants(kernel, dtype):
             assert ".entry" in compiling.ptx(kernel, dtype, kinds, constants)
-
-
-@with_triton
-@pytest.mark.slow
-def test_double_kernels_are_double_throughout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where float64 comes in, no function is computed in float32 on the way."""
-    monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")
-    for name in ("mse", "log_cosh", "ciou", "softmax_focal", "barron"):
-        kinds = {t.name: t.role.kind for t in load_spec(SPECS / f"{name}.py").tensors}
-        for kernel in compiling.kernels(kernel_file(name)).values():
-            for constants in compiling.variants(kernel, "float64"):
-                text = compiling.ptx(kernel, "float64", kinds, constants)
-                assert not re.search(r"(add|mul|div|fma|sqrt)[.\w]*\.f32\s", text)
 
 
 def test_cpu_tensors_are_computed_in_plain_torch(monkeypatch: pytest.MonkeyPatch) -> None:
