@@ -65,8 +65,9 @@ inlined real power_of_size(real size, pair y)
 inlined real power_sign(real base, real exponent)
 {
     real half = (real)0.5 * exponent;
-    int whole = floor(exponent) == exponent, odd = whole & (floor(half) != half);
-    real sign = odd ? copysign((real)1, base) : 1;
+    int whole = floor(exponent) == exponent;
+    /* A choice by an exponent that is the same for all elements would keep a loop scalar. */
+    real odd = (real)(whole & (floor(half) != half)), sign = 1 + odd * (copysign((real)1, base) - 1);
     int none = (base < 0) & !whole & (base > -INFINITY);
     return none ? NAN : sign;
 }

@@ -72,3 +72,25 @@ def static_code(condition: sp.Basic) -> str:
 def integer_macro(exponent: sp.Basic) -> str:
     """The name under which C knows a small whole exponent, -1 where it is another number."""
     return f"WHOLE_{exponent.name.upper()}" if isinstance(exponent, Param) else "-1"
+
+
+def whole_exponent(exponent: sp.Basic) -> tuple[Param, int] | None:
+    """An exponent that may be whole: an option, and what is added to it; else None."""
+    terms = [exponent] if isinstance(exponent, Param) else sp.Add.make_args(exponent)
+    options = [x for x in terms if isinstance(x, Param)]
+    added = [int(x) for x in terms if isinstance(x, sp.Integer)]
+    if len(options) != 1 or len(terms) != 1 + len(added) or sum(added) > 0:
+        return None
+    return options[0], sum(added)
+
+
+def whole_code(exponent: sp.Basic) -> str:
+    """What C knows of an exponent: which whole number from 0 to 4 it is, -1 where it is another.
+
+    gamma → WHOLE_GAMMA        gamma - 1 → (WHOLE_GAMMA > 0 ? WHOLE_GAMMA - 1 : -1)
+    """
+    found = whole_exponent(exponent)
+    if found is None:
+        return "-1"
+    name, less = integer_macro(found[0]), -found[1]
+    return f"({name} > {less - 1} ? {name} - {less} : -1)" if less else name

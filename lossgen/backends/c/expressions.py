@@ -20,7 +20,7 @@ from sympy.printing.precedence import PRECEDENCE
 
 from lossgen import nodes as nd
 from lossgen.backends.c.compositions import Compositions
-from lossgen.backends.c.conditions import integer_macro, macro, static_code
+from lossgen.backends.c.conditions import macro, static_code, whole_code
 from lossgen.backends.c.options import Options, of_options, real_literal
 from lossgen.backends.c.squares import Squares
 from lossgen.backends.c.unsupported import Unsupported
@@ -160,12 +160,12 @@ class Expressions(Compositions, Squares):
             return " / ".join(["(real)1", *[below] * -int(exponent)])
         if exponent == sp.S.Half:
             return self._call("real_sqrt", self.code(base))
-        whole = integer_macro(exponent)
+        whole = whole_code(exponent)
         return self._call("real_power", self.code(base), self.code(exponent), whole)
 
     def _print_PowerSlope(self, expr: Any) -> str:
         base, exponent = expr.args
-        whole = integer_macro(exponent)
+        whole = whole_code(exponent)
         if whole == "-1":
             return self._call("real_power_slope", self.code(base), self.code(exponent))
         return self._call("real_slope_of_power", self.code(base), self.code(exponent), whole)

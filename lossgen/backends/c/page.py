@@ -16,7 +16,7 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
-from lossgen.backends.c.conditions import atoms, integer_macro, macro
+from lossgen.backends.c.conditions import atoms, integer_macro, macro, whole_exponent
 from lossgen.backends.c.entry import Member, entry, members
 from lossgen.backends.c.joined import joined
 from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
@@ -94,11 +94,11 @@ def kernels_of(compiled: Compiled, name: str) -> Kernels:
         if not isinstance(c, nd.Needs)
     )
     exponents = dict.fromkeys(
-        y.args[1]
+        found[0]
         for x in plan.program.statements
         for e in x.expressions()
         for y in walk(e)
-        if isinstance(y, (sp.Pow, nd.PowerSlope)) and isinstance(y.args[1], Param)
+        if (found := _option(y))
     )
     called = entry(plan, name, columns, rows, divisor)
     return Kernels(plan, columns, rows, divisor, called, tuple(conditions), tuple(exponents))
@@ -116,6 +116,13 @@ def _divisor(program: Program, name: str, loss: str, takes: tuple[Parameter, ...
     letter = plan.lane if plan.lane is not None else plan.inner
     assert letter is not None
     return kernel(plan, letter, f"{loss}_divisor", ("What the mean divides by.",), takes)
+
+
+def _option(power: sp.Basic) -> tuple[Param, int] | None:
+    """The option that is the exponent of a power, if one is."""
+    if isinstance(power, nd.HypotPowSlope):
+        return whole_exponent(power.args[1] - 1)
+    return whole_exponent(power.args[1]) if isinstance(power, (sp.Pow, nd.PowerSlope)) else None
 
 
 def _guarded(program: Program) -> Program:

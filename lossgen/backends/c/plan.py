@@ -188,6 +188,9 @@ class _Planner:
             }
             if self.inner is not None:
                 elements |= {a.name for a in self.program.inputs if self.inner in a.axes}
+            if self.lane is not None and self.lane not in self.statements[self.item].free:
+                # What comes in from upstream for sums is as small as they are.
+                elements.discard(f"grad_{self.item}")
             if not spread and not other & elements:
                 small.add(x.name)
         return frozenset(small)

@@ -21,7 +21,7 @@ from lossgen.backends.c.places import Places, indented
 from lossgen.backends.c.plan import Pass
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import extent
-from lossgen.nodes import TRUE, Letter, Read, word
+from lossgen.nodes import TRUE, Letter, Read, free_letters, word
 from lossgen.program import Statement
 
 NEUTRAL = {"sum": "0", "amax": "-INFINITY", "amin": "INFINITY"}
@@ -128,6 +128,8 @@ class Rounds(Division):
                 lines += self._write(x, printer)
         start = [f"real {x.name}_sum = 0;" for x in summed]
         if self.inside:
+            # What is the same for all: in the loop, a label to be checked would keep it scalar.
+            yield from self.loads.before([])
             yield from (f"real {x.name} = {NEUTRAL[x.op]};" for x in sums)
             groups: dict[str, list[str]] = {}
             for x in sums:
@@ -237,6 +239,8 @@ class Rounds(Division):
                 return f"{r.name}_at[i]"
             if r.name in self.statements:  # known since the last pass
                 return f"(real){self.places.small(self.statements[r.name], r.subscripts)}"
+            if row is not None and not any(self.inner in free_letters(s) for s in r.subscripts):
+                return self.loads.name(r, row)
             return loads.name(r, printer)
 
         def letter(y: Letter) -> str:
@@ -244,5 +248,6 @@ class Rounds(Division):
             return f"(int32_t){y}" if narrow and y == self.inner else self.places.position(y)
 
         narrow = k is not None
+        row = self._printer(frozenset()) if self.inside and narrow else None
         printer = Part(read, letter, self.used, loads)
         return printer
