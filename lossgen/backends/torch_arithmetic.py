@@ -17,35 +17,24 @@ from sympy.printing.precedence import PRECEDENCE, precedence
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
+from lossgen.backends.torch_factors import (
+    Quotient,
+    Scaled,
+    adjoint,
+    divides_twice,
+    flipped,
+    halved,
+    in_range,
+    negate,
+    negative,
+    negative_exponent,
+    numbers_joined,
+)
 from lossgen.backends.torch_in_place import atomic, makes_a_value, moves, roots_of, spanned
 from lossgen.backends.torch_names import Names
 from lossgen.backends.torch_numbers import Numbers
 from lossgen.nodes import ONE, Letter, Read, free_letters, is_scalar
 from lossgen.program import Extent
-
-
-class Quotient(nd.Node):
-    """``a / b``, of which a power is taken."""
-
-    __slots__ = ()
-
-
-class Scaled(nd.Node):
-    """``(c*a)``, a product of its own."""
-
-    __slots__ = ()
-
-
-class SquareTimes(nd.Node):
-    """``a**2 * b``."""
-
-    __slots__ = ()
-
-
-class SquareOver(nd.Node):
-    """``a**2 / b``."""
-
-    __slots__ = ()
 
 
 class Arithmetic(Numbers):
@@ -84,8 +73,8 @@ class Arithmetic(Numbers):
 
     def added(self, name: str, term: sp.Expr) -> str:
         """``name + term``, or ``name - term``."""
-        if not isinstance(term, sp.Add) and _negative(term):
-            return f"{name} - {self.parenthesize(_negate(term), PRECEDENCE['Add'])}"
+        if not isinstance(term, sp.Add) and negative(term):
+            return f"{name} - {self.parenthesize(negate(term), PRECEDENCE['Add'])}"
         return f"{name} + {self.code(term)}"
 
     def _letters(self, expr: sp.Basic) -> list[Letter]:
@@ -98,24 +87,24 @@ class Arithmetic(Numbers):
     def _print_Add(self, expr: Any, order: Any = None) -> str:
         # Tensors before scalars: a small constant must not be lost in a partial sum. Where every
         # tensor is subtracted, the scalar opens the line: 1 - x.
-        leading = any(not _negative(t) and not is_scalar(t) for t in expr.args)
+        leading = any(not negative(t) and not is_scalar(t) for t in expr.args)
         terms = sorted(
             expr.args,
             key=lambda t: (
-                (is_scalar(t), _negative(t)) if leading else (_negative(t), is_scalar(t)),
+                (is_scalar(t), negative(t)) if leading else (negative(t), is_scalar(t)),
                 -self._size(t),
             ),
         )
         # Where something may be overwritten, it stands first.
         if leading:
-            terms.sort(key=lambda t: (is_scalar(t), not self.owns([t]), _negative(t)))
+            terms.sort(key=lambda t: (is_scalar(t), not self.owns([t]), negative(t)))
         first, *rest = terms
         text = self.parenthesize(first, PRECEDENCE["Add"], strict=True)
         for k, term in enumerate(rest, 1):
             if self.owns(terms[:k], term):
                 text = self._added_in_place(text, term)
-            elif _negative(term):
-                text += f" - {self.parenthesize(_negate(term), PRECEDENCE['Add'])}"
+            elif negative(term):
+                text += f" - {self.parenthesize(negate(term), PRECEDENCE['Add'])}"
             else:
                 text += f" + {self.parenthesize(term, PRECEDENCE['Add'], strict=True)}"
         return text
@@ -123,8 +112,8 @@ class Arithmetic(Numbers):
     def _added_in_place(self, text: str, term: sp.Expr) -> str:
         """One more term added to a value that nothing else holds."""
         method = "add_"
-        if _negative(term):
-            method, term = "sub_", _negate(term)
+        if negative(term):
+            method, term = "sub_", negate(term)
         scale = sp.Mul(*(f for f in sp.Mul.make_args(term) if is_scalar(f) and not f.is_Pow))
         if scale != 1 and not is_scalar(term):
             rest = sp.Mul(*(f for f in sp.Mul.make_args(term) if not is_scalar(f) or f.is_Pow))
@@ -167,25 +156,25 @@ class Arithmetic(Numbers):
     # --- products ---------------------------------------------------------------------------
 
     def _print_Mul(self, expr: Any) -> str:
-        expr = _flipped(expr)
+        expr = flipped(expr)
         if not isinstance(expr, sp.Mul):
             return str(self._print(expr))
         coefficient, factors = expr.as_coeff_mul()
-        coefficient, factors = _halved(coefficient, _in_range(factors))
+        coefficient, factors = halved(coefficient, in_range(factors))
         sign = "-" if coefficient.is_negative else ""
         above, below = list(factors), []
         if abs(coefficient) != 1:
             p, q = sp.fraction(abs(coefficient))
             if float(p / q) == p / q and all(
-                isinstance(f, sp.Pow) and _negative_exponent(f.exp) for f in factors
+                isinstance(f, sp.Pow) and negative_exponent(f.exp) for f in factors
             ):
                 p, q = sp.Float(float(p / q)) if q != 1 else p, sp.S.One
             above += [] if p == 1 else [p]
             below += [] if q == 1 else [q]
         for factor in factors:
-            if isinstance(factor, sp.Pow) and _negative_exponent(factor.exp):
+            if isinstance(factor, sp.Pow) and negative_exponent(factor.exp):
                 above.remove(factor)
-                again = -factor.exp if _divides_twice(factor, factors) else 1
+                again = -factor.exp if divides_twice(factor, factors) else 1
                 below += [factor.base ** (-factor.exp / again)] * again
             if isinstance(factor, nd.Ratio):
                 above.remove(factor)
@@ -199,7 +188,7 @@ class Arithmetic(Numbers):
                 not f.is_number,
                 not is_scalar(f),
                 self._size(f),
-                not _adjoint(f),
+                not adjoint(f),
                 self._scale(f) if wide > 1 else 0,
             )
         )
@@ -217,7 +206,7 @@ class Arithmetic(Numbers):
         if not any(f.is_number and f > (1 if wide > 1 else 1000) for f in small):
             return above, ""
         scaled = sp.Mul(*small)
-        own = next((f for f in large if _adjoint(f)), None)
+        own = next((f for f in large if adjoint(f)), None)
         for k, factor in enumerate(large):
             if own is not None and factor is not own and self._scale(factor) == 0:
                 return [*large[:k], Scaled(scaled, factor), *large[k + 1 :]], ""
@@ -242,7 +231,7 @@ class Arithmetic(Numbers):
             if own is not None:
                 sequence.remove(own)
                 sequence.insert(0, own)
-        sequence = _numbers_joined(sequence)
+        sequence = numbers_joined(sequence)
         text = sign if sequence[0][2] == 0 else f"{sign}1"
         done: list[sp.Expr] = []
         for *_, inverse, factor in sequence:
@@ -295,7 +284,7 @@ class Arithmetic(Numbers):
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         base, exponent = expr.base, expr.exp
-        if _negative_exponent(exponent):
+        if negative_exponent(exponent):
             return f"1 / {self.parenthesize(sp.Pow(base, -exponent), PRECEDENCE['Pow'])}"
         tensor = not is_scalar(base)
         if exponent == 2 and tensor:
@@ -306,102 +295,6 @@ class Arithmetic(Numbers):
         return f"{self.operand(base)} ** {power}"
 
 
-def _in_range(factors: Sequence[sp.Expr]) -> list[sp.Expr]:
-    """The factors, squares joined with what they meet: alone they may be out of range.
-
-    ``a**2/b**2`` as ``(a/b)**2``, ``a**2/b`` as ``a*(a/b)`` and ``a**2*b`` as ``a*(a*b)``.
-    """
-    done = list(factors)
-    for square in filter(_is_square, factors):
-        for other in factors:
-            if other not in done or free_letters(other) != free_letters(square):
-                continue
-            if isinstance(other, sp.Pow) and not is_scalar(other.base) and other.exp in (-1, -2):
-                a, b = square.base, other.base
-                joined = Quotient(a, b) ** 2 if other.exp == -2 else SquareOver(a, b)
-            elif isinstance(other, Read) and not _adjoint(other):
-                joined = SquareTimes(square.base, other)
-            else:
-                continue
-            done = [joined, *(f for f in done if f not in (square, other))]
-            break
-    return done
-
-
-def _halved(coefficient: sp.Expr, factors: Sequence[sp.Expr]) -> tuple[sp.Expr, Sequence[sp.Expr]]:
-    """``a**2/2`` as ``a*(a/2)``: the slope of a square is twice a, and may be out of range."""
-    squares = [f for f in factors if _is_square(f) and not isinstance(f.base, (nd.Max, nd.Clip))]
-    if abs(coefficient) != sp.S.Half or len(squares) != 1:
-        return coefficient, factors
-    numbers = [f for f in factors if isinstance(f, sp.Pow) and is_scalar(f) and f.exp == -1]
-    half = SquareOver(squares[0].base, sp.Mul(2, *(f.base for f in numbers)))
-    return 2 * coefficient, [half, *(f for f in factors if f not in (*squares, *numbers))]
-
-
-def _is_square(expr: sp.Expr) -> bool:
-    return isinstance(expr, sp.Pow) and expr.exp == 2 and not is_scalar(expr.base)
-
-
-def _numbers_joined(sequence: list[Any]) -> list[Any]:
-    """``x / a / b`` as ``x / (a * b)``, for numbers a and b: one pass over the elements."""
-    first = next((k for k, p in enumerate(sequence) if p[2] and not p[1]), 0)
-    last = next((k for k, p in enumerate(sequence[first:], first) if not p[2] or p[1]), None)
-    numbers = sequence[first:last]
-    if len(numbers) < 2 or not any(p[1] for p in sequence[:first]):
-        return sequence
-    whole = sp.Mul(*(p[3] for p in numbers), evaluate=False)
-    return [*sequence[:first], (0, False, 1, whole), *sequence[first:][len(numbers) :]]
-
-
-def _divides_twice(power: sp.Pow, factors: Sequence[sp.Expr]) -> bool:
-    """Whether ``a/b**2`` is ``a/b/b``: the square of b may be out of range where it is not."""
-    parts = sp.Add.make_args(power.base)
-    short = sum(not is_scalar(p) for p in parts) == 1
-    plain = all(isinstance(p, Read) or is_scalar(p) for p in parts)
-    above = any(not is_scalar(f) and not f.is_Pow for f in factors)
-    return power.exp in (-2, -3) and short and plain and above
-
-
 def enclosed(code: str) -> str:
     """Code fit for a method call."""
     return code if atomic(code) else f"({code})"
-
-
-def _adjoint(expr: sp.Basic) -> bool:
-    """Whether a factor is what comes in from upstream: it leads the product."""
-    return isinstance(expr, Read) and expr.name.startswith(("grad_", "d_"))
-
-
-def _negative(expr: sp.Basic) -> bool:
-    if isinstance(expr, sp.Mul):
-        flipped = _flipped(expr)
-        return bool(flipped.as_coeff_mul()[0].is_negative) if isinstance(flipped, sp.Mul) else False
-    return bool(expr.is_number and expr.is_negative)
-
-
-def _negate(expr: Any) -> sp.Expr:
-    flipped = _flipped(expr) if isinstance(expr, sp.Mul) else expr
-    if isinstance(flipped, sp.Mul):
-        coefficient, factors = flipped.as_coeff_mul()
-        return sp.Mul(-coefficient, *factors)
-    return -flipped
-
-
-def _flipped(expr: Any) -> sp.Expr:
-    """``-(a - b)*c`` as ``(b - a)*c``."""
-    coefficient, factors = expr.as_coeff_mul()
-    if not coefficient.is_negative:
-        return expr
-    for k, factor in enumerate(factors):
-        if isinstance(factor, sp.Add) and len(factor.args) == 2:
-            signs = [_negative(a) for a in factor.args]
-            if any(signs) and not all(signs):
-                turned = sp.Add(*(-a for a in factor.args))
-                return sp.Mul(-coefficient, *factors[:k], turned, *factors[k + 1 :])
-    return expr
-
-
-def _negative_exponent(exponent: sp.Basic) -> bool:
-    if exponent.is_number:
-        return bool(exponent.is_negative)
-    return isinstance(exponent, sp.Mul) and bool(exponent.as_coeff_mul()[0].is_negative)
