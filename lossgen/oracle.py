@@ -19,8 +19,9 @@ from typing import Any
 import sympy as sp
 
 from lossgen import nodes
+from lossgen.brackets import bare
 from lossgen.nodes import Letter, free_letters
-from lossgen.scalartext import WORDS, ScalarPrinter, bare
+from lossgen.scalartext import WORDS, ScalarPrinter
 from lossgen.spec import LossSpec
 from lossgen.subscripts import (
     argument_names,

@@ -14,6 +14,7 @@ from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from lossgen import nodes
+from lossgen.brackets import bare
 from lossgen.nodes import Letter
 from lossgen.spec import LossSpec
 from lossgen.subscripts import kind, neutral_read, size_name
@@ -76,18 +77,6 @@ class Statement(Protocol):
     def loop(self, expr: sp.Basic, letter: Letter) -> str: ...
 
     def loops(self, expr: sp.Basic, letters: Iterable[Letter]) -> str: ...
-
-
-def bare(text: str) -> str:
-    """Without the parentheses that enclose all of it."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return text
-    depth = 0
-    for place, sign in enumerate(text):
-        depth += (sign == "(") - (sign == ")")
-        if depth == 0 and place < len(text) - 1:
-            return text
-    return text[1:-1]
 
 
 class ScalarPrinter(StrPrinter):

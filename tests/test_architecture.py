@@ -12,7 +12,7 @@ PACKAGE = Path(lossgen.__file__).parent
 
 # A module may import modules of its own row and of earlier rows. A package stands for its modules.
 ROWS = (
-    ("lossgen", "errors", "literals", "paths"),
+    ("lossgen", "brackets", "errors", "literals", "paths"),
     ("roles",),
     ("nodes", "masking", "derivatives"),
     ("body", "limits", "notation"),

@@ -30,9 +30,10 @@ from lossgen.backends.torch_factors import (
     negative_exponent,
     numbers_joined,
 )
-from lossgen.backends.torch_in_place import atomic, makes_a_value, moves, roots_of, spanned
+from lossgen.backends.torch_in_place import makes_a_value, moves, roots_of, spanned
 from lossgen.backends.torch_names import Names
 from lossgen.backends.torch_numbers import Numbers
+from lossgen.brackets import atomic, enclosed
 from lossgen.nodes import ONE, Letter, Read, free_letters, is_scalar
 from lossgen.program import Extent
 
@@ -293,8 +294,3 @@ class Arithmetic(Numbers):
             return f"torch.sqrt({self.code(base)})"
         power = self.parenthesize(exponent, PRECEDENCE["Pow"])
         return f"{self.operand(base)} ** {power}"
-
-
-def enclosed(code: str) -> str:
-    """Code fit for a method call."""
-    return code if atomic(code) else f"({code})"

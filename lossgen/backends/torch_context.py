@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lossgen.backends.torch_expressions import Expressions, bare
+from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_names import Names
+from lossgen.brackets import bare
 from lossgen.nodes import Letter
 from lossgen.program import Program, Statement
 

@@ -18,6 +18,7 @@ from sympy.printing.precedence import PRECEDENCE
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
 from lossgen.backends.torch_reads import Reads
+from lossgen.brackets import bare
 from lossgen.nodes import Letter, Read, is_scalar, walk
 from lossgen.program import kind_of
 
@@ -357,15 +358,3 @@ class Expressions(Reads):
                 return f"{self.operand(expr.args[0])}.abs()"
             return f"{name}({', '.join(bare(self.code(a)) for a in expr.args)})"
         raise NotImplementedError(f"{type(expr).__name__} has no PyTorch form")
-
-
-def bare(code: str) -> str:
-    """``code`` without a pair of parentheses around all of it."""
-    if not (code.startswith("(") and code.endswith(")")):
-        return code
-    depth = 0
-    for position, char in enumerate(code):
-        depth += (char == "(") - (char == ")")
-        if depth == 0 and position < len(code) - 1:
-            return code
-    return code[1:-1]

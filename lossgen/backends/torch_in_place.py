@@ -178,13 +178,3 @@ def makes_a_value(expr: sp.Basic) -> bool:
 def moves(expr: sp.Basic, moving: Container[str]) -> bool:
     """Whether an expression is a multiple of the gradient that comes in."""
     return any(isinstance(x, Read) and x.name in moving for x in walk(expr))
-
-
-def atomic(code: str) -> bool:
-    """Whether code binds as tightly as a name: nothing outside brackets but names, dots, calls."""
-    depth = 0
-    for char in code:
-        depth += (char in "([{") - (char in ")]}")
-        if depth == 0 and char in " -~":
-            return False
-    return True

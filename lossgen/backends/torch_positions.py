@@ -19,7 +19,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
 from lossgen.backends.torch_context import Context, operand
-from lossgen.backends.torch_expressions import bare
+from lossgen.brackets import bare
 from lossgen.nodes import ZERO, Letter, Read, free_letters, walk
 from lossgen.program import Statement
 

@@ -18,7 +18,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.backends.layout import permuted
 from lossgen.backends.torch_context import Context, operand
-from lossgen.backends.torch_expressions import bare
+from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Letter, Size, free_letters
 from lossgen.program import Statement
 

@@ -14,7 +14,7 @@ from typing import Any
 from lossgen.axes import shifted_letter
 from lossgen.backends.layout import aligned
 from lossgen.backends.torch_arithmetic import Arithmetic
-from lossgen.backends.torch_in_place import atomic
+from lossgen.brackets import atomic
 from lossgen.nodes import Letter, Padded
 
 

@@ -17,7 +17,8 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.backends.layout import dims
 from lossgen.backends.torch_context import Context, operand
-from lossgen.backends.torch_expressions import Expressions, bare
+from lossgen.backends.torch_expressions import Expressions
+from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Letter, Size, free_letters
 from lossgen.program import Statement
 

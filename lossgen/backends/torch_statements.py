@@ -21,11 +21,12 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.backends.layout import shape_comment
 from lossgen.backends.torch_context import operand
-from lossgen.backends.torch_expressions import Expressions, bare
+from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_padding import Padding
 from lossgen.backends.torch_positions import Positions
 from lossgen.backends.torch_products import Products
 from lossgen.backends.torch_reductions import Reductions
+from lossgen.brackets import bare
 from lossgen.nodes import free_letters, is_scalar
 from lossgen.program import Statement
 from lossgen.schedule import Block, Branch

@@ -12,20 +12,19 @@ A node without a C form raises ``Unsupported``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
-from sympy.printing.precedence import PRECEDENCE
 
 from lossgen import nodes as nd
-from lossgen.backends.c.compositions import Compositions
 from lossgen.backends.c.conditions import macro, static_code, whole_code
 from lossgen.backends.c.options import Options, of_options, real_literal
-from lossgen.backends.c.squares import Squares
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name, extent
-from lossgen.nodes import Letter, Read, is_static
+from lossgen.backends.kernel_expressions import KernelExpressions
+from lossgen.brackets import bare
+from lossgen.nodes import is_static
 
 FUNCTIONS: dict[type[sp.Basic], str] = {
     nd.Exp: "real_exp", nd.Log: "real_log", nd.Sqrt: "real_sqrt", nd.Abs: "real_abs",
@@ -42,31 +41,10 @@ FUNCTIONS: dict[type[sp.Basic], str] = {
 }  # fmt: skip
 
 
-class Expressions(Compositions, Squares):
-    """Prints bodies.
+class Expressions(KernelExpressions):
+    """Prints bodies."""
 
-    Args:
-        read: the C text of a read where it stands.
-        letter: the C text of a letter where it stands.
-        used: collects the names of the maths functions that are called.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[Read], str],
-        letter: Callable[[Letter], str],
-        used: set[str],
-    ) -> None:
-        super().__init__()
-        self.read, self.letter, self.used = read, letter, used
-
-    def code(self, expr: sp.Basic) -> str:
-        """An expression as a ``real`` (a condition as an ``int``)."""
-        return str(self._print(expr))
-
-    def _call(self, name: str, *arguments: str) -> str:
-        self.used.add(name)
-        return f"{name}({', '.join(map(bare, arguments))})"
+    one = "(real)1"
 
     # --- leaves -----------------------------------------------------------------------------
 
@@ -77,21 +55,12 @@ class Expressions(Compositions, Squares):
             return f"(real)({Options().code(expr)})"
         return str(super()._print(expr, **settings))
 
-    def _print_Read(self, expr: Any) -> str:
-        return self.read(expr)
-
-    def _print_Letter(self, expr: Any) -> str:
-        return self.letter(expr)
-
     def _print_Size(self, expr: Any) -> str:
         return f"(real){extent(expr.letter)}"
 
     def _print_Param(self, expr: Any) -> str:
         name = c_name(expr.name)
         return f"(int64_t){name}" if expr.is_integer else f"(real){name}"
-
-    def _print_Integer(self, expr: Any) -> str:
-        return str(expr.p) if expr.p >= 0 else f"({expr.p})"
 
     def _print_Rational(self, expr: Any) -> str:
         return f"(real){real_literal(expr)}"
@@ -116,74 +85,18 @@ class Expressions(Compositions, Squares):
 
     # --- arithmetic -------------------------------------------------------------------------
 
-    def _print_Mul(self, expr: Any) -> str:
-        above, factors = self.squares_joined(expr.args)
-        below: list[str] = []
-        sign = ""
-        for factor in factors:
-            if factor == -1:
-                sign = "-" if not sign else ""
-                continue
-            base, exponent = factor.as_base_exp()
-            if isinstance(factor, sp.Pow) and exponent.is_Integer and exponent < 0:
-                below += [self._factor(base)] * int(-exponent)
-            elif isinstance(factor, sp.Rational) and factor.p == 1 and factor.q != 1:
-                below.append(str(factor.q))
-            elif factor.is_number and factor.is_negative:
-                sign = "-" if not sign else ""
-                above.append(self._factor(-factor))
-            else:
-                above.append(self._factor(factor))
-        first = " * ".join(above) if above else "(real)1"
-        text = " / ".join((first, *below))
-        return f"{sign}{text}"
-
-    def _factor(self, expr: sp.Basic) -> str:
-        return str(self.parenthesize(expr, PRECEDENCE["Mul"]))
-
-    def _print_Add(self, expr: Any, order: Any = None) -> str:
-        terms = sorted(expr.args, key=lambda t: t.could_extract_minus_sign())
-        text = ""
-        for term in terms:
-            negative = term.could_extract_minus_sign()
-            shown = -term if negative and text else term
-            code = self.parenthesize(shown, PRECEDENCE["Add"], strict=not (negative and text))
-            text += (f" - {code}" if negative else f" + {code}") if text else code
-        return text
-
-    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
-        base, exponent = expr.args
-        if exponent.is_Integer and 2 <= exponent <= 4:
-            return self._call("real_whole_power", self.code(base), str(exponent))
-        if exponent.is_Integer and exponent < 0:
-            below = self._factor(base)
-            return " / ".join(["(real)1", *[below] * -int(exponent)])
-        if exponent == sp.S.Half:
-            return self._call("real_sqrt", self.code(base))
-        whole = whole_code(exponent)
-        return self._call("real_power", self.code(base), self.code(exponent), whole)
+    def known_exponent(self, exponent: sp.Basic) -> str:
+        """What the macros of a kernel say of an exponent."""
+        return whole_code(exponent)
 
     def _print_PowerSlope(self, expr: Any) -> str:
         base, exponent = expr.args
-        whole = whole_code(exponent)
-        if whole == "-1":
-            return self._call("real_power_slope", self.code(base), self.code(exponent))
-        return self._call("real_slope_of_power", self.code(base), self.code(exponent), whole)
+        known = self.known_exponent(exponent)
+        if known == "-1":
+            return self.call("real_power_slope", self.code(base), self.code(exponent))
+        return self.call("real_slope_of_power", self.code(base), self.code(exponent), known)
 
     # --- conditions -------------------------------------------------------------------------
-
-    def _print_Compare(self, expr: Any) -> str:
-        level = PRECEDENCE["BitwiseOr"]
-        return (
-            f"({self.parenthesize(expr.left, level)} {expr.op} "
-            f"{self.parenthesize(expr.right, level)})"
-        )
-
-    def _print_And(self, expr: Any) -> str:
-        return f"({' & '.join(map(self.code, expr.args))})"
-
-    def _print_Or(self, expr: Any) -> str:
-        return f"({' | '.join(map(self.code, expr.args))})"
 
     def _print_Not(self, expr: Any) -> str:
         return f"!{self.code(expr.args[0])}"
@@ -206,45 +119,25 @@ class Expressions(Compositions, Squares):
             test = bare(test)
         return f"({test} ? {self.code(yes)} : {self.code(no)})"
 
-    def _print_Max(self, expr: Any) -> str:
-        return self._call("real_max", self.code(expr.args[0]), self.code(expr.args[1]))
+    # --- functions --------------------------------------------------------------------------
 
-    def _print_Min(self, expr: Any) -> str:
-        return self._call("real_min", self.code(expr.args[0]), self.code(expr.args[1]))
+    def _print_Log1pSquare(self, expr: Any) -> str:
+        return f"(2 * {self.code(nd.Log1p(nd.HypotM1(expr.arg)))})"
 
-    def _print_Clip(self, expr: Any) -> str:
-        x, low, high = map(self.code, expr.args)
-        self.used.add("real_max")
-        return self._call("real_min", f"real_max({bare(x)}, {bare(low)})", high)
+    def _print_LogSum(self, expr: Any) -> str:
+        x, c = map(self.code, expr.args)
+        total = f"(({x}) + ({c}))"
+        self.used.add("real_log")
+        return f"(real_log{total} + (({c}) - ({total} - ({x}))) / {total})"
 
-    def _print_Rewritten(self, expr: Any) -> str:
-        return self.code(expr.form)
-
-    def _print_StopGradient(self, expr: Any) -> str:
-        return self.code(expr.arg)
-
-    def _print_StraightThrough(self, expr: Any) -> str:
-        return self.code(expr.args[0])
-
-    def _print_NormScale(self, expr: Any) -> str:
-        return self._call("norm_scale", self.code(expr.args[0]))
+    def _print_Finite(self, expr: Any) -> str:
+        self.used |= {"real_min", "real_max"}
+        return f"real_min(real_max({self.code(expr.arg)}, -REAL_LARGEST), REAL_LARGEST)"
 
     def _print_Node(self, expr: Any) -> str:
         if type(expr) not in FUNCTIONS:
             raise Unsupported(f"{type(expr).__name__} has no form in C")
-        return self._call(FUNCTIONS[type(expr)], *map(self.code, expr.args))
-
-
-def bare(code: str) -> str:
-    """``code`` without a pair of parentheses around all of it."""
-    if not (code.startswith("(") and code.endswith(")")):
-        return code
-    depth = 0
-    for position, char in enumerate(code):
-        depth += (char == "(") - (char == ")")
-        if depth == 0 and position < len(code) - 1:
-            return code
-    return code[1:-1]
+        return self.call(FUNCTIONS[type(expr)], *map(self.code, expr.args))
 
 
 def names_in(texts: Iterable[str]) -> set[str]:

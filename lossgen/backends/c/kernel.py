@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from lossgen.backends.c.expressions import Expressions, bare
+from lossgen.backends.c.expressions import Expressions
 from lossgen.backends.c.loads import element, guard_text, under
 from lossgen.backends.c.places import Places, decoded, indented, nest, wrapped
 from lossgen.backends.c.plan import Pass, Plan
 from lossgen.backends.c.rounds import JOIN, NEUTRAL, Rounds
 from lossgen.backends.c.words import c_name, extent
+from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Letter, Read
 from lossgen.page import Lines
 from lossgen.program import Array, Statement

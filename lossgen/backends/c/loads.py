@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from lossgen.backends.c.conditions import static_code
-from lossgen.backends.c.expressions import Expressions, bare
+from lossgen.backends.c.expressions import Expressions
 from lossgen.backends.c.places import Places, indented
+from lossgen.brackets import bare
 from lossgen.nodes import Letter, Read
 from lossgen.program import Statement
 from lossgen.static import ALWAYS, condition_of

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Sequence
 import sympy as sp
 
 from lossgen.backends.c.division import Division
-from lossgen.backends.c.expressions import bare
 from lossgen.backends.c.loads import Loads, Part, guard_text, under
 from lossgen.backends.c.places import Places, indented
 from lossgen.backends.c.plan import Pass
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import extent
+from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Letter, Read, free_letters, word
 from lossgen.program import Statement
 

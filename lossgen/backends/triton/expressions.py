@@ -11,42 +11,38 @@ A node without a form raises ``Unsupported``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
-from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from lossgen import nodes as nd
 from lossgen.backends.c import Unsupported
 from lossgen.backends.c.conditions import integer_macro
-from lossgen.backends.c.expressions import FUNCTIONS, bare
+from lossgen.backends.c.expressions import FUNCTIONS
 from lossgen.backends.c.options import of_options
-from lossgen.backends.c.squares import Squares
 from lossgen.backends.c.words import extent
-from lossgen.backends.triton.compositions import Compositions
+from lossgen.backends.kernel_expressions import KernelExpressions
 from lossgen.backends.triton.conditions import static_code
-from lossgen.nodes import Letter, Param, Read, is_static
+from lossgen.brackets import bare
+from lossgen.nodes import Param, is_static
 
 _BUILT_IN = {nd.Abs: "tl.abs", nd.Floor: "tl.floor"}
 
 
-class Expressions(Compositions, Squares):
-    """Prints bodies.
+# What the C backend calls otherwise.
+_NAMES = {"real_max": "_larger", "real_min": "_smaller", "norm_scale": "_norm_scale"}
 
-    Args:
-        read: the text of a read where it stands.
-        letter: the text of a letter where it stands.
-        used: collects the names of the maths functions that are called.
-    """
 
-    def __init__(
-        self, read: Callable[[Read], str], letter: Callable[[Letter], str], used: set[str]
-    ) -> None:
-        super().__init__()
-        self.read, self.letter, self.used = read, letter, used
-        self.integers = False
+class Expressions(KernelExpressions):
+    """Prints bodies."""
+
+    one = "1.0"
+    integers = False  # whether what is printed is an integer
+
+    def call(self, name: str, *arguments: str) -> str:
+        """The call of what the C backend calls ``real_name``."""
+        return super().call(_NAMES.get(name, name.removeprefix("real")), *arguments)
 
     def whole(self, expr: sp.Basic) -> str:
         """An expression whose value is an integer."""
@@ -55,10 +51,6 @@ class Expressions(Compositions, Squares):
             return self.code(expr)
         finally:
             self.integers = False
-
-    def _call(self, name: str, *arguments: str) -> str:
-        """The call of what the C backend calls ``real_name``."""
-        return self.call(name.removeprefix("real"), *arguments)
 
     def parenthesize(self, item: Any, level: int, strict: bool = False) -> str:
         """An operand, in parentheses where it needs them."""
@@ -77,20 +69,11 @@ class Expressions(Compositions, Squares):
             return f"({bare(Options(self.used).code(expr))}).to(REAL)"
         return str(super()._print(expr, **settings))
 
-    def _print_Read(self, expr: Any) -> str:
-        return self.read(expr)
-
-    def _print_Letter(self, expr: Any) -> str:
-        return self.letter(expr)
-
     def _print_Size(self, expr: Any) -> str:
         return f"tl.full((), {extent(expr.letter)}, REAL)"
 
     def _print_Param(self, expr: Any) -> str:
         return str(expr.name) if expr.is_integer else f"{expr.name}.to(REAL)"
-
-    def _print_Integer(self, expr: Any) -> str:
-        return str(expr.p) if expr.p >= 0 else f"({expr.p})"
 
     def _print_Rational(self, expr: Any) -> str:
         return number(expr)
@@ -115,71 +98,21 @@ class Expressions(Compositions, Squares):
 
     # --- arithmetic -------------------------------------------------------------------------
 
-    def _print_Mul(self, expr: Any) -> str:
-        above, factors = self.squares_joined(expr.args)
-        below: list[str] = []
-        sign = ""
-        for factor in factors:
-            if factor == -1:
-                sign = "-" if not sign else ""
-                continue
-            base, exponent = factor.as_base_exp()
-            if isinstance(factor, sp.Pow) and exponent.is_Integer and exponent < 0:
-                below += [self._factor(base)] * int(-exponent)
-            elif isinstance(factor, sp.Rational) and factor.p == 1 and factor.q != 1:
-                below.append(str(factor.q))
-            elif factor.is_number and factor.is_negative:
-                sign = "-" if not sign else ""
-                above.append(self._factor(-factor))
-            else:
-                above.append(self._factor(factor))
-        return sign + " / ".join((" * ".join(above) or "1.0", *below))
-
-    def _factor(self, expr: sp.Basic) -> str:
-        return str(self.parenthesize(expr, PRECEDENCE["Mul"]))
-
-    def _print_Add(self, expr: Any, order: Any = None) -> str:
-        text = ""
-        for term in sorted(expr.args, key=lambda t: t.could_extract_minus_sign()):
-            negative = term.could_extract_minus_sign()
-            shown = -term if negative and text else term
-            code = self.parenthesize(shown, PRECEDENCE["Add"], strict=not (negative and text))
-            text += (f" - {code}" if negative else f" + {code}") if text else code
-        return text
-
-    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
-        base, exponent = expr.args
-        if exponent.is_Integer and 2 <= exponent <= 4:
-            return self.call("_whole_power", self.code(base), str(exponent))
-        if exponent.is_Integer and exponent < 0:
-            return " / ".join(["1.0", *[self._factor(base)] * -int(exponent)])
-        if exponent == sp.S.Half:
-            return self.call("_sqrt", self.code(base))
-        return self.call("_power", self.code(base), self._exponent(exponent), _whole(exponent))
-
     def _print_PowerSlope(self, expr: Any) -> str:
         base, exponent = expr.args
-        return self.call(
-            "_slope_of_power", self.code(base), self._exponent(exponent), _whole(exponent)
-        )
+        known = self.known_exponent(exponent)
+        return self.call("_slope_of_power", self.code(base), self.exponent(exponent), known)
 
-    def _exponent(self, exponent: Any) -> str:
+    def known_exponent(self, exponent: sp.Basic) -> str:
+        """What the constants of a kernel say of an exponent."""
+        return integer_macro(exponent)
+
+    def exponent(self, exponent: Any) -> str:
         code = self.code(exponent)
         plain = exponent.is_number or (isinstance(exponent, Param) and exponent.is_integer)
         return f"tl.full((), {code}, REAL)" if plain else code
 
     # --- conditions -------------------------------------------------------------------------
-
-    def _print_Compare(self, expr: Any) -> str:
-        level = PRECEDENCE["BitwiseOr"]
-        left, right = self.parenthesize(expr.left, level), self.parenthesize(expr.right, level)
-        return f"({left} {expr.op} {right})"
-
-    def _print_And(self, expr: Any) -> str:
-        return f"({' & '.join(map(self.code, expr.args))})"
-
-    def _print_Or(self, expr: Any) -> str:
-        return f"({' | '.join(map(self.code, expr.args))})"
 
     def _print_Not(self, expr: Any) -> str:
         return f"(~{self.code(expr.args[0])})"
@@ -209,31 +142,23 @@ class Expressions(Compositions, Squares):
             return f"tl.full((), {self.code(expr)}, REAL)"  # a float would round it
         return f"{expr}.0" if expr.is_Integer else self.code(expr)
 
-    def _print_Max(self, expr: Any) -> str:
-        return self.call("_larger", *map(self.code, expr.args[:2]))
+    # --- functions --------------------------------------------------------------------------
 
-    def _print_Min(self, expr: Any) -> str:
-        return self.call("_smaller", *map(self.code, expr.args[:2]))
+    def _print_Log1pSquare(self, expr: Any) -> str:
+        return f"2.0 * {self.code(nd.Log1p(nd.HypotM1(expr.arg)))}"
 
-    def _print_Clip(self, expr: Any) -> str:
-        x, low, high = map(self.code, expr.args)
-        return self.call("_smaller", self.call("_larger", x, low), high)
+    def _print_LogSum(self, expr: Any) -> str:
+        return self.call("_log_sum_of", *map(self.code, expr.args))
 
-    def _print_Rewritten(self, expr: Any) -> str:
-        return self.code(expr.form)
-
-    def _print_StopGradient(self, expr: Any) -> str:
-        return self.code(expr.arg)
-
-    def _print_StraightThrough(self, expr: Any) -> str:
-        return self.code(expr.args[0])
+    def _print_Finite(self, expr: Any) -> str:
+        return self.call("_finite", self.code(expr.arg))
 
     def _print_Node(self, expr: Any) -> str:
         if type(expr) in _BUILT_IN:
             return f"{_BUILT_IN[type(expr)]}({bare(self.code(expr.args[0]))})"
         if type(expr) not in FUNCTIONS:
             raise Unsupported(f"{type(expr).__name__} has no form in Triton")
-        return self.call(FUNCTIONS[type(expr)].removeprefix("real"), *map(self._operand, expr.args))
+        return self.call(FUNCTIONS[type(expr)], *map(self._operand, expr.args))
 
     def _operand(self, expr: Any) -> str:
         code = self.code(expr)
@@ -263,7 +188,7 @@ class Options(Expressions):
         code = self.code(expr)
         return f"tl.full((), {code}, tl.float64)" if expr.is_number else code
 
-    def _exponent(self, exponent: Any) -> str:
+    def exponent(self, exponent: Any) -> str:
         return self._operand(exponent)
 
 
@@ -276,7 +201,3 @@ def number(value: Any) -> str:
 
 def _is_literal(expr: Any) -> bool:
     return bool(expr.is_number) and bool(expr.is_finite)
-
-
-def _whole(exponent: sp.Basic) -> str:
-    return integer_macro(exponent)

@@ -19,7 +19,6 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.backends.c import Unsupported
-from lossgen.backends.c.expressions import bare
 from lossgen.backends.c.plan import REDUCES, Plan
 from lossgen.backends.c.words import extent
 from lossgen.backends.triton.conditions import static_code
@@ -27,6 +26,7 @@ from lossgen.backends.triton.loads import Loads, Part
 from lossgen.backends.triton.places import Places, decoded, indented
 from lossgen.backends.triton.rounds import Rounds
 from lossgen.backends.triton.tasks import Task
+from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Read, word
 from lossgen.page import Lines
 from lossgen.program import Statement

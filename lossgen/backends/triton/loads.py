@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import sympy as sp
 
-from lossgen.backends.c.expressions import bare
 from lossgen.backends.c.plan import Plan
 from lossgen.backends.triton.expressions import Expressions
 from lossgen.backends.triton.places import Places
 from lossgen.backends.triton.tasks import Task
+from lossgen.brackets import bare
 from lossgen.nodes import Letter, Read
 
 

@@ -1,6 +1,6 @@
 """Products and quotients of a square, in an order that stays in range.
 
-In: the factors of a product.  Out: C text in which no square stands alone beside what it meets:
+In: the factors of a product.  Out: text in which no square stands alone beside what it meets:
 alone it may overflow, or vanish, where the whole does not.
 
     a**2*b → square_times(a, b)      a**2/b → square_over(a, b)      a**2/b**2 → (a / b)**2
@@ -9,23 +9,25 @@ alone it may overflow, or vanish, where the whole does not.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import sympy as sp
+from sympy.printing.str import StrPrinter
 
 from lossgen.nodes import Read, Where, is_static
 
 
-class Squares:
+class Squares(StrPrinter):
     """Prints squares with what they meet."""
-
-    _call: Callable[..., str]
 
     @abstractmethod
     def code(self, expr: sp.Basic) -> str: ...
 
     @abstractmethod
-    def _factor(self, expr: sp.Basic) -> str: ...
+    def call(self, name: str, *arguments: str) -> str: ...
+
+    @abstractmethod
+    def factor(self, expr: sp.Basic) -> str: ...
 
     def squares_joined(self, factors: Sequence[sp.Basic]) -> tuple[list[str], tuple[sp.Basic, ...]]:
         """The texts of the squares that found another factor, and the factors that are left."""
@@ -43,11 +45,11 @@ class Squares:
         base, _ = square.as_base_exp()
         below, exponent = partner.as_base_exp()
         if exponent == -2:
-            quotient = f"{self._factor(base)} / {self._factor(below)}"
-            return self._call("real_whole_power", quotient, "2")
+            quotient = f"{self.factor(base)} / {self.factor(below)}"
+            return self.call("real_whole_power", quotient, "2")
         if exponent == -1:
-            return self._call("real_square_over", self.code(base), self.code(below))
-        return self._call("real_square_times", self.code(base), self.code(partner))
+            return self.call("real_square_over", self.code(base), self.code(below))
+        return self.call("real_square_times", self.code(base), self.code(partner))
 
 
 def _is_square(expr: sp.Basic) -> bool:

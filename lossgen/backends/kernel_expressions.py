@@ -1,0 +1,171 @@
+"""What expressions in a kernel look like whether it is written in C or in Triton.
+
+In: an expression over elements.  Out: its text, over the functions that ``templates/c`` names.
+
+    -(a - b)*x/t  →  -(a - b) * x / t        max(0, x)  →  real_max(0, x)
+
+What the languages say differently (leaves, choices, numbers) is left to their own printers.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
+
+from lossgen import nodes as nd
+from lossgen.backends.kernel_squares import Squares
+from lossgen.brackets import bare
+from lossgen.nodes import ONE, Letter, Read
+
+
+class KernelExpressions(Squares):
+    """Prints arithmetic and compositions.
+
+    Args:
+        read: the text of a read where it stands.
+        letter: the text of a letter where it stands.
+        used: collects the names of the maths functions that are called.
+    """
+
+    one: ClassVar[str]  # the number, of a kernel's type
+
+    def __init__(
+        self, read: Callable[[Read], str], letter: Callable[[Letter], str], used: set[str]
+    ) -> None:
+        super().__init__()
+        self.read, self.letter, self.used = read, letter, used
+
+    def code(self, expr: sp.Basic) -> str:
+        """An expression where it stands."""
+        return str(self._print(expr))
+
+    def call(self, name: str, *arguments: str) -> str:
+        """The call of a maths function."""
+        self.used.add(name)
+        return f"{name}({', '.join(map(bare, arguments))})"
+
+    @abstractmethod
+    def known_exponent(self, exponent: sp.Basic) -> str:
+        """Which small whole number an exponent is, where that is known beforehand, else -1."""
+
+    def exponent(self, exponent: Any) -> str:
+        """An exponent as an argument."""
+        return self.code(exponent)
+
+    # --- leaves -----------------------------------------------------------------------------
+
+    def _print_Read(self, expr: Any) -> str:
+        return self.read(expr)
+
+    def _print_Letter(self, expr: Any) -> str:
+        return self.letter(expr)
+
+    def _print_Integer(self, expr: Any) -> str:
+        return str(expr.p) if expr.p >= 0 else f"({expr.p})"
+
+    # --- arithmetic -------------------------------------------------------------------------
+
+    def _print_Mul(self, expr: Any) -> str:
+        above, factors = self.squares_joined(expr.args)
+        below: list[str] = []
+        sign = ""
+        for factor in factors:
+            if factor == -1:
+                sign = "-" if not sign else ""
+                continue
+            base, exponent = factor.as_base_exp()
+            if isinstance(factor, sp.Pow) and exponent.is_Integer and exponent < 0:
+                below += [self.factor(base)] * int(-exponent)
+            elif isinstance(factor, sp.Rational) and factor.p == 1 and factor.q != 1:
+                below.append(str(factor.q))
+            elif factor.is_number and factor.is_negative:
+                sign = "-" if not sign else ""
+                above.append(self.factor(-factor))
+            else:
+                above.append(self.factor(factor))
+        return sign + " / ".join((" * ".join(above) or self.one, *below))
+
+    def factor(self, expr: sp.Basic) -> str:
+        """An expression as a factor."""
+        return str(self.parenthesize(expr, PRECEDENCE["Mul"]))
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        text = ""
+        for term in sorted(expr.args, key=lambda t: t.could_extract_minus_sign()):
+            negative = term.could_extract_minus_sign()
+            shown = -term if negative and text else term
+            code = self.parenthesize(shown, PRECEDENCE["Add"], strict=not (negative and text))
+            text += (f" - {code}" if negative else f" + {code}") if text else code
+        return text
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        base, exponent = expr.args
+        if exponent.is_Integer and 2 <= exponent <= 4:
+            return self.call("real_whole_power", self.code(base), str(exponent))
+        if exponent.is_Integer and exponent < 0:
+            return " / ".join([self.one, *[self.factor(base)] * -int(exponent)])
+        if exponent == sp.S.Half:
+            return self.call("real_sqrt", self.code(base))
+        known = self.known_exponent(exponent)
+        return self.call("real_power", self.code(base), self.exponent(exponent), known)
+
+    # --- conditions and choices -------------------------------------------------------------
+
+    def _print_Compare(self, expr: Any) -> str:
+        level = PRECEDENCE["BitwiseOr"]
+        left, right = self.parenthesize(expr.left, level), self.parenthesize(expr.right, level)
+        return f"({left} {expr.op} {right})"
+
+    def _print_And(self, expr: Any) -> str:
+        return f"({' & '.join(map(self.code, expr.args))})"
+
+    def _print_Or(self, expr: Any) -> str:
+        return f"({' | '.join(map(self.code, expr.args))})"
+
+    def _print_Max(self, expr: Any) -> str:
+        return self.call("real_max", *map(self.code, expr.args[:2]))
+
+    def _print_Min(self, expr: Any) -> str:
+        return self.call("real_min", *map(self.code, expr.args[:2]))
+
+    def _print_Clip(self, expr: Any) -> str:
+        x, low, high = map(self.code, expr.args)
+        return self.call("real_min", self.call("real_max", x, low), high)
+
+    def _print_Rewritten(self, expr: Any) -> str:
+        return self.code(expr.form)
+
+    def _print_StopGradient(self, expr: Any) -> str:
+        return self.code(expr.arg)
+
+    def _print_StraightThrough(self, expr: Any) -> str:
+        return self.code(expr.args[0])
+
+    # --- compositions that keep range and digits --------------------------------------------
+
+    def _print_NormScale(self, expr: Any) -> str:
+        return self.call("norm_scale", self.code(expr.args[0]))
+
+    def _print_HypotPowM1(self, expr: Any) -> str:
+        x, power = expr.args
+        return self.code(nd.Pow1pM1(nd.HypotM1(x), power))
+
+    def _print_HypotPowSlope(self, expr: Any) -> str:
+        x, power = nd.Finite(expr.args[0]), expr.args[1]
+        length = nd.Hypot(x, ONE)
+        # Neither factor alone need be in range.
+        return f"({self.code(x)} / {self.code(length)} * {self.code(length ** (power - 1))})"
+
+    def _print_Gauss(self, expr: Any) -> str:
+        return self.call("real_gauss", *map(self.code, expr.args))
+
+    def _print_GaussM1(self, expr: Any) -> str:
+        x, rate, _ = expr.args
+        return self.code(nd.Expm1(-rate * nd.Finite(x) ** 2))
+
+    def _print_Remainder(self, expr: Any) -> str:
+        return self.call("real_remainder", *map(self.code, expr.args))
