@@ -1,4 +1,4 @@
-"""Elementwise expressions as PyTorch: conditions, and a table of functions.
+"""Elementwise expressions as PyTorch: conditions, choices, and what torch fuses of them.
 
 In: a body, the scope of letters it is computed over, and where arrays and sizes are to be found.
 Out: one Python expression.
@@ -17,75 +17,13 @@ from sympy.printing.precedence import PRECEDENCE
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
-from lossgen.backends.torch_reads import Reads
+from lossgen.backends.torch_functions import Functions
 from lossgen.brackets import bare
 from lossgen.nodes import Letter, Read, is_scalar, walk
 from lossgen.program import kind_of
 
-# Functions by node: over tensors, and over Python numbers.
-FUNCTIONS: dict[type[sp.Basic], tuple[str, str]] = {
-    nd.Exp: ("torch.exp", "math.exp"),
-    nd.Log: ("torch.log", "math.log"),
-    nd.Sqrt: ("torch.sqrt", "math.sqrt"),
-    nd.Abs: ("torch.abs", "abs"),
-    nd.Sign: ("torch.sign", ""),
-    nd.Sigmoid: ("torch.sigmoid", ""),
-    nd.LogSigmoid: ("F.logsigmoid", ""),
-    nd.Log1p: ("torch.log1p", "math.log1p"),
-    nd.Expm1: ("torch.expm1", "math.expm1"),
-    nd.Tanh: ("torch.tanh", "math.tanh"),
-    nd.Sin: ("torch.sin", "math.sin"),
-    nd.Cos: ("torch.cos", "math.cos"),
-    nd.Acos: ("torch.acos", "math.acos"),
-    nd.Atan: ("torch.atan", "math.atan"),
-    nd.Erf: ("torch.erf", "math.erf"),
-    nd.Asinh: ("torch.asinh", "math.asinh"),
-    nd.Erfc: ("torch.erfc", "math.erfc"),
-    nd.Erfcx: ("torch.special.erfcx", ""),
-    nd.LogErfc: ("_log_erfc", ""),
-    nd.Log1mExp: ("_log1mexp", ""),
-    nd.HypotM1: ("_hypot_minus_one", ""),
-    nd.Pow1pM1: ("_pow1p_minus_one", ""),
-    nd.HypotPowM1: ("_hypot_power_minus_one", ""),
-    nd.HypotPowSlope: ("_hypot_power_slope", ""),
-    nd.Log1pSquare: ("_log1p_square", ""),
-    nd.LogSum: ("_log_sum", ""),
-    nd.Finite: ("_finite", ""),
-    nd.Remainder: ("_remainder", ""),
-    nd.LogRatio: ("_log_ratio", ""),
-    nd.RelEntropy: ("_rel_entropy", ""),
-    nd.Lgamma: ("torch.lgamma", "math.lgamma"),
-    nd.Digamma: ("torch.digamma", ""),
-    nd.Floor: ("torch.floor", "math.floor"),
-    nd.LogAddExp: ("torch.logaddexp", ""),
-}
 
-
-# Over Python numbers, functions that ``math`` lacks.
-OVER_NUMBERS: dict[type[sp.Basic], str] = {
-    nd.Sign: "math.copysign(1.0, {0}) * ({0} != 0)",
-    nd.Sigmoid: "0.5 * (1.0 + math.tanh(0.5 * {0}))",
-    nd.LogSigmoid: "min({0}, 0.0) - math.log1p(math.exp(-abs({0})))",
-    nd.Softplus: "max({0}, 0.0) + math.log1p(math.exp(-abs({0})))",
-    nd.LogCosh: "abs({0}) + math.log1p(math.exp(-2.0 * abs({0}))) - math.log(2.0)",
-    nd.LogAddExp: "max({0}, {1}) + math.log1p(math.exp(-abs({0} - {1})))",
-    nd.Xlogy: "{0} * math.log({1}) if {0} else 0.0",
-    nd.Log1mExp: "math.log(-math.expm1({0}))",
-    nd.LogErfc: "math.log(math.erfc({0}))",
-    nd.HypotM1: "math.hypot(1.0, {0}) - 1.0",
-    nd.Pow1pM1: "math.expm1({1} * math.log1p({0}))",
-    nd.HypotPowM1: "math.hypot(1.0, {0}) ** {1} - 1.0",
-    nd.HypotPowSlope: "{0} * math.hypot(1.0, {0}) ** ({1} - 2.0)",
-    nd.Log1pSquare: "math.log1p({0} ** 2)",
-    nd.LogSum: "math.log({0} + {1})",
-    nd.Gauss: "math.exp(-{1} * {0} ** 2)",
-    nd.GaussM1: "math.expm1(-{1} * {0} ** 2)",
-    nd.LogRatio: "math.log({0} / {1})",
-    nd.RelEntropy: "{0} * math.log({0} / {1}) if {0} else 0.0",
-}
-
-
-class Expressions(Reads):
+class Expressions(Functions):
     """Prints one body in one scope."""
 
     # --- conditions -------------------------------------------------------------------------
@@ -140,7 +78,7 @@ class Expressions(Reads):
     def _print_BooleanFalse(self, expr: Any) -> str:
         return "False"
 
-    # --- functions --------------------------------------------------------------------------
+    # --- choices ----------------------------------------------------------------------------
 
     def _print_Where(self, expr: Any) -> str:
         condition, yes, no = expr.args
@@ -181,10 +119,6 @@ class Expressions(Reads):
             for x in walk(condition)
         )
         return labels and not self.names.plain and not self.names.fusing
-
-    def number(self, expr: sp.Basic) -> str:
-        """A number as a tensor, filled on the device: ``new_tensor`` would wait for it."""
-        return f"{self.names.like}.new_full((), {self.code(expr)})"
 
     def _print_Max(self, expr: Any) -> str:
         return self._extreme(expr, "maximum", "min", ">")
@@ -255,106 +189,3 @@ class Expressions(Reads):
     def _print_WhereAbove(self, expr: Any) -> str:
         x, gate, bound = (bare(self.code(a)) for a in expr.args)
         return f"_where_above({x}, {gate}{'' if expr.args[2] == 0 else f', {bound}'})"
-
-    def _print_TimesSigmoid(self, expr: Any) -> str:
-        factor, at = expr.args
-        sign = ""
-        if not isinstance(at, nd.Read):
-            at, sign = -at, ", -1"
-        return f"_times_sigmoid({bare(self.code(factor))}, {self.code(at)}{sign})"
-
-    def _print_Gauss(self, expr: Any) -> str:
-        if is_scalar(expr):
-            return str(self._print_Node(expr))
-        x, rate, rest = expr.args
-        arguments = [x, rate] if rest == 0 else [x, rate, rest]
-        return f"_gauss({', '.join(map(self.code, arguments))})"
-
-    def _print_GaussM1(self, expr: Any) -> str:
-        if is_scalar(expr):
-            return str(self._print_Node(expr))
-        return f"_gauss_minus_one({', '.join(map(self.code, expr.args[:2]))})"
-
-    def _print_TimesFadingSigmoid(self, expr: Any) -> str:
-        factor, at = expr.args
-        return f"_times_fading_sigmoid({bare(self.code(factor))}, {self.code(at)})"
-
-    def _print_LogAddExp(self, expr: Any) -> str:
-        numbers = [is_scalar(x) for x in expr.args]
-        if all(numbers):
-            return self._print_Node(expr)
-        a, b = (
-            self.number(x) if number else bare(self.code(x))
-            for x, number in zip(expr.args, numbers, strict=True)
-        )
-        return f"torch.logaddexp({a}, {b})"
-
-    def _print_Softplus(self, expr: Any) -> str:
-        if is_scalar(expr):
-            return self._print_Node(expr)
-        # F.softplus turns linear at 20, where float64 still sees the difference.
-        return f"(-F.logsigmoid({self.code(-expr.arg)}))"
-
-    def _print_Xlogy(self, expr: Any) -> str:
-        x, y = expr.args
-        texts = [bare(self.code(a)) for a in expr.args]
-        if x == y:
-            return f"_xlogx({texts[0]})"
-        name = "torch.xlogy" if is_scalar(x) or is_scalar(y) else "_xlogy"
-        return f"{name}({', '.join(texts)})"
-
-    def _print_Sigmoid(self, expr: Any) -> str:
-        if is_scalar(expr) or self.names.plain:
-            return self._print_Node(expr)
-        at, sign = expr.arg, ""
-        if isinstance(at, sp.Mul) and at.args[0] == -1:
-            at, sign = -at, ", -1"
-        name = "_fused_sigmoid" if self.names.fusing else "_sigmoid"
-        return f"{name}({bare(self.code(at))}{sign})"
-
-    def _print_LogCosh(self, expr: Any) -> str:
-        if is_scalar(expr):
-            return self._print_Node(expr)
-        return f"_log_cosh({self.code(expr.arg)})"
-
-    def _print_Hypot(self, expr: Any) -> str:
-        a, b = (bare(self.code(x)) for x in expr.args)
-        numbers = [is_scalar(x) for x in expr.args]
-        if all(numbers):
-            return f"math.hypot({a}, {b})"
-        if not any(numbers):
-            return f"_hypot({a}, {b})"
-        tensor, number = (b, a) if numbers[0] else (a, b)
-        return f"torch.hypot({tensor}, {self.names.like}.new_full((), {number}))"
-
-    def _print_Rewritten(self, expr: Any) -> str:
-        return f"({bare(self.code(expr.form))})"
-
-    def _print_StopGradient(self, expr: Any) -> str:
-        return f"{self.operand(expr.arg)}.detach()"
-
-    def _print_StraightThrough(self, expr: Any) -> str:
-        value, wrt = expr.args
-        if isinstance(value, nd.Max):
-            # The gradient is the other expression's, so the shortest form of the value will do.
-            value = value.func(
-                value.args[0], value.args[1], sp.S.One if is_scalar(value.args[1]) else sp.S.Zero
-            )
-        fixed = self.code(value) if is_scalar(value) else f"{self.operand(value)}.detach()"
-        moving = self.operand(wrt)
-        return f"({fixed} + ({moving} - {moving}.detach()))"
-
-    def _print_PowerSlope(self, expr: Any) -> str:
-        base, exponent = expr.args
-        return f"_power_slope({bare(self.code(base))}, {self.code(exponent)})"
-
-    def _print_Node(self, expr: Any) -> str:
-        if type(expr) in OVER_NUMBERS and is_scalar(expr):
-            return f"({OVER_NUMBERS[type(expr)].format(*map(self.operand, expr.args))})"
-        if type(expr) in FUNCTIONS:
-            over_tensors, over_numbers = FUNCTIONS[type(expr)]
-            name = over_numbers if is_scalar(expr) else over_tensors
-            if name == "torch.abs":
-                return f"{self.operand(expr.args[0])}.abs()"
-            return f"{name}({', '.join(bare(self.code(a)) for a in expr.args)})"
-        raise NotImplementedError(f"{type(expr).__name__} has no PyTorch form")

@@ -10,29 +10,25 @@ block of rows; elements without a common row are rows of one element. Values of 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import sympy as sp
-
-from lossgen import nodes as nd
 from lossgen.backends.c import Unsupported
+from lossgen.backends.c.places import indented
 from lossgen.backends.c.plan import REDUCES, Plan
 from lossgen.backends.c.words import extent
-from lossgen.backends.triton.conditions import static_code
+from lossgen.backends.triton.guards import needed
+from lossgen.backends.triton.lines import together, used
 from lossgen.backends.triton.loads import Loads, Part
-from lossgen.backends.triton.places import Places, decoded, indented
+from lossgen.backends.triton.places import Places, decoded
 from lossgen.backends.triton.rounds import Rounds
 from lossgen.backends.triton.tasks import Task
 from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Read, word
 from lossgen.page import Lines
 from lossgen.program import Statement
-from lossgen.static import ALWAYS, NEVER, Guard, condition_of, either
 
-_SET = re.compile(r" *(\w+) = ")
 NEUTRAL = {"sum": "0.0", "amax": 'float("-inf")', "amin": 'float("inf")'}
 
 
@@ -72,7 +68,7 @@ class _Writer:
         body = [line for k in range(self.rounds.count) for line in self._round(k, top)]
         if self.task.kind == "value":
             body += self._totals(self._part(top, top))
-        body = _used([*top.first, *_together(body)])
+        body = used([*top.first, *together(body)])
         yield from self._here(set(re.findall(r"\w+", "\n".join(body))))
         yield from body
 
@@ -176,7 +172,7 @@ class _Writer:
             f"    {inner} = (start + tl.arange(0, BLOCK))[None, :].to(INDEX)",
             f"    inside = {inner} < {extent(inner)}",
             "    valid = rows & inside",
-            *indented(_together(lines)),
+            *indented(together(lines)),
         ]
         yield from self._under(guard, loop)
         yield from end
@@ -269,24 +265,7 @@ class _Writer:
     # --- conditions -------------------------------------------------------------------------
 
     def _guard(self, *statements: Statement) -> str:
-        """The condition under which any of these is needed; empty where one always is."""
-        told = NEVER
-        for x in statements:
-            told = either(told, self._told(x.guard))
-        return "" if told == ALWAYS else static_code(condition_of(told))
-
-    def _told(self, guard: Guard) -> Guard:
-        """What a guard says in this kernel, which knows whether it is for a gradient."""
-        if self.task.kind in ("value", "items"):
-            return frozenset(t for t in guard if not any(isinstance(c, nd.Needs) for c, _ in t))
-        sources = {g.removeprefix("d_") for g in self.plan.gradients}
-
-        def known(condition: sp.Basic) -> bool:
-            if not isinstance(condition, nd.Needs):
-                return False
-            return self.task.kind == "sums" or sources <= {*condition.names}
-
-        return frozenset(frozenset(y for y in t if not (y[1] and known(y[0]))) for t in guard)
+        return needed(self.task.kind, self.plan.gradients, *statements)
 
     def _under(self, guard: str, lines: Sequence[str]) -> Iterator[str]:
         """Lines, under the condition that anything they compute is asked for."""
@@ -295,26 +274,3 @@ class _Writer:
             return
         yield f"if {guard}:"
         yield from indented(lines)
-
-
-def _used(lines: list[str]) -> list[str]:
-    """Lines without values that nothing reads: another form of a value does not need them."""
-    while True:
-        count = Counter(re.findall(r"\w+", "\n".join(lines)))
-        kept = [x for x in lines if not ((m := _SET.match(x)) and count[m[1]] == 1)]
-        if len(kept) == len(lines):
-            return kept
-        lines = kept
-
-
-def _together(lines: Sequence[str]) -> list[str]:
-    """Lines in which neighbours under the same condition stand under it together."""
-    out: list[str] = []
-    condition = ""
-    for line in lines:
-        if line.startswith("    "):
-            out.append(line)
-        elif line != condition:
-            out.append(line)
-            condition = line if line.startswith("if ") else ""
-    return out

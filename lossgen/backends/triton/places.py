@@ -9,7 +9,7 @@ Strides of tensors come in; what a kernel hands to the next lies without gaps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -83,8 +83,3 @@ def decoded(code: str, letters: Sequence[Letter]) -> Iterator[tuple[Letter, str]
         if divisor:
             text = f"{code} // ({divisor})" if len(letters) - k > 2 else f"{code} // {divisor}"
         yield y, f"{text} % {extent(y)}" if k else text
-
-
-def indented(lines: Iterable[str]) -> Iterator[str]:
-    """Lines one step further in."""
-    return ("    " + line if line else line for line in lines)
