@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from tests.machinery.importing import imported
 
 GENERATED = Path(__file__).resolve().parents[1] / "generated"
 
@@ -24,15 +24,7 @@ def load(name: str) -> ModuleType:
     path = GENERATED / f"{name}.py"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run `lossgen generate {name}`")
-    qualified = f"generated_{name}"
-    spec = importlib.util.spec_from_file_location(qualified, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Registered first: pickling a class looks its module up by name.
-    sys.modules[qualified] = module
-    spec.loader.exec_module(module)
-    return module
+    return imported(f"generated_{name}", path)
 
 
 def functional(name: str) -> Callable[..., Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ import torch
 
 from lossgen.pipeline import render_losses
 from lossgen.spec import load_spec
+from tests.machinery.importing import imported
 from tests.machinery.sampling import SPECS, Sample, sample
 
 
@@ -30,13 +29,7 @@ def fresh(name: str) -> ModuleType:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.py"
         path.write_text(text(name), encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(f"compiled_{name}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    return module
+        return imported(f"compiled_{name}", path)
 
 
 class Compiled:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +14,8 @@ from torch import Tensor
 
 from lossgen.pipeline import source
 from lossgen.spec import load_spec
+from tests.machinery.by_kernel import Kernels
+from tests.machinery.importing import imported
 from tests.machinery.sampling import SPECS
 
 # What has no kernel, and stays in plain torch: sums over pairs, matrix products, neighbours.
@@ -49,14 +49,7 @@ def load(name: str) -> ModuleType:
     path.write_text(made.module, encoding="utf-8")
     assert made.kernels is not None
     path.with_suffix(".c").write_text(made.kernels, encoding="utf-8")
-    qualified = f"kernels_{name}"
-    spec = importlib.util.spec_from_file_location(qualified, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[qualified] = module
-    spec.loader.exec_module(module)
-    return module
+    return imported(f"kernels_{name}", path)
 
 
 def functional(name: str) -> Callable[..., Tensor]:
@@ -96,3 +89,6 @@ def without_kernels(module: ModuleType) -> Iterator[None]:
         yield
     finally:
         vars(module)["_native"] = native
+
+
+KERNELS = Kernels(load, functional, only_kernels, without_kernels)

@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.machinery.sampling import Sample, gradients, sample
+from tests.machinery.by_kernel import LAYOUTS, labels
+from tests.machinery.sampling import Sample, sample
 from tests.native.kernels import (
+    KERNELS,
     NAMES,
     PAIRS,
     WITH,
@@ -25,6 +27,7 @@ from tests.native.kernels import (
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 pytestmark = pytest.mark.skipif(COMPILER is None or os.name == "nt", reason="no C compiler")
+both, check = KERNELS.both, KERNELS.check
 REDUCTIONS = ("mean", "sum", "none")
 # Each compiles a kernel for every switch: a share of every kind runs always, the rest with -m ''.
 SHARE = ("cross_entropy", "dice", "generalized_dice", "giou", "grpo", "mse", "triplet_margin")
@@ -34,26 +37,6 @@ SOME = [pytest.param(name, marks=[] if name in SHARE else [pytest.mark.slow]) fo
 @pytest.mark.parametrize("name", NAMES)
 def test_which_losses_have_a_kernel(name: str) -> None:
     assert has_kernel(name) == (name not in WITHOUT)
-
-
-def both(
-    drawn: Sample, keys: list[str], dtype: torch.dtype = torch.float64, **options: Any
-) -> tuple[tuple[Tensor, list[Tensor]], tuple[Tensor, list[Tensor]]]:
-    """Value and gradients: by the kernel, and in plain torch in double precision."""
-    module, function = load(drawn.name), functional(drawn.name)
-    narrow = {key: x.to(dtype) if x.is_floating_point() else x for key, x in drawn.tensors.items()}
-    results = []
-    for kind, context in ((dtype, only_kernels), (torch.float64, without_kernels)):
-        leaves = {
-            key: x.to(kind).clone().requires_grad_(key in keys) if x.is_floating_point() else x
-            for key, x in narrow.items()
-        }
-        with context(module):
-            value = function(**leaves, **options)
-            spread = torch.linspace(0.5, 1.5, value.numel()).reshape(value.shape).to(value.dtype)
-            found = gradients(value, [leaves[key] for key in keys], spread)
-        results.append((value.detach(), found))
-    return results[0], results[1]
 
 
 def kernel_keys(drawn: Sample) -> list[str]:
@@ -119,31 +102,6 @@ def test_as_many_threads_give_the_same_bits(name: str) -> None:
 def scores(*shape: int, **kind: Any) -> Tensor:
     generator = torch.Generator().manual_seed(3)
     return torch.randn(*shape, generator=generator, **kind)
-
-
-def labels(classes: int, *shape: int) -> Tensor:
-    return torch.randint(0, classes, shape, generator=torch.Generator().manual_seed(4))
-
-
-def check(name: str, *tensors: Tensor, **options: Any) -> None:
-    """A kernel's value and first gradient on tensors laid out in their own way."""
-    results = []
-    for context in (only_kernels, without_kernels):
-        lead = tensors[0].detach().requires_grad_()
-        with context(load(name)):
-            value = functional(name)(lead, *tensors[1:], **options)
-            (found,) = torch.autograd.grad(value.sum(), lead)
-        results.append((value.detach(), found))
-    torch.testing.assert_close(*results, rtol=1e-12, atol=1e-14)
-
-
-LAYOUTS = {
-    "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
-    "transposed": lambda x: x.transpose(-1, -2).contiguous().transpose(-1, -2),
-    "sliced": lambda x: torch.cat([x, x], -1)[..., : x.shape[-1]],
-    "every other": lambda x: torch.stack([x, x], -1).flatten(-2)[..., ::2],
-    "expanded": lambda x: x[:1].expand_as(x),
-}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

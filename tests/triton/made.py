@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from torch import Tensor
 
 from lossgen.pipeline import source
 from lossgen.spec import load_spec
+from tests.machinery.by_kernel import Kernels
+from tests.machinery.importing import imported
 from tests.machinery.sampling import SPECS
 from tests.native import kernels
 from tests.native.kernels import NAMES
@@ -44,14 +45,14 @@ def fresh(name: str) -> ModuleType:
     path.write_text(made.module, encoding="utf-8")
     assert made.kernels is not None
     path.with_name(f"{name}_triton.py").write_text(made.kernels, encoding="utf-8")
-    return _imported(path)
+    return imported(f"triton_{path.stem}", path)
 
 
 @functools.cache
 def kernel_file(name: str) -> ModuleType:
     """The file of kernels of a loss."""
     load(name)
-    return _imported(_folder() / f"{name}_triton.py")
+    return imported(f"triton_{name}_triton", _folder() / f"{name}_triton.py")
 
 
 def functional(name: str) -> Callable[..., Tensor]:
@@ -89,12 +90,4 @@ def without_kernels(module: ModuleType) -> Iterator[None]:
         vars(module)["_on_device"] = usual
 
 
-def _imported(path: Path) -> ModuleType:
-    qualified = f"triton_{path.stem}"
-    spec = importlib.util.spec_from_file_location(qualified, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[qualified] = module
-    spec.loader.exec_module(module)
-    return module
+KERNELS = Kernels(load, functional, only_kernels, without_kernels)

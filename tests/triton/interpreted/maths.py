@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 import torch
 
 from lossgen.backends.triton.maths import function_names, maths_source
+from tests.machinery.importing import imported
 from tests.native.cases import CASES
 from tests.native.ends import ENDS, NAN, TOTAL
 from tests.native.maths import Array, points, ulps
@@ -46,13 +45,7 @@ def module() -> ModuleType:
         text += _APPLY.format(name=own(name), pointers=", ".join(pointers), reads=reads)
     path = Path(tempfile.mkdtemp(prefix="lossgen-triton-")) / "maths.py"
     path.write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("triton_maths", path)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules["triton_maths"] = made
-    spec.loader.exec_module(made)
-    return made
+    return imported("triton_maths", path)
 
 
 def own(name: str) -> str:
