@@ -280,8 +280,3 @@ def _stem(x: Statement) -> str:
         .removeprefix("min_")
         .removeprefix("nll_")
     )
-
-
-def _name_of(expr: sp.Expr) -> str:
-    read = next((x for x in nd.walk(expr) if isinstance(x, Read)), None)
-    return read.name if read is not None else "adjoint"

@@ -11,8 +11,6 @@ A node without a C form raises ``Unsupported``.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
@@ -138,8 +136,3 @@ class Expressions(KernelExpressions):
         if type(expr) not in FUNCTIONS:
             raise Unsupported(f"{type(expr).__name__} has no form in C")
         return self.call(FUNCTIONS[type(expr)], *map(self.code, expr.args))
-
-
-def names_in(texts: Iterable[str]) -> set[str]:
-    """The words in C text."""
-    return {word for text in texts for word in re.findall(r"\w+", text)}

@@ -24,7 +24,7 @@ from lossgen.backends.c.words import c_name, extent
 from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Letter, Read
 from lossgen.page import Lines
-from lossgen.program import Array, Statement
+from lossgen.program import Statement
 from lossgen.roles import Kind
 from lossgen.spec import LossSpec
 
@@ -276,8 +276,3 @@ def _title(k: int, one: Pass) -> str:
     if across:
         return f"Over the data: {across}."
     return "Over the data: the loss and its gradient."
-
-
-def array_type(array: Array) -> str:
-    """The C type of an input's elements."""
-    return _TYPES[array.kind]
