@@ -13,7 +13,6 @@ It refuses nothing: a loss without kernels never comes here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from lossgen.backends.c.one_call import OneCall
@@ -26,32 +25,18 @@ class KernelCalls(OneCall):
 
     def definitions(self) -> Iterator[Lines]:
         """All of them, in the order in which they call one another."""
-        for lines in (self._entry, self._function, self._call, self._kernel, self._eager):
-            yield tuple(self._named(line) for line in lines())
+        for lines in (self._entry, self._function, self._call, self._kernel, self.eager_form):
+            yield tuple(self.named(line) for line in lines())
 
     def one_call(self) -> Iterator[str]:
         """One call of a kernel alone."""
-        return map(self._named, self._call())
+        return map(self.named, self._call())
 
     def one_kernel(self) -> Iterator[str]:
         """The kernel alone."""
-        return map(self._named, self._kernel())
-
-    def _named(self, line: str) -> str:
-        """A line in which local names, marked by ``§``, are none of the loss's own."""
-        own = {*self.tensors, *self.options}
-        return re.sub(r"§(\w+)", lambda m: f"{m[1]}_" if m[1] in own else m[1], line)
+        return map(self.named, self._kernel())
 
     # --- from the functional form -----------------------------------------------------------
-
-    def parameters(self) -> str:
-        """What the entry and the eager form take."""
-        parts = [*self._typed_tensors(), *self._typed_options(), "dtype: torch.dtype"]
-        return ", ".join(parts)
-
-    def arguments(self) -> str:
-        """The same as passed on."""
-        return ", ".join((*self.tensors, *self.options, "dtype"))
 
     def _entry(self) -> Iterator[str]:
         yield f"def _{self.stem}_in_c({self.parameters()}) -> Tensor | None:"
@@ -81,17 +66,12 @@ class KernelCalls(OneCall):
                 yield f"if {f'{t.name} is not None and ' if t.optional else ''}{test}:"
                 yield f"    {t.name} = {t.name}.expand({lead}.shape)"
 
-    def _eager(self) -> Iterator[str]:
-        yield f"def _{self.stem}_eager({self.parameters()}) -> Tensor:"
-        yield f'    """:func:`{self.f.functional}` in plain torch."""'
-        yield from (f"    {line}" if line else "" for line in self.eager.body)
-
     # --- the Function -----------------------------------------------------------------------
 
     def _function(self) -> Iterator[str]:
         tensors = self.tensors
-        wanted = self._wanted()
-        typed = ", ".join(self._typed_tensors())
+        wanted = self.asked(self.sources)
+        typed = ", ".join(self.typed_tensors())
         nothing = tuple_text(["False"] * len(self.sources))
         passed = ", ".join(tensors)
         yield f"class {self.function}(torch.autograd.Function):"
@@ -102,7 +82,7 @@ class KernelCalls(OneCall):
         yield ""
         yield "    @staticmethod"
         yield f"    def forward(ctx: Any, {typed}, §options: tuple[Any, ...]) -> Tensor:"
-        others = self._others()
+        others = self.others()
         at_once = '§options[-1] != "none"' + (f" and not ({' or '.join(others)})" if others else "")
         yield "        §needs = ctx.needs_input_grad"
         yield f"        §wanted = {wanted} if {at_once} else ({nothing})"
@@ -122,23 +102,21 @@ class KernelCalls(OneCall):
         yield "        §plain = torch.is_grad_enabled() or not torch._C._has_storage(grad_loss)"
         yield "        §known = §gradients is not None and not §plain"
         yield "        if §known and grad_loss.item() == ctx.upstream:"
-        yield f"            return {self._returned(self.sources, '§gradients')}"
+        yield f"            return {self.returned(self.sources, '§gradients', 1)}"
         yield "        §gradients = None  # frees its memory"
         yield f"        {tuple_text(tensors)} = ctx.saved_tensors"
         yield f"        {tuple_text(self.options)} = ctx.options"
         yield "        §needs = ctx.needs_input_grad"
-        real = [x.name for x in self.spec.tensors if x.role.kind == "real"]
-        all_wanted = self._needs([tensors.index(x) for x in real])
-        one = "," if len(real) == 1 else ""
+        one = "," if len(self.real) == 1 else ""
         yield f"        if {' or '.join(['§plain', *others])}:"
         if others:
             yield "            # Summed over all elements, or to be differentiated again."
         yield "            §found = _through_autograd("
         given = f"{passed}, {', '.join(self.options)}, grad_loss.dtype"
         yield f"                lambda: _{self.stem}_eager({given}),"
-        yield f"                ({', '.join(real)}{one}), {all_wanted}, grad_loss"
+        yield f"                ({', '.join(self.real)}{one}), {self.asked(self.real)}, grad_loss"
         yield "            )"
-        yield f"            return {self._returned(real, '§found')}"
+        yield f"            return {self.returned(self.real, '§found', 1)}"
         yield f"        §wanted = {wanted}"
         yield '        if reduction == "none":'
         again = f"_, §gradients = _call_{self.stem}({passed}, ctx.options, §wanted"
@@ -146,28 +124,4 @@ class KernelCalls(OneCall):
         yield "        else:"
         yield f"            §upstream = {self.function}.upstream = float(grad_loss.item())"
         yield f"            {again}, §upstream)"
-        yield f"        return {self._returned(self.sources, '§gradients')}"
-
-    def _returned(self, sources: list[str], found: str) -> str:
-        """A backward's result: the gradients of `sources`, and nothing for all else."""
-        rest = ["None"]
-        if sources == self.tensors[: len(sources)]:
-            return ", ".join([f"*{found}", *["None"] * (len(self.tensors) - len(sources)), *rest])
-        each = [f"{found}[{sources.index(x)}]" if x in sources else "None" for x in self.tensors]
-        return ", ".join([*each, *rest])
-
-    def _wanted(self) -> str:
-        return self._needs([self.tensors.index(x) for x in self.sources])
-
-    def _needs(self, places: list[int]) -> str:
-        if places == list(range(len(places))):
-            return f"§needs[:{len(places)}]"
-        return f"({''.join(f'§needs[{k}], ' for k in places)})"
-
-    def _others(self) -> list[str]:
-        """Gradients that a kernel does not give."""
-        return [
-            f"§needs[{k}]"
-            for k, t in enumerate(self.spec.tensors)
-            if t.role.kind == "real" and t.name not in self.sources
-        ]
+        yield f"        return {self.returned(self.sources, '§gradients', 1)}"

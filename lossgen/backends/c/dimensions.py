@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from lossgen.backends.c.kernel import extents
 from lossgen.backends.c.page import Kernels
 from lossgen.backends.c.words import extent
+from lossgen.backends.kernel_arguments import KernelArguments
 from lossgen.backends.torch_autograd import tuple_text
 from lossgen.backends.torch_formula import Formula
 from lossgen.nodes import Letter
@@ -21,20 +22,17 @@ from lossgen.page import FunctionPage
 from lossgen.spec import TensorArg
 
 
-class Dimensions:
+class Dimensions(KernelArguments):
     """What a formula's kernels are told about the tensors."""
+
+    needs = "§needs"
 
     def __init__(
         self, f: Formula, kernels: Kernels, eager: FunctionPage, switches: Sequence[str]
     ) -> None:
+        super().__init__(f, kernels, eager)
         self.every = switches  # of all kernels in the C file, which is compiled as a whole
-        self.f, self.kernels, self.plan, self.eager = f, kernels, kernels.plan, eager
-        self.spec, self.stem = f.spec, f.plain.lstrip("_")
         self.function = f"{f.autograd}InC"
-        self.tensors = [t.name for t in f.spec.tensors]
-        self.options = [*(p.name for p in f.spec.parameters), "reduction"]
-        self.sources = [g.removeprefix("d_") for g in self.plan.gradients]
-        self.lead = f.checks.lead
 
     def _sizes(self) -> Iterator[str]:
         """The sizes of the axes, and the shapes of what is returned."""

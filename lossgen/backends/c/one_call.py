@@ -15,26 +15,16 @@ from lossgen.backends.c.dimensions import Dimensions
 from lossgen.backends.c.entry import packing
 from lossgen.backends.c.words import extent
 from lossgen.backends.torch_autograd import tuple_text
-from lossgen.backends.torch_signatures import parameter_argument
-from lossgen.nodes import Compare, Given, Param
 from lossgen.program import Statement
 
 
 class OneCall(Dimensions):
     """How a formula's kernels are called."""
 
-    def _typed_tensors(self) -> list[str]:
-        kinds = {t.name: "Tensor | None" if t.optional else "Tensor" for t in self.spec.tensors}
-        return [f"{name}: {kind}" for name, kind in kinds.items()]
-
-    def _typed_options(self) -> list[str]:
-        typed = [f"{a.name}: {a.annotation}" for a in map(parameter_argument, self.spec.parameters)]
-        return [*typed, "reduction: str"]
-
     # --- one call ---------------------------------------------------------------------------
 
     def _call(self) -> Iterator[str]:
-        typed = ", ".join(self._typed_tensors())
+        typed = ", ".join(self.typed_tensors())
         yield (
             f"def _call_{self.stem}({typed}, §options: tuple[Any, ...], §wanted: Sequence[bool], "
             "§upstream: float, grad_loss: Tensor | None = None) -> "
@@ -117,15 +107,7 @@ class OneCall(Dimensions):
 
     def _switches(self) -> list[str]:
         """Code for each condition and exponent that C is compiled for."""
-        out = []
-        for c in self.kernels.conditions:
-            if isinstance(c, Given):
-                out.append(f"{c.name} is not None")
-            elif isinstance(c, Param):
-                out.append(f"bool({c.name})")
-            else:
-                assert isinstance(c, Compare)
-                out.append(self.f.options.code(c).strip("()"))
+        out = map(self.switch, self.kernels.conditions)
         return [*out, *(f"_whole({p.name})" for p in self.kernels.exponents)]
 
     def _kernel(self) -> Iterator[str]:

@@ -37,7 +37,7 @@ class PairCalls(KernelCalls):
     ) -> None:
         super().__init__(f, kernels, eager, switches)
         self.pairs = pairs
-        self.sources = [t.name for t in f.spec.tensors if t.role.kind == "real"]
+        self.sources = self.real
         block = Formula(pairs.block, public=False)
         self.block = KernelCalls(block, kernels, FunctionPage("", "", (), ()), switches)
 

@@ -11,7 +11,7 @@ It refuses nothing: a loss without kernels never comes here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from lossgen.backends.c.page import Kernels
 from lossgen.backends.torch_autograd import tuple_text
@@ -24,23 +24,15 @@ class TritonCalls(Arguments):
     """The definitions for one formula."""
 
     def __init__(self, f: Formula, kernels: Kernels, eager: FunctionPage) -> None:
-        super().__init__(f, kernels)
-        self.eager, self.function = eager, f"{f.autograd}InTriton"
+        super().__init__(f, kernels, eager)
+        self.function = f"{f.autograd}InTriton"
 
     def definitions(self) -> Iterator[Lines]:
         """All of them, in the order in which they call one another."""
-        for lines in (self._entry, self._function, self._eager):
+        for lines in (self._entry, self._function, self.eager_form):
             yield tuple(self.named(line) for line in lines())
 
     # --- from the functional form -----------------------------------------------------------
-
-    def parameters(self) -> str:
-        """What the entry and the eager form take."""
-        return ", ".join((*self.typed_tensors(), *self.typed_options(), "dtype: torch.dtype"))
-
-    def arguments(self) -> str:
-        """The same as passed on."""
-        return ", ".join((*self.tensors, *self.options, "dtype"))
 
     def _entry(self) -> Iterator[str]:
         lead = self.lead
@@ -64,11 +56,6 @@ class TritonCalls(Arguments):
         else:
             yield f"    return {call}"
 
-    def _eager(self) -> Iterator[str]:
-        yield f"def _{self.stem}_eager({self.parameters()}) -> Tensor:"
-        yield f'    """:func:`{self.f.functional}` in plain torch."""'
-        yield from (f"    {line}" if line else "" for line in self.eager.body)
-
     # --- the Function -----------------------------------------------------------------------
 
     def _function(self) -> Iterator[str]:
@@ -90,45 +77,19 @@ class TritonCalls(Arguments):
         yield "    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor | None, ...]:"
         yield f"        {', '.join(tensors)}, *§kept = ctx.saved_tensors"
         yield f"        {tuple_text(options)} = ctx.options"
-        others = self._others()
-        real = [x.name for x in self.spec.tensors if x.role.kind == "real"]
-        one = "," if len(real) == 1 else ""
-        all_wanted = self._needs([tensors.index(x) for x in real])
+        others = self.others()
+        one = "," if len(self.real) == 1 else ""
         tests = ["torch.is_grad_enabled()", "not torch._C._has_storage(grad_loss)", *others]
         yield f"        if {' or '.join(tests)}:"
         if others:
             yield "            # Summed over all elements, or to be differentiated again."
         yield "            §found = _through_autograd("
         yield f"                lambda: _{self.stem}_eager({passed}, grad_loss.dtype),"
-        yield f"                ({', '.join(real)}{one}), {all_wanted}, grad_loss"
+        yield f"                ({', '.join(self.real)}{one}), {self.asked(self.real)}, grad_loss"
         yield "            )"
-        yield f"            return {self._returned(real, '§found')}"
+        yield f"            return {self.returned(self.real, '§found', len(options))}"
         yield f"        §gradients = _triton_kernels().{self.stem}_gradient("
         yield f"            {', '.join(tensors)}, *§kept, {', '.join(options)},"
-        yield f"            {self._wanted()}, grad_loss"
+        yield f"            {self.asked(self.sources)}, grad_loss"
         yield "        )"
-        yield f"        return {self._returned(self.sources, '§gradients')}"
-
-    def _returned(self, sources: Sequence[str], found: str) -> str:
-        """A backward's result: the gradients of `sources`, and nothing for all else."""
-        rest = ["None"] * len(self.options)
-        if sources == self.tensors[: len(sources)]:
-            return ", ".join([f"*{found}", *["None"] * (len(self.tensors) - len(sources)), *rest])
-        each = [f"{found}[{sources.index(x)}]" if x in sources else "None" for x in self.tensors]
-        return ", ".join([*each, *rest])
-
-    def _wanted(self) -> str:
-        return self._needs([self.tensors.index(x) for x in self.sources])
-
-    def _needs(self, places: Sequence[int]) -> str:
-        if list(places) == list(range(len(places))):
-            return f"ctx.needs_input_grad[:{len(places)}]"
-        return f"({''.join(f'ctx.needs_input_grad[{k}], ' for k in places)})"
-
-    def _others(self) -> list[str]:
-        """Gradients that the kernels do not give."""
-        return [
-            f"ctx.needs_input_grad[{k}]"
-            for k, t in enumerate(self.spec.tensors)
-            if t.role.kind == "real" and t.name not in self.sources
-        ]
+        yield f"        return {self.returned(self.sources, '§gradients', len(options))}"
