@@ -63,12 +63,7 @@ def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
         over = None if spec.over is None else stable(spec.over)
         forward, chosen = _with_chosen_forms(lower(spec, item, over, known), known)
         taken = {*TAKEN, *(p.name for p in spec.parameters)}
-        forward = share(forward, taken)
-        forward = replace(
-            forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
-        )
-        learn(known, forward.statements)
-        backward, again = _reversed(spec, forward, known)
+        forward, backward, again = _completed(spec, share(forward, taken), known)
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name)
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))
@@ -81,23 +76,23 @@ def complete(spec: LossSpec, forward: Program) -> Compiled:
     """A forward program with the backward that belongs to it, for a spec with its arguments."""
     with distribute(False):
         known = Known({a.name: a.role for a in spec.arguments})
-        forward = replace(
-            forward, statements=with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
-        )
-        learn(known, forward.statements)
-        backward, _ = _reversed(spec, forward, known)
+        forward, backward, _ = _completed(spec, forward, known)
     return Compiled(spec, forward, backward, (), (), (), spec.functional_name)
 
 
-def _reversed(
+def _completed(
     spec: LossSpec, forward: Program, known: Known
-) -> tuple[Backward, StatementStabilizer]:
-    """The backward, and what made it stable."""
+) -> tuple[Program, Backward, StatementStabilizer]:
+    """The forward with its guards, its backward, and what made that stable."""
+    guarded = with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
+    forward = replace(forward, statements=guarded)
+    learn(known, forward.statements)
     taken = {*TAKEN, *(p.name for p in spec.parameters)}
     declare_seeds(known, forward.results)
     again = StatementStabilizer(known)
     backward = differentiate(forward, again, _usual(spec, forward), taken)
-    return _there_when_read(_held_finite(backward, spec, forward.results)), again
+    backward = _there_when_read(_held_finite(backward, spec, forward.results))
+    return forward, backward, again
 
 
 def _with_chosen_forms(forward: Program, known: Known) -> tuple[Program, tuple[Choice, ...]]:
