@@ -56,7 +56,14 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
     products = []
     backends = {spec.name: _backend(project, spec.name) for spec in specs}
     made = render_losses(specs, project.templates, backends)
+    others = {*library.names()}
     for spec, rendered in zip(specs, made, strict=True):
+        beside = project.kernels(spec.name, rendered.ending)
+        if rendered.kernels is not None and beside in map(project.module, others - {spec.name}):
+            raise LossgenError(
+                f"The kernels of '{spec.name}' and the loss '{beside.stem}' would be one file, "
+                f"{project.label(beside)}. Give the loss '{beside.stem}' another name."
+            )
         stamp = Stamp(
             spec=project.label(project.specs / f"{spec.name}.py"),
             spec_hash=spec.source_hash,
@@ -75,7 +82,7 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
                 kernels=None
                 if rendered.kernels is None
                 else survey(
-                    project.kernels(spec.name, rendered.ending),
+                    beside,
                     stamped(rendered.kernels, stamp, "//" if rendered.ending == ".c" else "#"),
                 ),
             )

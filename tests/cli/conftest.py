@@ -34,6 +34,7 @@ class Rendered:
     module: str
     test: str
     kernels: str | None = None
+    ending: str = ".c"
     note: str = ""
 
 

@@ -168,3 +168,14 @@ def test_a_backend_of_another_version_is_not_guessed(two: Path, run: Run) -> Non
     assert found.exit_code == 2
     assert "generated/one.py was written for the backend 'later'" in found.output
     assert run("generate", "--backend", "eager").exit_code == 0
+
+
+def test_kernels_are_not_written_over_another_loss(run: Run, project: Path) -> None:
+    write_spec(project, "mine_triton")
+    write_spec(project, "mine")
+    assert run("generate", "mine_triton").exit_code == 0
+    before = snapshot(project)
+    found = run("generate", "mine", "--backend", "triton")
+    assert found.exit_code == 2
+    assert "the loss 'mine_triton' would be one file, generated/mine_triton.py" in found.output
+    assert snapshot(project) == before
