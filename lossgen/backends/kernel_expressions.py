@@ -160,6 +160,12 @@ class KernelExpressions(Squares):
         # Neither factor alone need be in range.
         return f"({self.code(x)} / {self.code(length)} * {self.code(length ** (power - 1))})"
 
+    def _print_LogSum(self, expr: Any) -> str:
+        return self.call("real_log_sum_of", *map(self.code, expr.args))
+
+    def _print_Finite(self, expr: Any) -> str:
+        return self.call("real_finite", self.code(expr.arg))
+
     def _print_Gauss(self, expr: Any) -> str:
         return self.call("real_gauss", *map(self.code, expr.args))
 

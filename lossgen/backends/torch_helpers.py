@@ -201,7 +201,9 @@ HELPERS: dict[str, str] = {
     "_log_sum(": '''def _log_sum(x: Tensor, c: float) -> Tensor:
     """``log(x + c)``; what rounding takes from the sum counts where that is near 1."""
     total = x + c
-    return torch.log(total) + (c - (total - x)) / total''',
+    # What is lost is exact if the larger is taken off first: at a sum near 1, c from 0.5 on.
+    rest = c - (total - x) if c < 0.5 else x - (total - c)
+    return torch.log(total) + rest / total''',
     "_finite(": '''def _finite(x: Tensor) -> Tensor:
     """``x``, the largest number in place of infinity: multiplied by 0 it must be 0."""
     far = torch.finfo(x.dtype).max

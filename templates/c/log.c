@@ -136,3 +136,10 @@ inlined real real_log1mexp(real x)
     real y = log_sum(is_far ? far.k : near.k, is_far ? far.f : near.f);
     return x < 0 ? y : x == 0 ? -INFINITY : NAN;
 }
+
+/* log(x + c) with what rounding takes from the sum, which counts where that is near 1. */
+inlined real real_log_sum_of(real x, real c)
+{
+    real total = x + c, gap = total - x, rest = (x - (total - gap)) + (c - gap);
+    return real_log(total) + rest / total;
+}

@@ -25,6 +25,12 @@ inlined real real_min(real a, real b)
     return (a < b) | (a != a) ? a : b;
 }
 
+/* The number itself, but the largest in place of infinity. */
+inlined real real_finite(real x)
+{
+    return real_min(real_max(x, -REAL_LARGEST), REAL_LARGEST);
+}
+
 /* -1, 0 or 1; 0 for NaN, as torch has it. */
 inlined real real_sign(real x)
 {

@@ -147,4 +147,5 @@ def _log1mexp(x):
 def _log_sum_of(x, c):
     """log(x + c), with what the sum of both has lost."""
     total = x + c
-    return _log(total) + (c - (total - x)) / total
+    gap = total - x
+    return _log(total) + ((x - (total - gap)) + (c - gap)) / total

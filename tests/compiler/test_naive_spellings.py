@@ -228,6 +228,9 @@ UNSEEN = (
 
 # Written last of all.
 LAST = (
+    # The larger of the two is the number, which is exact; near 1 what the sum loses counts.
+    Spelling("log(x[e] + 0.75)", lambda x: torch.log1p(x - 0.25), lambda x: 1 / (x + 0.75),
+             "x: Probabilities[e]", (0.25 - 2**-26, 0.25 + 2**-25, 0.2500003, 0.24, 1e-8, 0.9)),
     Spelling("log(1 + exp(1 - x[e]))", lambda x: softplus(1 - x), lambda x: -torch.sigmoid(1 - x)),
     Spelling("-log(exp(x[e]) / (exp(x[e]) + 3))", lambda x: torch.logaddexp(x, LOG3) - x,
              lambda x: -torch.sigmoid(LOG3 - x)),

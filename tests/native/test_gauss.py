@@ -1,4 +1,4 @@
-"""The bell curve of a number that was rounded, and what rounding took from it, against mpmath."""
+"""Functions of what was rounded, or is out of range, against mpmath."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Library = tuple[ctypes.CDLL, type]
 
 @pytest.fixture(scope="module", params=[np.float32, np.float64], ids=["float", "double"])
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Library:
-    counts = {"real_gauss": 3, "real_remainder": 2}
+    counts = {"real_gauss": 3, "real_remainder": 2, "real_log_sum_of": 2, "real_finite": 1}
     folder = tmp_path_factory.mktemp("gauss")
     return compiled(folder, counts, request.param is np.float64, "-march=native")[0], request.param
 
@@ -48,6 +48,24 @@ def test_the_bell(rate: float, library: Library) -> None:
         for value, at, less in zip(found, x, rest, strict=True):
             exact = mp.exp(-rate * (mp.mpf(float(at)) + mp.mpf(float(less))) ** 2)
             assert ulps(value, exact) <= 1.5, (at, less)
+
+
+def test_the_logarithm_of_a_sum_near_1(library: Library) -> None:
+    loops, kind = library
+    x = np.concatenate([ordinals(1e-30, 1e-3, 400, kind), ordinals(1e-3, 1.5, 600, kind)])
+    for c in (1.0, 0.9, 0.5, 1e-8):
+        found = call(loops, "real_log_sum_of", x, np.full_like(x, c))
+        with mp.workprec(400):
+            for value, at in zip(found, x, strict=True):
+                assert ulps(value, mp.log(mp.mpf(float(at)) + mp.mpf(float(kind(c))))) <= 2, (at, c)
+
+
+def test_the_largest_number_stands_for_infinity(library: Library) -> None:
+    loops, kind = library
+    most = np.finfo(kind).max
+    x = np.array([np.inf, -np.inf, most, -most, 3, -0.0, np.nan], dtype=kind)
+    wanted = np.array([most, -most, most, -most, 3, -0.0, np.nan], dtype=kind)
+    np.testing.assert_array_equal(call(loops, "real_finite", x), wanted)
 
 
 def test_ends(library: Library) -> None:

@@ -122,16 +122,6 @@ class Expressions(KernelExpressions):
     def _print_Log1pSquare(self, expr: Any) -> str:
         return f"(2 * {self.code(nd.Log1p(nd.HypotM1(expr.arg)))})"
 
-    def _print_LogSum(self, expr: Any) -> str:
-        x, c = map(self.code, expr.args)
-        total = f"(({x}) + ({c}))"
-        self.used.add("real_log")
-        return f"(real_log{total} + (({c}) - ({total} - ({x}))) / {total})"
-
-    def _print_Finite(self, expr: Any) -> str:
-        self.used |= {"real_min", "real_max"}
-        return f"real_min(real_max({self.code(expr.arg)}, -REAL_LARGEST), REAL_LARGEST)"
-
     def _print_Node(self, expr: Any) -> str:
         if type(expr) not in FUNCTIONS:
             raise Unsupported(f"{type(expr).__name__} has no form in C")

@@ -147,12 +147,6 @@ class Expressions(KernelExpressions):
     def _print_Log1pSquare(self, expr: Any) -> str:
         return f"2.0 * {self.code(nd.Log1p(nd.HypotM1(expr.arg)))}"
 
-    def _print_LogSum(self, expr: Any) -> str:
-        return self.call("_log_sum_of", *map(self.code, expr.args))
-
-    def _print_Finite(self, expr: Any) -> str:
-        return self.call("_finite", self.code(expr.arg))
-
     def _print_Node(self, expr: Any) -> str:
         if type(expr) in _BUILT_IN:
             return f"{_BUILT_IN[type(expr)]}({bare(self.code(expr.args[0]))})"
