@@ -22,6 +22,27 @@ from lossgen.nodes import Needs
 from lossgen.page import Argument, AutogradPage, Lines, signature
 from lossgen.static import ALWAYS, guard_of
 
+# What the subclass with forward-mode derivatives calls.
+FORWARD_MODE = '''def _tangents(
+    formula: Callable[..., tuple[Tensor, ...]],
+    primals: Sequence[Any],
+    tangents: Sequence[Tensor | None],
+) -> tuple[Tensor, ...]:
+    """Forward-mode derivative of a formula: the transpose of its linear reverse mode."""
+    moving = [k for k, tangent in enumerate(tangents) if tangent is not None]
+
+    def moved(*values: Tensor) -> tuple[Tensor, ...]:
+        inputs = list(primals)
+        for k, value in zip(moving, values, strict=True):
+            inputs[k] = value
+        return formula(*inputs)
+
+    outputs, pull_back, *_ = torch.func.vjp(moved, *(primals[k] for k in moving))
+    zeros = tuple(torch.zeros_like(x) for x in outputs)
+    push_forward = torch.func.vjp(pull_back, zeros)[1]
+    (result,) = push_forward(tuple(tangents[k] for k in moving))
+    return tuple(result)'''
+
 
 def autograd_page(f: Formula) -> AutogradPage:
     """Forward, what it keeps, and the closed-form backward."""

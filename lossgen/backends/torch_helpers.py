@@ -268,27 +268,6 @@ HELPERS: dict[str, str] = {
 }
 
 
-FORWARD_MODE = '''def _tangents(
-    formula: Callable[..., tuple[Tensor, ...]],
-    primals: Sequence[Any],
-    tangents: Sequence[Tensor | None],
-) -> tuple[Tensor, ...]:
-    """Forward-mode derivative of a formula: the transpose of its linear reverse mode."""
-    moving = [k for k, tangent in enumerate(tangents) if tangent is not None]
-
-    def moved(*values: Tensor) -> tuple[Tensor, ...]:
-        inputs = list(primals)
-        for k, value in zip(moving, values, strict=True):
-            inputs[k] = value
-        return formula(*inputs)
-
-    outputs, pull_back, *_ = torch.func.vjp(moved, *(primals[k] for k in moving))
-    zeros = tuple(torch.zeros_like(x) for x in outputs)
-    push_forward = torch.func.vjp(pull_back, zeros)[1]
-    (result,) = push_forward(tuple(tangents[k] for k in moving))
-    return tuple(result)'''
-
-
 def needed(text: str) -> list[str]:
     """The helpers that a module's text calls, and those that these call."""
     found: dict[str, str] = {}

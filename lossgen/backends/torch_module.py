@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from lossgen.backends.torch_autograd import autograd_page
+from lossgen.backends.torch_autograd import FORWARD_MODE, autograd_page
 from lossgen.backends.torch_class import class_page
 from lossgen.backends.torch_formula import Formula
 from lossgen.backends.torch_function import functional_page, plain_page
-from lossgen.backends.torch_helpers import FORWARD_MODE, needed
+from lossgen.backends.torch_helpers import needed
 from lossgen.compiled import Compiled
 from lossgen.docs import module_doc
 from lossgen.page import AutogradPage, FunctionPage, ModulePage, docstring
