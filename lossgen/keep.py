@@ -124,7 +124,7 @@ def choose(
 
     chosen: dict[str, None] = {}
     while True:
-        again = _again(main, available, dict(chosen), results)
+        again = _again(main, available, dict(chosen), results, usual)
         # A part without a name in the formula is kept for speed alone.
         less = len(chosen) + 1 < count
         costly = [
@@ -140,11 +140,11 @@ def choose(
         too = {x.body, Read(Str(x.name), *x.free)} & autograd.keys()
         small = count == 0 and not long_axes <= {*x.free}
         mask = x.kind == "boolean" and len(x.free) >= size and cost(x.body) > 1
-        read = x.name in _again(main, available, dict(chosen), results)
+        read = x.name in _again(main, available, dict(chosen), results, usual)
         if x.op == "map" and too and (small or mask) and read and may_be_kept(x):
             chosen[x.name] = None
     kept = dict(chosen)
-    again = _again(statements, available, kept, results)
+    again = _again(statements, available, kept, results, usual)
     names = [x.name for x in recorded.statements if x.name in kept]
     names.sort(key=lambda name: available[name].kind != "real")
     return tuple(names), tuple(again[x.name] for x in recorded.statements if x.name in again)
@@ -193,6 +193,7 @@ def _again(
     available: dict[str, Statement],
     kept: dict[str, None],
     results: set[str],
+    usual: Mapping[sp.Basic, bool],
 ) -> dict[str, Statement]:
     again: dict[str, Statement] = {}
 
@@ -200,7 +201,8 @@ def _again(
         x = available.get(name)
         if x is None or name in again or name in kept:
             return
-        if x.op in REDUCTIONS and x.guard == ALWAYS and name not in results:
+        usually = narrow(x.guard, usual) == ALWAYS
+        if x.op in REDUCTIONS and usually and name not in results:
             kept[name] = None
             return
         for read in sorted(x.reads()):

@@ -57,9 +57,8 @@ def autograd_page(f: Formula) -> AutogradPage:
         options.append(Argument("reduction", "str"))
     # One gradient comes in for each result; nothing follows the last that has one.
     seeded = max((forward.results.index(x) + 1 for x in backward.seeds), default=0)
-    absent = " | None" if _gets_none(f) else ""
     head = [
-        *(f"grad_{x}: Tensor{absent}" for x in forward.results[:seeded]),
+        *(f"grad_{x}: Tensor | None" for x in forward.results[:seeded]),
         "*unused: None",
     ]
     return AutogradPage(
@@ -116,15 +115,6 @@ def _saved(f: Formula) -> tuple[str, ...]:
     return (*also, *_extra(f)) if f.reduces else (*_extra(f), *also)
 
 
-def _gets_none(f: Formula) -> bool:
-    """Whether a gradient that is absent comes in as None rather than as zeros.
-
-    For several results, autograd's own zeros are the shortest way; but it makes them for what is
-    kept as well.
-    """
-    return len(f.backward.seeds) == 1 or bool(_extra(f))
-
-
 def _setup_body(f: Formula) -> Lines:
     count, results = len(f.spec.tensors), f.compiled.forward.results
     with_options = bool(f.spec.parameters) or f.reduces
@@ -140,25 +130,35 @@ def _setup_body(f: Formula) -> Lines:
         *options,
         f"ctx.save_for_backward({saved}{extra})",
         f"ctx.save_for_forward({saved})",
-        *(["ctx.set_materialize_grads(False)"] if _gets_none(f) else []),
+        "ctx.set_materialize_grads(False)",
     )
 
 
 def _without_gradient(f: Formula, nothing: str) -> list[str]:
-    """What is done where no gradient comes in for a result."""
-    if not _gets_none(f):
-        return []
+    """What is done where no gradient comes in for the items."""
     first, *rest = f.backward.seeds
     if not rest:
         return [f"if grad_{first} is None:", f"    return {nothing}"]
     (second,) = rest
     return [
-        f"if grad_{second} is None:",
-        f"    if grad_{first} is None:",
-        f"        return {nothing}",
-        f"    grad_{second} = grad_{first}.new_zeros({f.shape(second)})",
         f"if grad_{first} is None:",
-        f"    grad_{first} = grad_{second}.new_zeros({f.shape(first)})",
+        f"    if grad_{second} is None:",
+        f"        return {nothing}",
+        f"    grad_{first} = grad_{second}.new_zeros({'()' if f.reduces else f.shape(first)})",
+    ]
+
+
+def _without_second(f: Formula) -> list[str]:
+    """Zeros for the divisor's gradient, where it is absent and a gradient reads it."""
+    if len(f.backward.seeds) == 1:
+        return []
+    first, second = f.backward.seeds
+    zeros = f"grad_{first}.new_zeros({f.shape(second)})"
+    wanting = [g for g in f.backward.gradients if g in f.moved_by(second)]
+    test = " or ".join(f"need_{g}" for g in wanting) or "False"
+    return [
+        f"if grad_{second} is None:  # only the gradient of {' and '.join(wanting)} reads it",
+        f"    grad_{second} = {zeros} if {test} else grad_{first}",
     ]
 
 
@@ -184,6 +184,7 @@ def _backward_body(f: Formula) -> Lines:
     if f.reduces:
         seed, lead = f"grad_{f.item}", f.checks.lead.name
         body += ['if reduction == "mean":', f"    {seed} = {seed} / {lead}.numel()"]
+    text = "\n".join((text, *_without_second(f)))
     needs = [g for g in backward.gradients if re.search(rf"\bneed_{g}\b", text)]
     if needs:
         last = max(inputs.index(g) for g in needs)
@@ -200,6 +201,7 @@ def _backward_body(f: Formula) -> Lines:
             "    # For a second derivative, what was kept must depend on the inputs.",
             f"    {tuple_text(made)} = {f.autograd}.forward({given})",
         ]
+    body += _without_second(f)
     if needs:
         body.append(f"{' = '.join(f'd_{g}' for g in needs)} = None")
     if any(map(_overwrites, formula)):

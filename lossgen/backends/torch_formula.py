@@ -63,6 +63,14 @@ class Formula:
         forward = self.compiled.forward
         return Context(forward, self.names).shape(forward.statement(name).free)
 
+    def moved_by(self, result: str) -> frozenset[str]:
+        """The tensors whose gradient reads the one that comes in for a result."""
+        moving = {f"grad_{result}"}
+        for x in self.backward.program.statements:
+            if x.reads() & moving:
+                moving.add(x.name)
+        return frozenset(t.name for t in self.spec.tensors if f"d_{t.name}" in moving)
+
     def unit_divisor(self) -> sp.Basic | None:
         """The condition without which the mean divides by the count."""
         forward = self.compiled.forward

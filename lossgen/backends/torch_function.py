@@ -73,12 +73,9 @@ def _without_divisors_gradient(f: Formula) -> list[str]:
     results = f.compiled.forward.results
     if len(results) < 2 or f.reduces:
         return []
-    divisor, backward = results[1], f.backward
-    moving = {f"grad_{divisor}"}
-    for x in backward.program.statements:
-        if x.reads() & moving:
-            moving.add(x.name)
-    wanting = [t for t in f.spec.tensors if f"d_{t.name}" in moving]
+    divisor = results[1]
+    moved = f.moved_by(divisor)
+    wanting = [t for t in f.spec.tensors if t.name in moved]
     if any(not t.optional for t in wanting):
         return []
     if not wanting:
