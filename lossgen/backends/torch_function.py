@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lossgen.backends.torch_blocks import in_blocks
 from lossgen.backends.torch_branches import bounded
 from lossgen.backends.torch_casts import flattened
 from lossgen.backends.torch_checks import refusal_lines
@@ -50,7 +51,7 @@ def functional_page(
         lead = f.checks.lead.name
         body += [f"with torch.autocast({lead}.device.type, enabled=False):", f"    {call}"]
     else:
-        body.append(call)
+        body += in_blocks(f, call)
     whole = f"{item}.reshape(shape)" if f.checks.output_shape() else item
     squeezed = f.checks.unbatched_rank is not None
     body += _without_divisors_gradient(f)

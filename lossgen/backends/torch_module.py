@@ -79,7 +79,8 @@ def assembled(
 
 
 def _imports(text: str) -> tuple[str, ...]:
-    lines = ["from collections.abc import Callable, Sequence"]
+    also = ", Iterator" * ("Iterator[" in text)
+    lines = [f"from collections.abc import Callable{also}, Sequence"]
     lines.append(f"from typing import Any, Literal{', NamedTuple' * ('(NamedTuple)' in text)}")
     lines += ["import inspect", "import types"]
     if "math." in text:
