@@ -35,7 +35,7 @@ def show(accuracy: Accuracy, console: Console) -> None:
         where = place(m.where) if m.where and m.worst else ""
         # Of second derivatives only NaN is looked for, so there is no error to show.
         errors = ("", "", "") if m.quantity == "second" else (m.worst, m.p99, m.median)
-        cells = [
+        cells: list[Text | str] = [
             Text(m.style, style=red),
             m.quantity,
             m.dtype,
