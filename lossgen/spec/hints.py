@@ -40,6 +40,9 @@ _ELSEWHERE = {
 }
 _OPERATORS = {
     "^": ("'^' is not a power here", "write **"),
+    "&": ("'&' has no meaning in a formula", "write and"),
+    "|": ("'|' has no meaning in a formula", "write or"),
+    "~": ("'~' has no meaning in a formula", "write not"),
     "@": ("'@' has no meaning in a formula", "write Sum(x * y, d)"),
 }
 _CALL = re.compile(r"(\w+)\(\) (?:got an unexpected keyword argument '(\w+)'|missing|takes)")
@@ -76,7 +79,7 @@ def explained(error: Exception) -> tuple[str, str] | None:
         if call := _CALL.match(text):
             return _called(text, *call.groups())
         for sign, words in _OPERATORS.items():
-            if f"operand type(s) for {sign}:" in text:
+            if re.search(rf"operand type(\(s\) for|.* unary) {re.escape(sign)}:", text):
                 return words
         if text.endswith("object is not iterable"):
             return "an expression is one number, and nothing to go through", word_for("sum")

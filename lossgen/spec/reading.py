@@ -34,6 +34,7 @@ from lossgen.spec.checks import (
     expressions,
     words,
 )
+from lossgen.spec.counting import counted
 from lossgen.spec.data import LossSpec, Parameter, TensorArg, constructor_tensor
 from lossgen.spec.handle import TensorHandle
 from lossgen.spec.modules import Shelf, SpecModule, shown
@@ -226,12 +227,12 @@ class _SpecReader:
             returned = self.loss.function(**values)
             result = returned if isinstance(returned, Averaged) else Averaged(returned, None)
             item = self._formula(result.item)
-            over = None if result.over is None else sp.sympify(result.over)
-            named = {k: sp.sympify(v) for k, v in result.named.items()}
+            over = None if result.over is None else counted(sp.sympify(result.over), kinds)
+            named = {k: counted(sp.sympify(v), kinds) for k, v in result.named.items()}
         except Exception as error:
             self.shelf.raised(error, self.module.path, self.syntax.lineno)
             return None
-        return None if item is None else Averaged(item, over, named)
+        return None if item is None else Averaged(counted(item, kinds), over, named)
 
     def _formula(self, value: Any) -> sp.Expr | None:
         if isinstance(value, TensorHandle):
