@@ -45,8 +45,8 @@ def show_report(report: Report, *, strict: bool = False) -> None:
     if report.reason:
         verdict.append(f": {report.reason}")
     console.print(verdict, soft_wrap=True)
-    again = f" ({report.seconds:.1f} s, --seed {report.seed}"
-    console.print(Text(f"{again}{', --strict' if strict else ''})", style="dim"))
+    again = f"{report.seconds:.1f} s, --seed {report.seed}{', --strict' if strict else ''}"
+    console.print(Text(again, style="dim"))
 
 
 def _table(checks: Iterable[Check]) -> Table:

@@ -153,7 +153,7 @@ def _why(session: Session, witness: Witness) -> str:
             f"Its {difference.what} is {difference.got}{place}{about}, "
             "where the formula's is finite."
         )
-    return f"Its {difference.what} is another than the formula's{about}."
+    return f"Its {difference.what} differs from the formula's{about}."
 
 
 def _report(

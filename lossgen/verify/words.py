@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
@@ -33,7 +34,8 @@ class _Words(StrPrinter):
         return f"{expr.name}[{inner}]" if inner else str(expr.name)
 
     def _print_Let(self, expr: Any) -> str:
-        return f"{expr.name}[{', '.join(map(self._print, expr.at))}]" if expr.at else expr.name
+        at = dict(zip(expr.params, expr.at, strict=True))
+        return named(expr.name, [self._print(at[x]) for x in in_order(expr)])
 
     def _print_Reduce(self, expr: Any) -> str:
         letters = ",".join(map(str, expr.bound))
@@ -76,6 +78,20 @@ class _Words(StrPrinter):
 
     def _print_BooleanFalse(self, expr: Any) -> str:
         return "false"
+
+
+def named(name: str, subscripts: Iterable[str]) -> str:
+    """A part and where it is read."""
+    inner = ", ".join(subscripts)
+    return f"{name}[{inner}]" if inner else name
+
+
+def in_order(part: nodes.Let) -> list[nodes.Letter]:
+    """The letters of a part as a tensor in it has them; a part has them by the alphabet."""
+    reads = [x.subscripts for x in nodes.walk(part.body) if isinstance(x, nodes.Read)]
+    most = max(reads, key=lambda letters: len(set(letters) & set(part.params)), default=())
+    order = {letter: k for k, letter in enumerate(most)}
+    return sorted(part.params, key=lambda x: order.get(x, len(order)))
 
 
 def in_words(expr: sp.Basic) -> str:
