@@ -90,7 +90,8 @@ def _repeated(statements: Sequence[Statement]) -> set[sp.Basic]:
         if expr in seen:
             return
         seen.add(expr)
-        for part in children(expr):
+        # What stands behind a form is not computed, but for its slopes.
+        for part in (expr.form,) if isinstance(expr, nd.Rewritten) else children(expr):
             visit(part)
 
     for x in statements:
