@@ -67,6 +67,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except LossgenError as fault:
             raise CannotBeAsked(str(fault)) from fault
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            ctx.exit(130)  # as shells say; 1 would say that the loss does not hold
 
 
 @click.group(

@@ -91,7 +91,8 @@ def _ours(error: Exception) -> bool:
 
 
 def _sentence(text: str) -> str:
-    return text if text.startswith(("gives", "it gives")) else f"raises {text}"
+    said = text.removeprefix("it ")
+    return said if said.startswith("gives") else f"raises {said}"
 
 
 def _conclude(session: Session, checks: list[Check], tell: Progress, start: float) -> Report:

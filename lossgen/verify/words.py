@@ -26,6 +26,11 @@ class _Words(StrPrinter):
 
     _print_Min = _print_Max
 
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        # What is taken off comes last: x - y, not -y + x.
+        terms = sorted(expr.args, key=lambda term: term.could_extract_minus_sign())
+        return str(super()._print_Add(sp.Add(*terms, evaluate=False), order))
+
     def _print_Abs(self, expr: Any) -> str:
         return f"|{self._print(expr.args[0])}|"
 

@@ -164,3 +164,15 @@ def test_a_terminal_without_a_sign_shows_another(encoding: str) -> None:
         env={**os.environ, "PYTHONIOENCODING": encoding},
     )
     assert (done.returncode, done.stdout.split()) == (0, [b"one", b"?"]), done.stderr
+
+
+def test_an_interrupt_is_no_verdict(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Library) -> list[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Library, "entries", interrupted)
+    result = run("list")
+    assert result.exit_code == 130
+    assert "Interrupted." in result.output
