@@ -141,6 +141,8 @@ class TorchStatements(Products, Positions, Reductions, Padding):
                 code = f"{code}.view_as({code})"
         if set(x.free) - free_letters(x.body):
             code = f"{operand(code)}.expand({self.shape(x.free)})"
+            if x.name in self.full:
+                code = f"{code}.clone()"  # torch.func writes into what a Function returns
         return code
 
     def _constant(self, x: Statement, code: str) -> str:
