@@ -135,13 +135,26 @@ def choose(
         if not costly or len(chosen) + 1 >= allowed:
             break
         chosen[max(costly, key=lambda x: _total(x, again)).name] = None
+    # What decides between two sides is small enough to keep, so that both take the same one.
+    compared = {
+        read.name
+        for x in main
+        for part in x.expressions()
+        for condition in walk(part)
+        if isinstance(condition, nd.Compare) and not is_static(condition)
+        for read in walk(condition)
+        if isinstance(read, Read)
+    }
     # The last first: what only they read need not be kept.
     for x in reversed(again.values()):
         too = {x.body, Read(Str(x.name), *x.free)} & autograd.keys()
-        small = count == 0 and not long_axes <= {*x.free}
+        small = not long_axes <= {*x.free}
+        side = small and x.name in compared and _dear(x) and not switches([x.body])
+        small = small and count == 0 and bool(too)
         mask = x.kind == "boolean" and len(x.free) >= size and cost(x.body) > 1
         read = x.name in _again(main, available, dict(chosen), results)
-        if x.op == "map" and too and (small or mask) and read and may_be_kept(x):
+        wanted = small or side or (mask and too)
+        if x.op == "map" and wanted and read and may_be_kept(x):
             chosen[x.name] = None
     kept = dict(chosen)
     again = _again(statements, available, kept, results)
