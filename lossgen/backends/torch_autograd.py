@@ -134,20 +134,6 @@ def _setup_body(f: Formula) -> Lines:
     )
 
 
-def _without_gradient(f: Formula, nothing: str) -> list[str]:
-    """What is done where no gradient comes in for the items."""
-    first, *rest = f.backward.seeds
-    if not rest:
-        return [f"if grad_{first} is None:", f"    return {nothing}"]
-    (second,) = rest
-    return [
-        f"if grad_{first} is None:",
-        f"    if grad_{second} is None:",
-        f"        return {nothing}",
-        f"    grad_{first} = grad_{second}.new_zeros({'()' if f.reduces else f.shape(first)})",
-    ]
-
-
 def _without_second(f: Formula) -> list[str]:
     """Zeros for the divisor's gradient, where it is absent and a gradient reads it."""
     if len(f.backward.seeds) == 1:
@@ -178,9 +164,9 @@ def _backward_body(f: Formula) -> Lines:
     loads = [f"{tuple_text([*inputs, *kept])} = ctx.saved_tensors"]
     if used:
         loads.append(f"{tuple_text([x if x in used else '_' for x in options])} = ctx.options")
-    absent = _without_gradient(f, tuple_text(["None"] * (len(inputs) + len(options))))
-    # Zeros take their shape from what is loaded.
-    body = [*loads, *absent] if len(backward.seeds) > 1 else [*absent, *loads]
+    nothing = tuple_text(["None"] * (len(inputs) + len(options)))
+    # Without a gradient for the items there is none for what divides their sum.
+    body = [f"if grad_{backward.seeds[0]} is None:", f"    return {nothing}", *loads]
     if f.reduces:
         seed, lead = f"grad_{f.item}", f.checks.lead.name
         body += ['if reduction == "mean":', f"    {seed} = {seed} / {lead}.numel()"]
