@@ -82,7 +82,15 @@ def _forward_body(f: Formula) -> Lines:
         if guard != ALWAYS:
             # A tensor like any other, so that every transform takes it.
             body.append(f"{x} = {f.names.like}.new_empty(0)  # where the backward needs none")
+    lead, slopes = f.checks.lead.name, f.slopes()
+    if slopes:
+        body.append(f"given, {lead} = {lead}, _widened({lead})")
     body += f.lines(recorded, {**when, **dict.fromkeys(results, ALWAYS)}, frozenset(results))
+    if slopes:
+        body.append(
+            f"if given.dtype != {lead}.dtype:  # to keep it would take twice what was given"
+        )
+        body += [f"    {x} = {x}.new_empty(0)" for x in slopes]
     whole = (*results, *_extra(f))
     if f.reduces and f.keeps_item:
         # The item itself is the result, or is kept behind it: no tensor is returned twice.
@@ -176,14 +184,18 @@ def _backward_body(f: Formula) -> Lines:
         last = max(inputs.index(g) for g in needs)
         wanted = [f"need_{x}" if x in needs else "_" for x in inputs[: last + 1]]
         body.append(f"{tuple_text(wanted)} = ctx.needs_input_grad[:{last + 1}]")
+    lead, slopes = f.checks.lead.name, f.slopes()
+    if slopes:
+        body.append(f"given, {lead} = {lead}, _widened({lead})")
     if backward.saved:
         outputs = [*forward.results, *_extra(f)]
         made = [x if x in backward.saved else "_" for x in outputs]
         if f.reduces and f.keeps_item:
             made = ["*_", *kept]
         given = ", ".join((*inputs, *options))
+        narrow = f" or given.dtype != {lead}.dtype" if slopes else ""
         body += [
-            "if torch.is_grad_enabled():",
+            f"if torch.is_grad_enabled(){narrow}:",
             "    # For a second derivative, what was kept must depend on the inputs.",
             f"    {tuple_text(made)} = {f.autograd}.forward({given})",
         ]

@@ -30,7 +30,13 @@ def in_blocks(f: Formula, call: str) -> list[str]:
     """The call of the ``Function``, block by block where that is quicker."""
     if f.reduces and _elementwise(f):
         return _sums(f, call)
-    return _items(f, call) if not f.reduces and _by_row(f) else [call]
+    if f.reduces or not _by_row(f):
+        return [call]
+    if f.slopes():
+        # In half precision nothing is kept but what was given: all is computed twice.
+        return _items(f, call, f"{f.checks.lead.name}.dtype is not compute and ")
+    least = _MANY_AND_KEPT if _keeps_large(f) else _MANY_OF_ROWS
+    return _items(f, call) if _passes(f) >= least else [call]
 
 
 def _sums(f: Formula, call: str) -> list[str]:
@@ -49,7 +55,7 @@ def _sums(f: Formula, call: str) -> list[str]:
     ]
 
 
-def _items(f: Formula, call: str) -> list[str]:
+def _items(f: Formula, call: str, where: str = "") -> list[str]:
     row = f.checks.lead.axes[0]
     given = [t.name for t in f.spec.tensors if row in t.axes and not t.optional]
     absent = [t.name for t in f.spec.tensors if row in t.axes and t.optional]
@@ -57,7 +63,7 @@ def _items(f: Formula, call: str) -> list[str]:
     parts = f"[{_applied(f, absent)}[:{len(results)}] for {_names(given)} in blocks]"
     first = f"{results[0]}," if len(results) == 1 else ", ".join(results)
     return [
-        f"if {_test(f, absent, given)}:",
+        f"if {where}{_test(f, absent, given)}:",
         f"    blocks = _blocks({', '.join(given)})",
         f"    parts = {parts}",
         f"    {first} = (torch.cat(x) for x in zip(*parts, strict=True))",
@@ -108,7 +114,7 @@ def _plain(expr: sp.Basic, x: Statement) -> bool:
 
 
 def _by_row(f: Formula) -> bool:
-    """Whether rows are computed apart, each in many steps."""
+    """Whether rows are computed apart."""
     forward, lead = f.compiled.forward, f.checks.lead
     if not lead.axes or lead.axes[0].name.isdigit():
         return False
@@ -119,7 +125,6 @@ def _by_row(f: Formula) -> bool:
         all(t.axes[0] == row for t in tensors)
         and all(rows.apart(x) for x in forward.statements)
         and all(rows.letter(forward.statement(x)) is not None for x in forward.results)
-        and _passes(f) >= (_MANY_AND_KEPT if _keeps_large(f) else _MANY_OF_ROWS)
     )
 
 

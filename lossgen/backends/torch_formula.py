@@ -25,6 +25,7 @@ from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_slopes import with_slopes
 from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
+from lossgen.nodes import Read
 from lossgen.program import Program
 from lossgen.schedule import schedule, with_guards, without_copies
 from lossgen.stabilize import Known, learn
@@ -53,6 +54,16 @@ class Formula:
         self.keeps_item = self.item in self.backward.saved
         single = len(compiled.forward.results) == 1
         self.reduces = scales_alone(compiled) and (single or not self.keeps_item)
+
+    def slopes(self) -> tuple[str, ...]:
+        """What the forward keeps that is as large as the lead, and a function of it alone."""
+        recorded, lead = self.backward.recorded, self.checks.lead.name
+        made = [recorded.statement(x) for x in self.backward.saved]
+        return tuple(
+            x.name
+            for x in made
+            if x.op == "nll_slope" and isinstance(x.body, Read) and x.body.name == lead
+        )
 
     def reduction_names(self) -> tuple[str, ...]:
         """The reductions the functional form knows."""

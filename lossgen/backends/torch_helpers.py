@@ -86,7 +86,7 @@ HELPERS: dict[str, str] = {
     "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
     at = label.unsqueeze(dim)
-    prob = scores.softmax(dim)
+    prob = _softmax(scores, dim)
     others = prob.scatter(dim, at, 0.0).sum(dim, keepdim=True)
     return _likelihood(scores, prob, others, at, dim)''',
     "_nll_and_slope(": '''def _nll_and_slope(
@@ -94,11 +94,16 @@ HELPERS: dict[str, str] = {
 ) -> tuple[Tensor, Tensor]:
     """``_nll`` and its slope in the scores: the softmax, less 1 at the label."""
     at = label.unsqueeze(dim)
-    prob = scores.softmax(dim)
+    prob = _softmax(scores, dim)
     slope = prob.scatter(dim, at, 0.0)
     others = slope.sum(dim, keepdim=True)
     loss = _likelihood(scores, prob, others, at, dim)
     return loss, slope.scatter_add_(dim, at, -others)''',
+    "_softmax(": '''def _softmax(scores: Tensor, dim: int) -> Tensor:
+    """``scores.softmax(dim)``, along the last axis where it can be: torch vectorises that alone."""
+    if scores.shape[dim] >= 16 and scores.shape[dim + 1 :] == (1,):
+        return scores.squeeze(-1).softmax(-1).unsqueeze(-1)
+    return scores.softmax(dim)''',
     "_likelihood(": '''def _likelihood(
     scores: Tensor, prob: Tensor, others: Tensor, at: Tensor, dim: int
 ) -> Tensor:
@@ -243,6 +248,9 @@ HELPERS: dict[str, str] = {
     """Whether two shapes are equal but for at most one dimension, which is 1 in the first."""
     different = [x for x, y in zip(shape, onto, strict=False) if x != y]
     return len(shape) == len(onto) and different in ([], [1])''',
+    "_widened(": '''def _widened(x: Tensor) -> Tensor:
+    """Half precision as float32."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x''',
     "_common_dtype(": '''def _common_dtype(*tensors: Tensor | None) -> torch.dtype:
     """The promoted dtype of the tensors that are there."""
     dtypes = {x.dtype for x in tensors if x is not None}
