@@ -156,6 +156,17 @@ def choose(
         wanted = small or side or (mask and too)
         if x.op == "map" and wanted and read and may_be_kept(x):
             chosen[x.name] = None
+
+    def count_kept(also: dict[str, None]) -> int:
+        kept = chosen | also
+        _again(statements, available, kept, results, usual)
+        return len(kept)
+
+    # A sum of what was reduced stands for all that only it reads.
+    for x in reversed(again.values()):
+        also = {x.name: None}
+        if x.op == "map" and not long_axes <= {*x.free} and may_be_kept(x):
+            chosen |= also if count_kept(also) < count_kept({}) else {}
     kept = dict(chosen)
     again = _again(statements, available, kept, results, usual)
     names = [x.name for x in recorded.statements if x.name in kept]
