@@ -39,3 +39,11 @@ def test_a_square_and_its_divisor(size: float) -> None:
         zero = functional("gaussian_nll")(target, target, var, **options)
     wanted = exactly(input[0]) ** 2 / exactly(var[0]) / 2 + exactly(zero[0])
     assert abs(exactly(item[0]) - wanted) <= 4 * Fraction(torch.finfo().eps) * abs(wanted)
+
+
+def test_what_is_taken_off_infinity_leaves_it() -> None:
+    """Joined to the product as one instruction, the exponential would stay in range: -inf."""
+    input, target = torch.tensor([6e19, 3e20]), torch.tensor([4.5e31, 8e35])
+    with only_kernels(load("poisson_nll")):
+        found = functional("poisson_nll")(input, target, reduction="none")
+    assert not (found < 0).any()  # NaN where the processor has no such instruction

@@ -41,7 +41,8 @@ class OneCall(Dimensions):
         yield from self._layout()
         needs = [f"need_{x}" for x in self.sources]
         yield f"{tuple_text(needs)} = §wanted"
-        switches = ["§items", "grad_loss is None", *needs, *self._switches()]
+        rows = ["§rows"] if self.kernels.both else []
+        switches = ["§items", "grad_loss is None", *rows, *needs, *self._switches()]
         yield f"§kernel = _{self.stem}_kernel({lead}.dtype, {', '.join(switches)})"
         made = f"{lead}.new_empty({self._item_shape()})"
         if self._item().free:
@@ -114,14 +115,15 @@ class OneCall(Dimensions):
         names = [f"need_{x}" for x in self.sources]
         switches = [macro(c).lower() for c in self.kernels.conditions]
         whole = [integer_macro(p).lower() for p in self.kernels.exponents]
-        bools = ["items", "value", *names, *switches]
+        bools = ["items", "value", *(["rows"] if self.kernels.both else []), *names, *switches]
         typed = ", ".join((*(f"{x}: bool" for x in bools), *(f"{x}: int" for x in whole)))
         yield "@functools.cache"
         yield f"def _{self.stem}_kernel(dtype: torch.dtype, {typed}) -> Callable[[bytes], int]:"
         yield '    """The function of the C file, compiled for these switches."""'
         own = [x.upper() for x in (*bools, *whole)]
         told = [f'f"{x}={{{x.lower()}:d}}"' for x in own]
-        told += [f'"{x}=0"' for x in self.every if x not in own]
+        formula = self.kernels.entry.name.upper()
+        told += [f'"{x}={x == formula:d}"' for x in self.every if x not in own]
         yield f"    switches = ({', '.join(told)})"
         yield f'    return _kernel_function("{self.kernels.entry.name}", dtype, switches)'
         yield ""
