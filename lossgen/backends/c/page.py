@@ -27,6 +27,9 @@ from lossgen.program import Program, without_unused
 from lossgen.schedule import with_guards
 from lossgen.static import ALWAYS, guard_of
 
+SHORT = "SHORT"  # whether what is left of a row beside whole vectors is most of it
+SHORTEST = 32  # elements of a row from which it is not
+
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
@@ -106,6 +109,11 @@ def kernels_of(compiled: Compiled, name: str) -> Kernels:
     return Kernels(plan, columns, rows, divisor, called, tuple(conditions), tuple(exponents))
 
 
+def layouts(kernels: Kernels) -> list[str]:
+    """What C is told of the layout."""
+    return [*([ROWS] if kernels.both else []), *([SHORT] if kernels.rows is not None else [])]
+
+
 def apart(found: Sequence[Kernels]) -> list[Kernels]:
     """The kernels of one file, of which a call compiles those of its formula and its layout."""
     out = []
@@ -164,8 +172,11 @@ def defines(kernels: Kernels) -> Iterator[tuple[str, str]]:
     """What C is told when it is compiled: each name, and what it is in words."""
     if not kernels.alone:
         yield kernels.entry.name.upper(), f"whether {kernels.entry.name} is wanted"
-    if kernels.both:
-        yield ROWS, "whether vectors run along the rows of the scores"
+    words = {
+        ROWS: "whether vectors run along the rows of the scores",
+        SHORT: "whether these rows are shorter than two of the widest vectors",
+    }
+    yield from ((x, words[x]) for x in layouts(kernels))
     for g in kernels.plan.gradients:
         source = g.removeprefix("d_")
         yield f"NEED_{source.upper()}", f"whether the gradient of {source} is wanted"
