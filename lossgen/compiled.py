@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -106,12 +107,18 @@ def _with_chosen_forms(forward: Program, known: Known) -> tuple[Program, tuple[C
 
 def _usual(spec: LossSpec, forward: Program) -> dict[sp.Basic, bool]:
     """The static conditions as they are where no option and no optional tensor is given."""
-    defaults = {p.symbol: sp.sympify(p.default) for p in spec.parameters if p.default is not None}
+    defaults = {p.symbol: _exactly(p.default) for p in spec.parameters if p.default is not None}
     absent = {Given(Str(t.name)): False for t in spec.tensors if t.optional}
     guarding = {c for x in forward.statements for term in x.guard for c, _ in term}
     branching = switches(e for x in forward.statements for e in x.expressions())
     truths = {c: _at(c, defaults) for c in (*guarding, *branching) if c not in absent}
     return absent | {c: t is TRUE for c, t in truths.items() if t in (TRUE, FALSE)}
+
+
+def _exactly(value: float) -> sp.Basic:
+    """A number as conditions compare it: to SymPy 2.0 is not equal to 2."""
+    whole = not isinstance(value, bool) and value == value // 1 and abs(value) < math.inf
+    return sp.Integer(int(value)) if whole else sp.sympify(value)
 
 
 def _at(expr: sp.Basic, values: Mapping[sp.Basic, sp.Basic]) -> sp.Basic:

@@ -124,7 +124,7 @@ def choose(
 
     chosen: dict[str, None] = {}
     while True:
-        again = _again(main, available, dict(chosen), results)
+        again = _again(main, available, dict(chosen), results, usual)
         # A part without a name in the formula is kept for speed alone.
         less = len(chosen) + 1 < count
         costly = [
@@ -135,16 +135,29 @@ def choose(
         if not costly or len(chosen) + 1 >= allowed:
             break
         chosen[max(costly, key=lambda x: _total(x, again)).name] = None
+    # What decides between two sides is small enough to keep, so that both take the same one.
+    compared = {
+        read.name
+        for x in main
+        for part in x.expressions()
+        for condition in walk(part)
+        if isinstance(condition, nd.Compare) and not is_static(condition)
+        for read in walk(condition)
+        if isinstance(read, Read)
+    }
     # The last first: what only they read need not be kept.
     for x in reversed(again.values()):
         too = {x.body, Read(Str(x.name), *x.free)} & autograd.keys()
-        small = count == 0 and not long_axes <= {*x.free}
+        small = not long_axes <= {*x.free}
+        side = small and x.name in compared and _dear(x) and not switches([x.body])
+        small = small and count == 0 and bool(too)
         mask = x.kind == "boolean" and len(x.free) >= size and cost(x.body) > 1
-        read = x.name in _again(main, available, dict(chosen), results)
-        if x.op == "map" and too and (small or mask) and read and may_be_kept(x):
+        read = x.name in _again(main, available, dict(chosen), results, usual)
+        wanted = small or side or (mask and too)
+        if x.op == "map" and wanted and read and may_be_kept(x):
             chosen[x.name] = None
     kept = dict(chosen)
-    again = _again(statements, available, kept, results)
+    again = _again(statements, available, kept, results, usual)
     names = [x.name for x in recorded.statements if x.name in kept]
     names.sort(key=lambda name: available[name].kind != "real")
     return tuple(names), tuple(again[x.name] for x in recorded.statements if x.name in again)
@@ -193,6 +206,7 @@ def _again(
     available: dict[str, Statement],
     kept: dict[str, None],
     results: set[str],
+    usual: Mapping[sp.Basic, bool],
 ) -> dict[str, Statement]:
     again: dict[str, Statement] = {}
 
@@ -200,7 +214,8 @@ def _again(
         x = available.get(name)
         if x is None or name in again or name in kept:
             return
-        if x.op in REDUCTIONS and x.guard == ALWAYS and name not in results:
+        usually = narrow(x.guard, usual) == ALWAYS
+        if x.op in REDUCTIONS and usually and name not in results:
             kept[name] = None
             return
         for read in sorted(x.reads()):

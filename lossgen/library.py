@@ -21,6 +21,10 @@ from lossgen.errors import LossgenError, suggest
 if TYPE_CHECKING:
     from lossgen.spec import LossSpec
 
+_DEVICES = frozenset(
+    ("AUX", "CON", "NUL", "PRN", *(f"{port}{k}" for port in ("COM", "LPT") for k in range(1, 10)))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -121,6 +125,8 @@ def check_name(name: str) -> str:
         reason = "is what a loss calls its argument. Choose another name"
     elif name in sys.stdlib_module_names or name in ("torch", "sympy", "mpmath", "pytest"):
         reason = f"is a module, which a file '{name}.py' would hide. Choose another name"
+    elif name.upper() in _DEVICES:
+        reason = "is a device on Windows, which no file may be called after. Choose another name"
     else:
         return name
     raise LossgenError(f"{name!r} {reason}.")

@@ -90,7 +90,8 @@ def _repeated(statements: Sequence[Statement]) -> set[sp.Basic]:
         if expr in seen:
             return
         seen.add(expr)
-        for part in children(expr):
+        # What stands behind a form is not computed, but for its slopes.
+        for part in (expr.form,) if isinstance(expr, nd.Rewritten) else children(expr):
             visit(part)
 
     for x in statements:
@@ -104,7 +105,9 @@ def _repeated(statements: Sequence[Statement]) -> set[sp.Basic]:
 
 def worth_a_name(expr: sp.Basic) -> bool:
     """Whether an expression is dear, and no larger than something that it reads."""
-    if isinstance(expr, (Read, Letter, Str)) or not expr.args or cost(expr) < _DEAR:
+    if isinstance(expr, Read):
+        return any(isinstance(x, Read) for place in expr.args[1:] for x in walk(place))
+    if isinstance(expr, (Letter, Str)) or not expr.args or cost(expr) < _DEAR:
         return False
     if isinstance(expr, (nd.StopGradient, nd.StraightThrough, nd.Padded)):
         return False
@@ -194,6 +197,8 @@ _COMPARED = {
 
 def described(expr: sp.Basic) -> str:
     """A name for an expression: its operation, and what it is applied to."""
+    if isinstance(expr, Read):
+        return f"{expr.name}_{_operand(expr.args[-1])}"
     if isinstance(expr, nd.Compare):
         bound = expr.right
         known = (bound.is_Integer and bound >= 0) or isinstance(bound, (Read, nd.Param))

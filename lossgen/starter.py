@@ -49,16 +49,22 @@ def formula_spec(
     Raises:
         LossgenError: for anything that is not understood.
     """
-    roles = {"input": "Real", "target": "Real"} | dict(map(_tensor, tensors))
+    given = dict(map(_tensor, tensors))
+    roles = {"input": "Real", "target": "Real"} | given
     options: dict[str, tuple[str, str]] = {}
-    for given in parameters:
-        key, role, default = _parameter(given)
+    for typed in parameters:
+        key, role, default = _parameter(typed)
         if key in options:
             raise LossgenError(f"--param {key} is given twice.")
         if key in roles:
             raise LossgenError(f"--param {key}: '{key}' is a tensor. Choose another name.")
         options[key] = role, default
     formula = parse_formula(text, roles, options)
+    read = {tensor for tensor, _ in formula.tensors}
+    for tensor in given:
+        if tensor not in read:
+            hint = suggest(tensor, read) or "Leave it out, or use it in --expr."
+            raise LossgenError(f"--tensor {tensor}: the formula does not read it. {hint}")
     if name in {*formula.words, *roles, *options}:
         raise LossgenError(f"The formula uses '{name}', so the loss needs another name.")
     arguments = [f"{tensor}: {role}[e]" for tensor, role in formula.tensors]

@@ -98,7 +98,9 @@ def pointwise(spec: LossSpec) -> str:
     if len({spec.axes[x] for x in letters}) < len(letters) or letters != set(result_letters(spec)):
         return ""
     axes = [axis.name for t in spec.tensors for axis in t.axes if not axis.name.isdigit()]
-    return max(dict.fromkeys(axes), key=lambda x: (axes.count(x), axes.index(x)))
+    batch = max(dict.fromkeys(axes), key=lambda x: (axes.count(x), axes.index(x)))
+    # A tensor without that axis is shared by all positions.
+    return batch if all(batch in {a.name for a in t.axes} for t in spec.tensors) else ""
 
 
 def present(spec: LossSpec, setting: Setting) -> list[TensorArg]:

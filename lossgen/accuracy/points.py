@@ -16,7 +16,7 @@ from lossgen.roles import Role
 
 _SIZES = (1e-4, 1.0, 17.0, 20.0, 37.5, 88.0, 89.0, 104.0, 709.0, 750.0, 1e4)
 _SHARES = (1e-4, 0.1, 0.25, 0.5, 0.75, 0.9, 1 - 1e-4)
-_DISCRETE = {"Binary": (0.0, 1.0), "Sign": (-1.0, 1.0)}
+_DISCRETE = {"Binary": (0.0, 1.0), "Mask": (0.0, 1.0), "Sign": (-1.0, 1.0)}
 
 
 @cache

@@ -16,7 +16,7 @@ _MEANINGS = {
     "in steps": "further than 1 ulp from the rounded float32 result, each step being rounded",
     "by inputs": "beyond the bar, though by no more than roundings of the inputs would do",
 }
-_OTHERS = 78  # what the columns before the last take
+_OTHERS, _PLACE = 78, 24  # what the columns before the last take; what the last is worth showing in
 
 
 def show(accuracy: Accuracy, console: Console) -> None:
@@ -27,20 +27,25 @@ def show(accuracy: Accuracy, console: Console) -> None:
     for title in ("points", "worst", "p99", "median"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("bar", no_wrap=True)
-    table.add_column("worst at", no_wrap=True)
-    room = max(10, console.width - _OTHERS)
+    room = console.width - _OTHERS
+    if room >= _PLACE:
+        table.add_column("worst at", no_wrap=True)
     for m in accuracy.measured:
         red = "" if m.sound else "red"
         where = place(m.where) if m.where and m.worst else ""
-        table.add_row(
+        # Of second derivatives only NaN is looked for, so there is no error to show.
+        errors = ("", "", "") if m.quantity == "second" else (m.worst, m.p99, m.median)
+        cells: list[Text | str] = [
             Text(m.style, style=red),
             m.quantity,
             m.dtype,
             str(m.points),
-            *(number(x) for x in (m.worst, m.p99, m.median)),
+            *(x if isinstance(x, str) else number(x) for x in errors),
             Text(verdict(m), style=red),
-            where if len(where) <= room else where[: room - 1] + "…",
-        )
+        ]
+        if room >= _PLACE:
+            cells.append(Text(where if len(where) <= room else where[: room - 1] + "…"))
+        table.add_row(*cells)
     console.print()
     console.print(Text("Error in ulp against 50 digits", style="bold"))
     console.print(table)
@@ -56,13 +61,21 @@ def show(accuracy: Accuracy, console: Console) -> None:
             console.print(Text(f"\n{word}: {meaning}", style="dim"), soft_wrap=True)
     for text in accuracy.errors[:_SHOWN]:
         console.print(Text(f"\n{text}", style="red"), soft_wrap=True)
-    met, style = ("meets", "bold green") if accuracy.sound else ("breaks", "bold red")
     console.print()
-    console.print(
-        Text.assemble(
-            (f"{accuracy.name} {met} its bars of accuracy", style),
-            f": seed {accuracy.seed}, {accuracy.seconds:.1f} s",
-        )
+    console.print(Text(*_conclusion(accuracy)), soft_wrap=True)
+    console.print(Text(f"seed {accuracy.seed}, {accuracy.seconds:.1f} s", style="dim"))
+
+
+def _conclusion(accuracy: Accuracy) -> tuple[str, str]:
+    if accuracy.sound:
+        return f"{accuracy.name} meets its bars of accuracy", "bold green"
+    training = [m for m in accuracy.measured if m.style != "function"]
+    if accuracy.errors or not training or not all(m.sound for m in training):
+        return f"{accuracy.name} breaks its bars of accuracy", "bold red"
+    return (
+        f"{accuracy.name} meets its bars of accuracy in the functional form; "
+        "the plain function, differentiated by autograd, breaks them",
+        "bold yellow",
     )
 
 
@@ -82,7 +95,9 @@ def verdict(m: Measured) -> str:
     if "native" in m.verdicts:
         return f"{m.verdicts['native']} in steps"
     cancel = sum(m.verdicts.get(word, 0) for word in ("terms", "avoidable"))
-    return f"{cancel} by terms" if cancel else "holds"
+    if cancel:
+        return f"{cancel} by terms"
+    return "no NaN" if m.quantity == "second" else "holds"
 
 
 def place(point: Point) -> str:

@@ -1,4 +1,4 @@
-"""Sums, products, powers and numbers as Python, with no parentheses but those that are needed.
+"""Products, quotients and powers as Python, with no parentheses but those that are needed.
 
 In: an expression.  Out: Python that touches large arrays as few times as it can.
 
@@ -9,11 +9,10 @@ It refuses nothing itself; other nodes are printed by what derives from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import sympy as sp
-from sympy.printing.precedence import PRECEDENCE, precedence
+from sympy.printing.precedence import PRECEDENCE
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
@@ -25,117 +24,16 @@ from lossgen.backends.torch_factors import (
     flipped,
     halved,
     in_range,
-    negate,
-    negative,
     negative_exponent,
     numbers_joined,
 )
-from lossgen.backends.torch_in_place import makes_a_value, moves, roots_of, spanned
-from lossgen.backends.torch_names import Names
-from lossgen.backends.torch_numbers import Numbers
+from lossgen.backends.torch_sums import Sums
 from lossgen.brackets import atomic, enclosed
-from lossgen.nodes import ONE, Letter, Read, free_letters, is_scalar
-from lossgen.program import Extent
+from lossgen.nodes import Read, is_scalar
 
 
-class Arithmetic(Numbers):
+class Arithmetic(Sums):
     """Prints arithmetic in one scope of letters."""
-
-    def __init__(
-        self,
-        names: Names,
-        scope: Sequence[Letter],
-        extents: Mapping[Letter, Extent],
-        consumed: frozenset[str] = frozenset(),
-    ) -> None:
-        super().__init__()
-        self.names, self.scope, self.extents = names, tuple(scope), extents
-        self.consumed = consumed  # arrays that only this line reads
-
-    def code(self, expr: sp.Basic) -> str:
-        """The expression as Python."""
-        return str(self._print(sp.sympify(expr)))
-
-    def operand(self, expr: sp.Basic) -> str:
-        """The expression, in parentheses unless it binds tightest: fit for a method call."""
-        text = str(self.parenthesize(expr, PRECEDENCE["Atom"], strict=True))
-        return f"({text})" if text[0] in "~-" else text
-
-    def within(self, scope: Sequence[Letter]) -> Self:
-        """The same printer in another scope."""
-        return type(self)(self.names, scope, self.extents, self.consumed)
-
-    def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
-        """The expression, in parentheses if it binds less tightly than its surroundings."""
-        text = self.code(item)
-        binds = precedence(item)
-        loose = binds < level or (not strict and binds <= level)
-        return f"({text})" if loose and not atomic(text) else text
-
-    def added(self, name: str, term: sp.Expr) -> str:
-        """``name + term``, or ``name - term``."""
-        if not isinstance(term, sp.Add) and negative(term):
-            return f"{name} - {self.parenthesize(negate(term), PRECEDENCE['Add'])}"
-        return f"{name} + {self.code(term)}"
-
-    def _letters(self, expr: sp.Basic) -> list[Letter]:
-        inside = free_letters(expr)
-        order = [*self.scope, *sorted(inside - {*self.scope}, key=str)]
-        return [x for x in order if x in inside]
-
-    # --- sums -------------------------------------------------------------------------------
-
-    def _print_Add(self, expr: Any, order: Any = None) -> str:
-        # Tensors before scalars: a small constant must not be lost in a partial sum. Where every
-        # tensor is subtracted, the scalar opens the line: 1 - x.
-        leading = any(not negative(t) and not is_scalar(t) for t in expr.args)
-        terms = sorted(
-            expr.args,
-            key=lambda t: (
-                (is_scalar(t), negative(t)) if leading else (negative(t), is_scalar(t)),
-                -self._size(t),
-            ),
-        )
-        # Where something may be overwritten, it stands first.
-        if leading:
-            terms.sort(key=lambda t: (is_scalar(t), not self.owns([t]), negative(t)))
-        first, *rest = terms
-        text = self.parenthesize(first, PRECEDENCE["Add"], strict=True)
-        for k, term in enumerate(rest, 1):
-            if self.owns(terms[:k], term):
-                text = self._added_in_place(text, term)
-            elif negative(term):
-                text += f" - {self.parenthesize(negate(term), PRECEDENCE['Add'])}"
-            else:
-                text += f" + {self.parenthesize(term, PRECEDENCE['Add'], strict=True)}"
-        return text
-
-    def _added_in_place(self, text: str, term: sp.Expr) -> str:
-        """One more term added to a value that nothing else holds."""
-        method = "add_"
-        if negative(term):
-            method, term = "sub_", negate(term)
-        scale = sp.Mul(*(f for f in sp.Mul.make_args(term) if is_scalar(f) and not f.is_Pow))
-        if scale != 1 and not is_scalar(term):
-            rest = sp.Mul(*(f for f in sp.Mul.make_args(term) if not is_scalar(f) or f.is_Pow))
-            return f"{enclosed(text)}.{method}({self.code(rest)}, alpha={self.code(scale)})"
-        return f"{enclosed(text)}.{method}({self.code(term)})"
-
-    def owns(self, parts: Sequence[sp.Expr], operand: sp.Expr = ONE) -> bool:
-        """Whether what parts are joined to may take an operand in (see ``torch_in_place``)."""
-        can = self.names.ownership
-        if can is None or len(self.scope) < can.rank:
-            return False
-        if not any(moves(p, can.moving) for p in parts):
-            return False
-        if roots_of([operand], can.roots) - roots_of(parts, can.sure, surely=True):
-            return False
-        if {*self.scope} - frozenset().union(*(spanned(p, can.thin) for p in parts)):
-            return False
-        if len(parts) > 1:
-            return True
-        part = parts[0]
-        return makes_a_value(part) or (isinstance(part, Read) and part.name in self.consumed)
 
     def _scale(self, expr: sp.Basic) -> int:
         """How a product is ordered so that no part of it leaves the range that the whole keeps.
@@ -147,14 +45,6 @@ class Arithmetic(Numbers):
         if self.names.known.of(expr).within(-1.0, 1.0):
             return 0
         return 2 if isinstance(expr, Read) else 1
-
-    def _size(self, expr: sp.Basic) -> int:
-        """How many letters the value of an expression really has."""
-        if isinstance(expr, Read) and expr.name in self.names.numbers:
-            return 0
-        return len(free_letters(expr))
-
-    # --- products ---------------------------------------------------------------------------
 
     def _print_Mul(self, expr: Any) -> str:
         expr = flipped(expr)

@@ -57,9 +57,8 @@ def autograd_page(f: Formula) -> AutogradPage:
         options.append(Argument("reduction", "str"))
     # One gradient comes in for each result; nothing follows the last that has one.
     seeded = max((forward.results.index(x) + 1 for x in backward.seeds), default=0)
-    absent = " | None" if _gets_none(f) else ""
     head = [
-        *(f"grad_{x}: Tensor{absent}" for x in forward.results[:seeded]),
+        *(f"grad_{x}: Tensor | None" for x in forward.results[:seeded]),
         "*unused: None",
     ]
     return AutogradPage(
@@ -83,7 +82,15 @@ def _forward_body(f: Formula) -> Lines:
         if guard != ALWAYS:
             # A tensor like any other, so that every transform takes it.
             body.append(f"{x} = {f.names.like}.new_empty(0)  # where the backward needs none")
+    lead, slopes = f.checks.lead.name, f.slopes()
+    if slopes:
+        body.append(f"given, {lead} = {lead}, _widened({lead})")
     body += f.lines(recorded, {**when, **dict.fromkeys(results, ALWAYS)}, frozenset(results))
+    if slopes:
+        body.append(
+            f"if given.dtype != {lead}.dtype:  # to keep it would take twice what was given"
+        )
+        body += [f"    {x} = {x}.new_empty(0)" for x in slopes]
     whole = (*results, *_extra(f))
     if f.reduces and f.keeps_item:
         # The item itself is the result, or is kept behind it: no tensor is returned twice.
@@ -116,15 +123,6 @@ def _saved(f: Formula) -> tuple[str, ...]:
     return (*also, *_extra(f)) if f.reduces else (*_extra(f), *also)
 
 
-def _gets_none(f: Formula) -> bool:
-    """Whether a gradient that is absent comes in as None rather than as zeros.
-
-    For several results, autograd's own zeros are the shortest way; but it makes them for what is
-    kept as well.
-    """
-    return len(f.backward.seeds) == 1 or bool(_extra(f))
-
-
 def _setup_body(f: Formula) -> Lines:
     count, results = len(f.spec.tensors), f.compiled.forward.results
     with_options = bool(f.spec.parameters) or f.reduces
@@ -140,25 +138,21 @@ def _setup_body(f: Formula) -> Lines:
         *options,
         f"ctx.save_for_backward({saved}{extra})",
         f"ctx.save_for_forward({saved})",
-        *(["ctx.set_materialize_grads(False)"] if _gets_none(f) else []),
+        "ctx.set_materialize_grads(False)",
     )
 
 
-def _without_gradient(f: Formula, nothing: str) -> list[str]:
-    """What is done where no gradient comes in for a result."""
-    if not _gets_none(f):
+def _without_second(f: Formula) -> list[str]:
+    """Zeros for the divisor's gradient, where it is absent and a gradient reads it."""
+    if len(f.backward.seeds) == 1:
         return []
-    first, *rest = f.backward.seeds
-    if not rest:
-        return [f"if grad_{first} is None:", f"    return {nothing}"]
-    (second,) = rest
+    first, second = f.backward.seeds
+    zeros = f"grad_{first}.new_zeros({f.shape(second)})"
+    wanting = [g for g in f.backward.gradients if g in f.moved_by(second)]
+    test = " or ".join(f"need_{g}" for g in wanting) or "False"
     return [
-        f"if grad_{second} is None:",
-        f"    if grad_{first} is None:",
-        f"        return {nothing}",
-        f"    grad_{second} = grad_{first}.new_zeros({f.shape(second)})",
-        f"if grad_{first} is None:",
-        f"    grad_{first} = grad_{second}.new_zeros({f.shape(first)})",
+        f"if grad_{second} is None:  # only the gradient of {' and '.join(wanting)} reads it",
+        f"    grad_{second} = {zeros} if {test} else grad_{first}",
     ]
 
 
@@ -178,28 +172,34 @@ def _backward_body(f: Formula) -> Lines:
     loads = [f"{tuple_text([*inputs, *kept])} = ctx.saved_tensors"]
     if used:
         loads.append(f"{tuple_text([x if x in used else '_' for x in options])} = ctx.options")
-    absent = _without_gradient(f, tuple_text(["None"] * (len(inputs) + len(options))))
-    # Zeros take their shape from what is loaded.
-    body = [*loads, *absent] if len(backward.seeds) > 1 else [*absent, *loads]
+    nothing = tuple_text(["None"] * (len(inputs) + len(options)))
+    # Without a gradient for the items there is none for what divides their sum.
+    body = [f"if grad_{backward.seeds[0]} is None:", f"    return {nothing}", *loads]
     if f.reduces:
         seed, lead = f"grad_{f.item}", f.checks.lead.name
         body += ['if reduction == "mean":', f"    {seed} = {seed} / {lead}.numel()"]
+    text = "\n".join((text, *_without_second(f)))
     needs = [g for g in backward.gradients if re.search(rf"\bneed_{g}\b", text)]
     if needs:
         last = max(inputs.index(g) for g in needs)
         wanted = [f"need_{x}" if x in needs else "_" for x in inputs[: last + 1]]
         body.append(f"{tuple_text(wanted)} = ctx.needs_input_grad[:{last + 1}]")
+    lead, slopes = f.checks.lead.name, f.slopes()
+    if slopes:
+        body.append(f"given, {lead} = {lead}, _widened({lead})")
     if backward.saved:
         outputs = [*forward.results, *_extra(f)]
         made = [x if x in backward.saved else "_" for x in outputs]
         if f.reduces and f.keeps_item:
             made = ["*_", *kept]
         given = ", ".join((*inputs, *options))
+        narrow = f" or given.dtype != {lead}.dtype" if slopes else ""
         body += [
-            "if torch.is_grad_enabled():",
+            f"if torch.is_grad_enabled(){narrow}:",
             "    # For a second derivative, what was kept must depend on the inputs.",
             f"    {tuple_text(made)} = {f.autograd}.forward({given})",
         ]
+    body += _without_second(f)
     if needs:
         body.append(f"{' = '.join(f'd_{g}' for g in needs)} = None")
     if any(map(_overwrites, formula)):

@@ -183,6 +183,12 @@ class Expressions(Functions):
     def _print_TimesBentSlope(self, expr: Any) -> str:
         return f"_times_bent_slope({', '.join(bare(self.code(a)) for a in expr.args)})"
 
+    def _print_TimesGap(self, expr: Any) -> str:
+        return f"_times_gap({', '.join(bare(self.code(a)) for a in expr.args)})"
+
+    def _print_TimesClippedGap(self, expr: Any) -> str:
+        return f"_times_clipped_gap({', '.join(bare(self.code(a)) for a in expr.args)})"
+
     def _print_Step(self, expr: Any) -> str:
         return f"_step({bare(self.code(expr.arg))})"
 

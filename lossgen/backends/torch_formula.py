@@ -25,6 +25,7 @@ from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_slopes import with_slopes
 from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
+from lossgen.nodes import Read
 from lossgen.program import Program
 from lossgen.schedule import schedule, with_guards, without_copies
 from lossgen.stabilize import Known, learn
@@ -54,6 +55,16 @@ class Formula:
         single = len(compiled.forward.results) == 1
         self.reduces = scales_alone(compiled) and (single or not self.keeps_item)
 
+    def slopes(self) -> tuple[str, ...]:
+        """What the forward keeps that is as large as the lead, and a function of it alone."""
+        recorded, lead = self.backward.recorded, self.checks.lead.name
+        made = [recorded.statement(x) for x in self.backward.saved]
+        return tuple(
+            x.name
+            for x in made
+            if x.op == "nll_slope" and isinstance(x.body, Read) and x.body.name == lead
+        )
+
     def reduction_names(self) -> tuple[str, ...]:
         """The reductions the functional form knows."""
         return ("none", "mean", "sum", *(k for k, _ in self.spec.divisors))
@@ -62,6 +73,14 @@ class Formula:
         """Code for the shape of a result."""
         forward = self.compiled.forward
         return Context(forward, self.names).shape(forward.statement(name).free)
+
+    def moved_by(self, result: str) -> frozenset[str]:
+        """The tensors whose gradient reads the one that comes in for a result."""
+        moving = {f"grad_{result}"}
+        for x in self.backward.program.statements:
+            if x.reads() & moving:
+                moving.add(x.name)
+        return frozenset(t.name for t in self.spec.tensors if f"d_{t.name}" in moving)
 
     def unit_divisor(self) -> sp.Basic | None:
         """The condition without which the mean divides by the count."""

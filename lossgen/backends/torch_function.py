@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lossgen.backends.torch_blocks import in_blocks
 from lossgen.backends.torch_branches import bounded
 from lossgen.backends.torch_casts import flattened
 from lossgen.backends.torch_checks import refusal_lines
@@ -39,7 +40,7 @@ def functional_page(
     inner = f", {f.inner_reduction()}" if f.reduces else ""
     call = f"{', '.join(f.compiled.forward.results)}, *_ = apply({inputs}{inner})"
     body = [*_dispatch_functional(f), *f.checks.checks(f.reduction_names()), *elsewhere]
-    body += [*f.checks.cast(), *f.checks.layout(), ""]
+    body += [*_cast(f), *f.checks.layout(), ""]
     body += [
         "# torch.compile takes no Function with a forward-mode derivative.",
         "compiling = torch.compiler.is_compiling()",
@@ -50,7 +51,7 @@ def functional_page(
         lead = f.checks.lead.name
         body += [f"with torch.autocast({lead}.device.type, enabled=False):", f"    {call}"]
     else:
-        body.append(call)
+        body += in_blocks(f, call)
     whole = f"{item}.reshape(shape)" if f.checks.output_shape() else item
     squeezed = f.checks.unbatched_rank is not None
     body += _without_divisors_gradient(f)
@@ -68,17 +69,25 @@ def functional_page(
     return FunctionPage(f.functional, signature(arguments), docstring(doc), tuple(body))
 
 
+def _cast(f: Formula) -> list[str]:
+    """The casts; half precision that the ``Function`` keeps is widened there."""
+    lines, lead = f.checks.cast(), f.checks.lead.name
+    if not f.slopes():
+        return lines
+    own = f"{lead} = {lead}.to(compute)"
+    at = lines.index(own)
+    widened = ["if compute is not torch.float32:", f"    {own}"]
+    return [*lines[:at], *widened, *lines[at + 1 :]]
+
+
 def _without_divisors_gradient(f: Formula) -> list[str]:
     """The divisor without its gradient, unless that is somebody's: it costs small steps."""
     results = f.compiled.forward.results
     if len(results) < 2 or f.reduces:
         return []
-    divisor, backward = results[1], f.backward
-    moving = {f"grad_{divisor}"}
-    for x in backward.program.statements:
-        if x.reads() & moving:
-            moving.add(x.name)
-    wanting = [t for t in f.spec.tensors if f"d_{t.name}" in moving]
+    divisor = results[1]
+    moved = f.moved_by(divisor)
+    wanting = [t for t in f.spec.tensors if t.name in moved]
     if any(not t.optional for t in wanting):
         return []
     if not wanting:

@@ -168,6 +168,8 @@ class Functions(Reads):
             value = value.func(
                 value.args[0], value.args[1], sp.S.One if is_scalar(value.args[1]) else sp.S.Zero
             )
+        if not (is_scalar(value) or self.names.plain or self.names.fusing):
+            return f"_straight_through({bare(self.code(value))}, {bare(self.code(wrt))})"
         fixed = self.code(value) if is_scalar(value) else f"{self.operand(value)}.detach()"
         moving = self.operand(wrt)
         return f"({fixed} + ({moving} - {moving}.detach()))"

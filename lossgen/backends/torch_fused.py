@@ -6,6 +6,7 @@ backward functions do at once are one node of this module.
     where(gap[n, c] > 0, d_gap[n, c], 0)        →  where_above(d_gap, gap, 0)
     d_prob[n, c]*prob[n, c]*sigmoid(-x[n, c])   →  times_sigmoid(d_prob*prob, -x)
     grad[e]*x[e]*sigmoid(-x[e]*y[e])            →  times_fading_sigmoid(grad*x, -x*y)
+    2*grad[e]*(x[e] - y[e])                     →  times_gap(grad, x, y)
 
 Only multiples of the gradient that comes in are touched, and only arrays of the largest input's
 rank: elsewhere a plain line reads better and costs no more.
@@ -27,6 +28,19 @@ from lossgen.stabilize.known import Known
 
 class WhereAbove(FusedStep):
     """The first argument where the second is above the third, a number; else 0."""
+
+    __slots__ = ()
+
+
+class TimesGap(FusedStep):
+    """Twice the first argument times the difference of the others."""
+
+    __slots__ = ()
+    varying = 3
+
+
+class TimesClippedGap(FusedStep):
+    """The first argument times the difference of the next two, kept within a bound, the last."""
 
     __slots__ = ()
 
@@ -81,6 +95,7 @@ class _Fuse:
         if isinstance(expr, Where) and (gated := self._gated(expr)) is not None:
             return gated
         expr = self._step(expr) if isinstance(expr, sp.Mul) else expr
+        expr = self._gap(expr) if isinstance(expr, sp.Mul) else expr
         return self._sigmoid(expr) if isinstance(expr, sp.Mul) else expr
 
     def _gated(self, expr: Where) -> sp.Expr | None:
@@ -106,6 +121,30 @@ class _Fuse:
                 if gate is not None and free_letters(rest) == self.scope:
                     return WhereAbove(rest, *gate)
         return expr
+
+    def _gap(self, expr: sp.Mul) -> sp.Expr:
+        """A product with a difference of two arrays, as the slope of their squared distance."""
+        for factor in expr.args:
+            rest = sp.Mul(*(f for f in expr.args if f is not factor))
+            clipped = isinstance(factor, nd.Clip) and factor.args[1] == -factor.args[2]
+            pair = self._pair(factor.args[0] if clipped else factor)
+            if pair is None or not moves(rest, self.moving):
+                continue
+            if clipped:
+                return TimesClippedGap(rest, *pair, factor.args[2])
+            if rest.as_coeff_Mul()[0] == 2:
+                return TimesGap(rest / 2, *pair)
+        return expr
+
+    def _pair(self, expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+        """``a`` and ``b`` of ``a - b``, both of them laid out in full."""
+        terms = sp.Add.make_args(expr)
+        plus = [t for t in terms if isinstance(t, Read)]
+        minus = [-t for t in terms if isinstance(-t, Read)]
+        if len(terms) != 2 or len(plus) != 1 or len(minus) != 1:
+            return None
+        whole = all(type(x) is Read and {*x.subscripts} == self.scope for x in (*plus, *minus))
+        return (plus[0], minus[0]) if whole else None
 
     def _spread(self, expr: sp.Mul) -> sp.Expr:
         """``g*(a*sigmoid(x) + b*sigmoid(-x))`` as a sum, of which each term is one step."""

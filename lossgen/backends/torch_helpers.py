@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from lossgen.backends.torch_steps import STEPS
+
 # By the text that calls for each.
 HELPERS: dict[str, str] = {
     "_power_slope(": '''def _power_slope(base: Tensor, exponent: float) -> Tensor:
@@ -26,51 +28,23 @@ HELPERS: dict[str, str] = {
     "_step(": '''def _step(x: Tensor) -> Tensor:
     """1 where x is positive, 1/2 where it is 0, else 0."""
     return 0.5 * torch.sign(x) + 0.5''',
-    "_where_above(": '''def _where_above(x: Tensor, gate: Tensor, bound: float = 0) -> Tensor:
-    """``x`` where ``gate > bound``, else 0, in one pass: torch's backward of a threshold."""
-    kept: Tensor = torch.ops.aten.threshold_backward(x, gate, bound)
-    return kept''',
-    "_masked(": '''def _masked(x: Tensor, mask: Tensor) -> Tensor:
-    """``x`` where a mask holds, else 0, whatever x is there."""
-    if mask.device.type != "cpu" or torch.compiler.is_compiling():
-        return torch.where(mask, x, 0)
-    # On a CPU torch.where takes a branch for each element: fifteen passes if the mask is random.
-    # torch's backward of a shrinkage takes none; it leaves out where the second argument is 0.
-    kept: Tensor = torch.ops.aten.hardshrink_backward(x, mask.to(x.dtype), 0)
-    return kept''',
-    "_times_bent_slope(": '''def _times_bent_slope(
-    x: Tensor, a: Tensor, b: Tensor, bound: float
-) -> Tensor:
-    """``x * ((a - b) / bound).clamp(-1, 1)``, in one pass: torch's backward of smooth L1."""
-    product: Tensor = torch.ops.aten.smooth_l1_loss_backward(x, a, b, 0, bound)
-    return product''',
-    "_sigmoid(": '''def _sigmoid(u: Tensor, sign: int = 1) -> Tensor:
-    """``sigmoid(sign * u)``, also where torch's is 0 though a number that small exists."""
-    # torch's backward of softplus; beyond 80 a sigmoid is 1, in float64 too.
-    share: Tensor = torch.ops.aten.softplus_backward(u.new_ones(()), u, sign, 80)
-    return share''',
-    "_times_sigmoid(": '''def _times_sigmoid(x: Tensor, u: Tensor, sign: int = 1) -> Tensor:
-    """``x * sigmoid(sign * u)``, in one pass: torch's backward of softplus."""
-    # Beyond 80 a sigmoid is 1, in float64 too.
-    product: Tensor = torch.ops.aten.softplus_backward(x, u, sign, 80)
-    return product''',
-    "_times_fading_sigmoid(": '''def _times_fading_sigmoid(x: Tensor, u: Tensor) -> Tensor:
-    """``x * sigmoid(u)``, to all digits where the sigmoid alone is too small to have them."""
-    head: Tensor = torch.ops.aten.softplus_backward(x, u.clamp(min=-60), 1, 80)
-    return head * torch.exp((u + 60).clamp(max=0))''',
-    "_softmax_backward(": '''def _softmax_backward(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
-    """``prob * (grad - (grad * prob).sum(dim))``, exact to rounding where one class leads, too."""
-    result: Tensor = torch.ops.aten._softmax_backward_data(grad, prob, dim, prob.dtype)
-    # It adds up to 0 but for rounding, which may be all that there is at a probability near 1.
-    return result.addcmul(prob, result.sum(dim, keepdim=True), value=-1)''',
-    "_balanced(": '''def _balanced(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
-    """``grad - prob * grad.sum(dim)``, exact to rounding where one class leads, too."""
-    result = grad.addcmul(prob, grad.sum(dim, keepdim=True), value=-1)
-    # It adds up to 0 but for rounding, which may be all that there is at a probability near 1.
-    return result.addcmul(prob, result.sum(dim, keepdim=True), value=-1)''',
+    **STEPS,
     "_in_autocast(": '''def _in_autocast(device_type: str) -> bool:
     """Whether autocast is on; the meta device has none."""
     return device_type != "meta" and torch.is_autocast_enabled(device_type)''',
+    "_large(": '''def _large(*tensors: Tensor) -> bool:
+    """Whether blocks pay: on a CPU, for tensors that its cores' caches do not hold."""
+    if torch.compiler.is_compiling() or tensors[0].numel() < 4 * _block():
+        return False
+    return all(x.is_cpu and x.is_contiguous() for x in tensors)''',
+    "_blocks(": '''def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The tensors in parts along the first axis that fit the caches."""
+    row = max(x.numel() // len(x) for x in tensors)
+    rows = max(1, _block() // row)
+    return zip(*(torch.split(x, rows) for x in tensors), strict=True)''',
+    "_block(": '''def _block() -> int:
+    """So many elements of some tensors fit the caches of all threads."""
+    return 131072 * torch.get_num_threads()''',
     "_masked_logsumexp(": '''def _masked_logsumexp(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:
@@ -111,29 +85,36 @@ HELPERS: dict[str, str] = {
     return below.sub_(torch.log1p(torch.where(total < 1.5, others, total - 1.0)))''',
     "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
-    if not label.numel():
-        return scores.sum(dim)  # torch's amax refuses an empty axis
     at = label.unsqueeze(dim)
-    prob = scores.softmax(dim)
-    others = prob.scatter(dim, at, 0.0).sum(dim)  # 1 - prob[label], without cancellation
-    near = -torch.log1p(-others.clamp(max=0.5))
-    below = scores.amax(dim) - scores.gather(dim, at).squeeze(dim)
-    return torch.where(others < 0.5, near, below - torch.log(prob.amax(dim)))''',
+    prob = _softmax(scores, dim)
+    others = prob.scatter(dim, at, 0.0).sum(dim, keepdim=True)
+    return _likelihood(scores, prob, others, at, dim)''',
     "_nll_and_slope(": '''def _nll_and_slope(
     scores: Tensor, label: Tensor, dim: int
 ) -> tuple[Tensor, Tensor]:
     """``_nll`` and its slope in the scores: the softmax, less 1 at the label."""
     at = label.unsqueeze(dim)
-    prob = scores.softmax(dim)
-    rest = prob.scatter(dim, at, 0.0)
-    others = rest.sum(dim, keepdim=True)  # 1 - prob[label], without cancellation
-    slope = rest.scatter_add_(dim, at, -others)
-    if not label.numel():
-        return scores.sum(dim), slope  # torch's amax refuses an empty axis
-    near = -torch.log1p(-others.clamp(max=0.5))
+    prob = _softmax(scores, dim)
+    slope = prob.scatter(dim, at, 0.0)
+    others = slope.sum(dim, keepdim=True)
+    loss = _likelihood(scores, prob, others, at, dim)
+    return loss, slope.scatter_add_(dim, at, -others)''',
+    "_softmax(": '''def _softmax(scores: Tensor, dim: int) -> Tensor:
+    """``scores.softmax(dim)``, along the last axis where it can be: torch vectorises that alone."""
+    if scores.shape[dim] >= 16 and scores.shape[dim + 1 :] == (1,):
+        return scores.squeeze(-1).softmax(-1).unsqueeze(-1)
+    return scores.softmax(dim)''',
+    "_likelihood(": '''def _likelihood(
+    scores: Tensor, prob: Tensor, others: Tensor, at: Tensor, dim: int
+) -> Tensor:
+    """``-log(prob)`` at a class, from the sum of the others, which is small without cancelling."""
+    if not others.numel():
+        return scores.sum(dim)  # torch's amax refuses an empty axis
+    # How far the class is below the leader, exact, and what the leader has beside it.
     below = scores.amax(dim, keepdim=True) - scores.gather(dim, at)
-    far = below - torch.log(prob.amax(dim, keepdim=True))
-    return torch.where(others < 0.5, near, far).squeeze(dim), slope''',
+    top = prob.amax(dim, keepdim=True)
+    rest = (others - (top - prob.gather(dim, at))) / top
+    return (below + torch.log1p(rest)).squeeze(dim)''',
     "_fused_sigmoid(": '''def _fused_sigmoid(u: Tensor, sign: int = 1) -> Tensor:
     """``_sigmoid`` without a value that is read twice, which a compiler would write to memory."""
     return torch.where(sign * u < 0, torch.exp(-u.abs()), 1.0) / (1.0 + torch.exp(-u.abs()))''',
@@ -162,8 +143,15 @@ HELPERS: dict[str, str] = {
         return None
     whole = gradient.reshape((given if onto is None else onto).shape)
     return whole.sum_to_size(given.shape).to(given.dtype)''',
+    "_straight_through(": '''def _straight_through(value: Tensor, slope_of: Tensor) -> Tensor:
+    """``value``, with the gradient of another."""
+    if not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
+        return value
+    return value.detach() + (slope_of - slope_of.detach())''',
     "_xlogx(": '''def _xlogx(x: Tensor) -> Tensor:
     """``x * log(x)``, and 0 at 0, where its slope is 0 as well: torch's is NaN."""
+    if not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
+        return torch.xlogy(x, x)
     return torch.xlogy(x, x.masked_fill(x == 0, 1))''',
     "_xlogy(": '''def _xlogy(x: Tensor, y: Tensor) -> Tensor:
     """``x * log(y)``, and 0 where x = 0; where both are 0 its slope is 0: torch's is NaN."""
@@ -260,9 +248,12 @@ HELPERS: dict[str, str] = {
     """Whether two shapes are equal but for at most one dimension, which is 1 in the first."""
     different = [x for x, y in zip(shape, onto, strict=False) if x != y]
     return len(shape) == len(onto) and different in ([], [1])''',
+    "_widened(": '''def _widened(x: Tensor) -> Tensor:
+    """Half precision as float32."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x''',
     "_common_dtype(": '''def _common_dtype(*tensors: Tensor | None) -> torch.dtype:
     """The promoted dtype of the tensors that are there."""
-    dtypes = [x.dtype for x in tensors if x is not None]
+    dtypes = {x.dtype for x in tensors if x is not None}
     return functools.reduce(torch.promote_types, dtypes)''',
     "_INTEGERS": "_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)",
 }

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import sympy as sp
 
@@ -31,9 +32,14 @@ from lossgen.schedule import Block
 
 
 class FusedStep(nd.Node):
-    """Base of the steps of ``torch_fused``: each makes a value and keeps only what it is given."""
+    """Base of the steps of ``torch_fused``: each makes a value and keeps only what it is given.
+
+    Attributes:
+        varying: through how many of its arguments it varies for certain, from the first.
+    """
 
     __slots__ = ()
+    varying: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,7 @@ def roots_of(
             branches = [roots_of([a], roots, surely=True) for a in expr.args[1:]]
             found |= frozenset.intersection(*branches)
         elif surely and isinstance(expr, FusedStep):
-            found |= roots_of(expr.args[:1], roots, surely=True)
+            found |= roots_of(expr.args[: expr.varying], roots, surely=True)
         else:
             found |= roots_of(expr.args, roots, surely=surely)
     return frozenset(found)

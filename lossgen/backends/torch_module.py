@@ -79,11 +79,10 @@ def assembled(
 
 
 def _imports(text: str) -> tuple[str, ...]:
-    lines = ["from collections.abc import Callable, Sequence"]
+    also = ", Iterator" * ("Iterator[" in text)
+    lines = [f"from collections.abc import Callable{also}, Sequence"]
     lines.append(f"from typing import Any, Literal{', NamedTuple' * ('(NamedTuple)' in text)}")
-    lines.append("import inspect")
-    if "types." in text:
-        lines.append("import types")
+    lines += ["import inspect", "import types"]
     if "math." in text:
         lines.append("import math")
     if "functools." in text:

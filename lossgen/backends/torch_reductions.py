@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import sympy as sp
 
@@ -21,6 +22,7 @@ from lossgen.backends.torch_expressions import Expressions
 from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Letter, Size, free_letters
 from lossgen.program import Statement
+from lossgen.static import ALWAYS
 
 _METHODS = {
     "sum": "sum",
@@ -102,7 +104,19 @@ class Reductions(Context):
         if not plain or not reads or len(terms) < 2 or not self.full:
             return ""
         printer, where = self.printer(x, scope), dims(bound, scope)
-        return " + ".join(f"{printer.operand(t)}.sum({where})" for t in terms)
+        sums = (self._summed(t, x) or f"{printer.operand(t)}.sum({where})" for t in terms)
+        return " + ".join(sums)
+
+    def _summed(self, term: sp.Expr, x: Statement) -> str:
+        """The name of the sum of a term, if a line above makes it whatever the options are."""
+        if x.guard != ALWAYS:
+            return ""  # it may be laid out earlier than it stands
+        for y in takewhile(lambda y: y is not x, self.program.statements):
+            bound = dict(zip(y.bound, x.bound, strict=False))
+            alike = y.op == "sum" and y.free == x.free and len(y.bound) == len(x.bound)
+            if alike and (y.where, y.guard) == (TRUE, ALWAYS) and y.body.xreplace(bound) == term:
+                return y.name
+        return ""
 
     def _over_nothing(self, x: Statement, printer: Expressions, idle: list[Letter]) -> str:
         """A reduction of what does not depend on its letters (a mask that is absent)."""

@@ -5,6 +5,8 @@ imported when the command is called, so that ``lossgen --help`` costs little mor
 """
 
 import gc
+import io
+import sys
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -65,6 +67,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except LossgenError as fault:
             raise CannotBeAsked(str(fault)) from fault
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            ctx.exit(130)  # as shells say; 1 would say that the loss does not hold
 
 
 @click.group(
@@ -82,6 +87,9 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal has no sign for is no fault
+            stream.reconfigure(errors="replace")
     gc.disable()  # the process is over soon, and looking for cycles would take a tenth of its time
     try:
         cli(prog_name="lossgen")

@@ -6,6 +6,8 @@ from lossgen.cli.options import directory_option, project_at
 from lossgen.errors import LossgenError, suggest
 from lossgen.paths import shipped
 
+_WIDE = 60  # columns of a terminal in which the summaries still read as sentences
+
 
 @click.command("list")
 @click.option("--family", "-f", help="Only this family, such as segmentation.")
@@ -40,9 +42,11 @@ def command(family: str | None, as_json: bool, directory: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column()
+    wide = console.width >= _WIDE
     above = None
     for entry in sorted(entries, key=lambda entry: (entry.family, entry.name)):
         if entry.family != above:
@@ -51,6 +55,8 @@ def command(family: str | None, as_json: bool, directory: str) -> None:
             table.add_row(Text(entry.family or "no family", style="bold"), "")
             above = entry.family
         own = entry.path.parent.resolve() != catalogue
-        table.add_row(Text(f"  {entry.name}{' (yours)' if own else ''}"), Text(entry.summary))
-    Console(highlight=False).print(table)
-    click.echo(f"\n{len(entries)} losses. Start from one: lossgen new NAME")
+        summary = Text(entry.summary) if wide else ""
+        table.add_row(Text(f"  {entry.name}{' (yours)' if own else ''}"), summary)
+    console.print(table)
+    count = "1 loss" if len(entries) == 1 else f"{len(entries)} losses"
+    click.echo(f"\n{count}. Start from one: lossgen new NAME")

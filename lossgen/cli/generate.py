@@ -89,17 +89,22 @@ def _close(count: int, written: int, drift: int, check: bool, *, lost: int) -> N
     losses = "1 loss" if count == 1 else f"{count} losses"
     if check:
         if drift:
-            click.echo(f"{losses} checked, {drift} files differ. Accept: lossgen generate")
+            differ = "1 file differs" if drift == 1 else f"{drift} files differ"
+            click.echo(f"{losses} checked, {differ}. Accept: lossgen generate")
         elif not lost:
             click.echo(f"{losses} checked, every file is what its spec gives.")
     elif drift:
         click.echo(
-            f"{losses}, {written} files written, {drift} left alone. "
+            f"{losses}, {_files(written)} written, {drift} left alone. "
             "Replace your edits, keeping a copy: --force. "
             "Keep them: move them into the spec, or delete the file's first two lines."
         )
     elif written == 0:
         click.echo(f"{losses}, all files up to date.")
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _explain(path: str, what: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lossgen.cli.options import complete_name, directory_option, project_at, shown
+from lossgen.cli.options import complete_name, directory_option, project_at, shown, typed
 from lossgen.config import BACKENDS, Project
 from lossgen.errors import LossgenError
 from lossgen.library import check_name
@@ -83,13 +83,13 @@ def command(
     if product is None:
         ctx.exit(1)
     if no_verify:
-        click.echo(f"\nNot proven yet: lossgen verify {name}")
+        click.echo(f"\nNot proven yet: {typed(f'verify {name}', directory)}")
     else:
         from lossgen.cli.report import prove_and_show
 
         if not prove_and_show(name, project.module(name), project.test(name)):
             ctx.exit(1)
-    click.echo(_next_steps(project, product, note))
+    click.echo(_next_steps(project, product, note, directory))
 
 
 def _start(project: Project, name: str, blank: bool) -> tuple[str, str]:
@@ -166,16 +166,17 @@ def _say(verb: str, path: Path, note: str = "") -> None:
     click.echo(f"{verb:6} {shown(path)}" + (f"  ({note})" if note else ""))
 
 
-def _next_steps(project: Project, product: Product, note: str) -> str:
+def _next_steps(project: Project, product: Product, note: str, directory: str) -> str:
     name, modules = product.name, [shown(product.module.path)]
     spec, needs = shown(project.specs / f"{name}.py"), "it needs torch and nothing else"
     if product.kernels is not None:
         modules.append(shown(product.kernels.path))
-        needs = "they need torch alone"
+        triton = product.kernels.path.suffix == ".py"
+        needs = "they need torch, and Triton for CUDA" if triton else "they need torch alone"
     edit = "Make it yours" if "starter" in note else "Change the formula"
     return (
         f"\nNext\n"
         f"  Use it:             copy {' and '.join(modules)} anywhere; {needs}\n"
-        f"  {edit + ':':19} edit {spec}, then: lossgen generate {name}\n"
-        f"  Look at it:         lossgen show {name}"
+        f"  {edit + ':':19} edit {spec}, then: {typed(f'generate {name}', directory)}\n"
+        f"  Look at it:         {typed(f'show {name}', directory)}"
     )

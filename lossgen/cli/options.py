@@ -1,5 +1,6 @@
 """What several commands share: options, completion of names, and words for files."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,11 @@ def project_at(directory: str, backend: str | None = None) -> Project:
     """Return the project of ``--directory``, with the backend of ``--backend`` if one is given."""
     project = load_project(Path(directory))
     return project if backend is None else replace(project, backend=backend)
+
+
+def typed(words: str, directory: str) -> str:
+    """Return a command to type, with ``--directory`` where one was given."""
+    return f"lossgen {words}" + ("" if directory == "." else f" -C {shlex.quote(directory)}")
 
 
 def complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

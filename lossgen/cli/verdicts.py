@@ -43,10 +43,11 @@ def show_report(report: Report, *, strict: bool = False) -> None:
     console.print()
     verdict = Text.assemble((report.verdict, _VERDICTS[report.verdict]))
     if report.reason:
-        verdict.append(f": {report.reason}")
+        joint = ", " if report.reason.startswith("but ") else ": "
+        verdict.append(f"{joint}{report.reason}")
     console.print(verdict, soft_wrap=True)
-    again = f" ({report.seconds:.1f} s, --seed {report.seed}"
-    console.print(Text(f"{again}{', --strict' if strict else ''})", style="dim"))
+    again = f"{report.seconds:.1f} s, --seed {report.seed}{', --strict' if strict else ''}"
+    console.print(Text(again, style="dim"))
 
 
 def _table(checks: Iterable[Check]) -> Table:

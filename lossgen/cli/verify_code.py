@@ -40,6 +40,8 @@ def verify_code(
         raise click.UsageError("--param and --tensor describe a formula: give --expr too.")
     if time_limit <= 0:
         raise click.UsageError("--time-limit is a number of seconds above 0.")
+    if save and Path(save).exists():
+        raise LossgenError(f"{save} exists, and is not written over. Choose another name.")
     request = Request(
         target=target,
         formula=spec,
@@ -92,9 +94,7 @@ def _write(report: Report, junit: str | None, save: str | None, strict: bool) ->
     if save and report.verdict == "does not hold":
         from lossgen.verify.save import saved
 
-        if Path(save).exists():
-            raise LossgenError(f"{save} exists; nothing was written. Choose another name.")
-        _put(Path(save), saved(report))
+        _put(Path(save), saved(report, Path(save).parent))
         click.echo(f"wrote  {save}: it fails as long as the code is wrong", err=True)
 
 

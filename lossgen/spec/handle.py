@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any
 
 import sympy as sp
@@ -86,10 +87,10 @@ class TensorHandle:
         return axis
 
     def _fault(self, message: str, hint: str) -> None:
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code.co_filename not in self._paths:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename not in self._paths:
             frame = frame.f_back
-        self._complain(message, hint, frame.f_lineno)
+        self._complain(message, hint, 0 if frame is None else frame.f_lineno)
 
     def _shown(self) -> str:
         return ", ".join(map(str, self._tensor.axes))

@@ -24,6 +24,7 @@ from lossgen.body import MEANING, give_meaning, unbound_names
 from lossgen.errors import Fault, suggest
 from lossgen.language.declaration import LossFunction
 from lossgen.nodes import Unknown
+from lossgen.spec.hints import explained, undefined
 
 _PACKAGE = str(Path(__file__).parents[1])
 
@@ -77,8 +78,8 @@ class Shelf:
         imported, texts = self._imports(tree, path)
         known = {*imported, *MEANING, *vars(builtins), "__name__", "__file__"}
         for name, line in unbound_names(tree, known).items():
-            words = [w for w in (*imported, *_bound(tree), *language.__all__) if w != name]
-            self._fault(path, line, f"the name '{name}' is not defined", suggest(name, words))
+            words = [w for w in (*imported, *_bound(tree)) if w != name]
+            self._fault(path, line, f"the name '{name}' is not defined", undefined(name, words))
             imported[name] = Unknown(name)
             self.excused.add(name)
         meaning = give_meaning(tree, path)
@@ -105,13 +106,10 @@ class Shelf:
         for frame in frames:
             if frame.filename in self.modules or frame.filename in (path, *self.importing):
                 path, line = frame.filename, frame.lineno or line
-        message = f"{type(error).__name__}: {error}"
         if isinstance(error, TypeError) and frames and frames[-1].filename.startswith(_PACKAGE):
-            message = str(error)  # a word of the language, used wrongly, says so itself
-        hint = ""
-        if "truth value" in message:
-            hint = "write where(condition, yes, no), Max or Min"
-        self._fault(path, line, message, hint)
+            self._fault(path, line, str(error))  # a word of the language, used wrongly, says so
+        elif said := explained(error):
+            self._fault(path, line, *said)
 
     def _fault(self, path: str, line: int, message: str, hint: str = "") -> None:
         self.faults.append(Fault(path, line, message, hint))

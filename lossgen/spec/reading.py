@@ -34,6 +34,7 @@ from lossgen.spec.checks import (
     expressions,
     words,
 )
+from lossgen.spec.counting import counted
 from lossgen.spec.data import LossSpec, Parameter, TensorArg, constructor_tensor
 from lossgen.spec.handle import TensorHandle
 from lossgen.spec.modules import Shelf, SpecModule, shown
@@ -84,8 +85,7 @@ def read_spec(text: str, name: str, path: str, folder: Path | None = None) -> Lo
             with distribute(False):
                 spec = _SpecReader(shelf, module, losses[name], name).read()
         else:
-            hint = suggest(name, losses) or f"The file's losses: {', '.join(losses) or 'none'}"
-            shelf.faults.append(Fault(path, 1, f"no @loss function named '{name}'", hint))
+            shelf.faults.append(_missing(module, name))
     if spec is None or shelf.faults:
         faults = dict.fromkeys(shelf.faults)
         raise SpecError(sorted(faults, key=lambda f: (f.path != path, f.path, f.line, f.message)))
@@ -113,7 +113,13 @@ class _SpecReader:
         self.fault_at(message, hint, min(lines, default=self.syntax.lineno))
 
     def fault_at(self, message: str, hint: str, line: int) -> None:
+        """A fault at a line; 0 is where the function returns."""
+        line = line or self._last_return() or self.syntax.lineno
         self.shelf.faults.append(Fault(self.module.path, line, message, hint))
+
+    def _last_return(self) -> int:
+        returns = [x.lineno for x in ast.walk(self.syntax) if isinstance(x, ast.Return)]
+        return max(returns, default=0)
 
     def report(self, findings: Iterable[Finding]) -> None:
         """Faults of the formula, each on the first line of the body that has its name."""
@@ -221,12 +227,12 @@ class _SpecReader:
             returned = self.loss.function(**values)
             result = returned if isinstance(returned, Averaged) else Averaged(returned, None)
             item = self._formula(result.item)
-            over = None if result.over is None else sp.sympify(result.over)
-            named = {k: sp.sympify(v) for k, v in result.named.items()}
+            over = None if result.over is None else counted(sp.sympify(result.over), kinds)
+            named = {k: counted(sp.sympify(v), kinds) for k, v in result.named.items()}
         except Exception as error:
             self.shelf.raised(error, self.module.path, self.syntax.lineno)
             return None
-        return None if item is None else Averaged(item, over, named)
+        return None if item is None else Averaged(counted(item, kinds), over, named)
 
     def _formula(self, value: Any) -> sp.Expr | None:
         if isinstance(value, TensorHandle):
@@ -234,15 +240,25 @@ class _SpecReader:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if isinstance(value, sp.Expr) or number:
             return sp.sympify(value)
-        returns = [x for x in ast.walk(self.syntax) if isinstance(x, ast.Return)]
-        line = max((x.lineno for x in returns), default=self.syntax.lineno)
+        line = self._last_return()
         what = "None" if value is None else f"a {type(value).__name__}"
-        if self.syntax.name not in self.shelf.excused and (returns or value is not None):
+        if self.syntax.name not in self.shelf.excused and (line or value is not None):
             hint = "return the formula of one item"
             self.fault_at(f"the loss returns {what}, not an expression", hint, line)
         elif not self.shelf.faults:
             self.fault("the loss returns nothing", "return the formula of one item")
         return None
+
+
+def _missing(module: SpecModule, name: str) -> Fault:
+    """The loss that the file should hold, and does not."""
+    if name in module.functions:
+        line = module.functions[name].lineno
+        return Fault(module.path, line, f"'{name}' is no loss yet", "write @loss() above it")
+    losses = module.losses()
+    found = f"It has {', '.join(losses)}: a loss and its file share a name" if losses else ""
+    hint = suggest(name, losses) or found or f"define @loss() def {name}"
+    return Fault(module.path, 1, f"no @loss function named '{name}'", hint)
 
 
 def _signature(taken: list[TensorArg | Parameter]) -> tuple[str, ...]:

@@ -39,12 +39,31 @@ def root_of_square(root: sp.Expr, known: Known) -> sp.Expr | None:
 
 
 def root_of_squares(root: sp.Expr, known: Known) -> sp.Expr | None:
-    inner = peel(radicand(root))
+    inner = radicand(root)
+    return None if inner is None else _norm(inner)
+
+
+def _norm(expr: sp.Expr) -> sp.Expr | None:
+    """The root of a sum of squares over letters."""
+    inner = peel(expr)
     if isinstance(inner, Reduce) and inner.op == "sum":
         body = peel(inner.body)
         if isinstance(body, sp.Pow) and body.exp == 2:
             return Reduce("norm", body.base, inner.where, inner.empty, inner.bound)
     return None
+
+
+def root_of_product(root: sp.Expr, known: Known) -> sp.Expr | None:
+    """``sqrt(a*b)``, where a factor is a sum of squares over letters, or of that and others."""
+    inner = peel(radicand(root))
+    if not isinstance(inner, sp.Mul):
+        return None
+    squares = [f for f in inner.args if any(_norm(t) is not None for t in terms(f))]
+    if not squares:
+        return None
+    rest = without(inner.args, *squares)
+    known.nonnegative(*squares, *rest)
+    return sp.Mul(*map(Sqrt, squares), *([Sqrt(sp.Mul(*rest))] if rest else []))
 
 
 def root_of_two_squares(root: sp.Expr, known: Known) -> sp.Expr | None:

@@ -6,7 +6,16 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.nodes import Along, Sigmoid
-from lossgen.stabilize import entropies, exponentials, letters, masks, roots, scaling, sigmoids
+from lossgen.stabilize import (
+    entropies,
+    exponentials,
+    letters,
+    masks,
+    quotients,
+    roots,
+    scaling,
+    sigmoids,
+)
 from lossgen.stabilize.rule import EVERY, Rule
 
 ROOT = (nd.Sqrt, sp.Pow)
@@ -88,6 +97,14 @@ PRODUCTS: tuple[Rule, ...] = (
         scaling.weights_in_range,
         everywhere=False,
     ),
+    Rule(
+        "(Sum(x + y) - 2*Sum(x*y))/(Sum(x + y) + …)",
+        "((Sum(x) - Sum(x*y)) + (Sum(y) - Sum(x*y)))/(Sum(x) + Sum(y) + …)",
+        "0 <= x, y <= 1",
+        sp.Mul,
+        quotients.sums_of_what_differs,
+        everywhere=False,
+    ),
     # --- powers
     Rule("1/(1 + exp(x))", "sigmoid(-x)", EVERY, sp.Pow, sigmoids.logistic),
     Rule("exp(x)**p", "exp(p*x)", "p no whole number above 0", sp.Pow, exponentials.power_of_exp),
@@ -95,6 +112,13 @@ PRODUCTS: tuple[Rule, ...] = (
     # --- roots, also written as powers of 0.5
     Rule("sqrt(x**2)", "abs(x)", EVERY, ROOT, roots.root_of_square),
     Rule("sqrt(Sum(x**2))", "norm(x)", EVERY, ROOT, roots.root_of_squares),
+    Rule(
+        "sqrt(Sum(x**2)*y), sqrt((Sum(x**2) + c)*y)",
+        "sqrt(Sum(x**2))*sqrt(y), sqrt(Sum(x**2) + c)*sqrt(y)",
+        "c, y >= 0",
+        ROOT,
+        roots.root_of_product,
+    ),
     Rule(
         "sqrt(x**2 + y**2), sqrt(x**2 + c)",
         "hypot(x, y), hypot(x, sqrt(c))",

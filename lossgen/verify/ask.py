@@ -91,7 +91,8 @@ def _ours(error: Exception) -> bool:
 
 
 def _sentence(text: str) -> str:
-    return text if text.startswith(("gives", "it gives")) else f"raises {text}"
+    said = text.removeprefix("it ")
+    return said if said.startswith("gives") else f"raises {said}"
 
 
 def _conclude(session: Session, checks: list[Check], tell: Progress, start: float) -> Report:
@@ -153,7 +154,7 @@ def _why(session: Session, witness: Witness) -> str:
             f"Its {difference.what} is {difference.got}{place}{about}, "
             "where the formula's is finite."
         )
-    return f"Its {difference.what} is another than the formula's{about}."
+    return f"Its {difference.what} differs from the formula's{about}."
 
 
 def _report(

@@ -117,7 +117,7 @@ class Caller:
     @property
     def asked(self) -> frozenset[str]:
         """The tensors whose gradient is asked for: weights and labels are given, not learnt."""
-        return predicted(self.spec)
+        return predicted(self.spec) | self.question.also
 
     def function(self, point: Point, reduction: str) -> Callable[..., Tensor]:
         """The code as a function of the formula's tensors alone, in the point's order."""

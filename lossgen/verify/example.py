@@ -15,7 +15,7 @@ from lossgen.verify.session import Session, Witness
 from lossgen.verify.truth import Exact, evaluate, mp
 from lossgen.verify.truth.tape import value
 from lossgen.verify.verdict import CounterExample, number
-from lossgen.verify.words import in_words
+from lossgen.verify.words import in_order, in_words, named
 
 _LINES, _WIDE, _MOST = 12, 200, 10_000
 
@@ -90,7 +90,7 @@ def derivation(session: Session, exact: Exact, reduction: str) -> list[str]:
     for let in sorted(parts, key=lambda x: sum(isinstance(y, Let) for y in walk(x.body))):
         numbers = _values(exact, let)
         if numbers and kind(let.body, spec) == "real" and len(lines) < _LINES:
-            head = f"{let.name}[{', '.join(map(str, let.params))}]" if let.params else let.name
+            head = named(let.name, map(str, in_order(let)))
             lines.append(f"{head} = {in_words(let.body)} = {_listed(numbers)}")
     lines = [x for x in dict.fromkeys(lines) if len(x) < _WIDE]
     items = [exact.interpreter.real(value(x)) for x in exact.items]
@@ -103,11 +103,12 @@ def derivation(session: Session, exact: Exact, reduction: str) -> list[str]:
 def _values(exact: Exact, let: Let) -> list[Any]:
     """What a named part came to, at every position where the formula asked for it."""
     found: dict[tuple[int, ...], Any] = {}
+    order = [let.params.index(x) for x in in_order(let)]
     for key, result in exact.interpreter.known.items():
         if isinstance(key, tuple) and key[0] == let.body and len(key) == 1 + len(let.params):
             places = key[1:]
             if all(isinstance(p, tuple) for p in places):
-                found[tuple(place for _, place in places)] = value(result)
+                found[tuple(places[k][1] for k in order)] = value(result)
     numbers = [found[k] for k in sorted(found)]
     return [x for x in numbers if isinstance(x, (int, float, mp.mpf)) and not isinstance(x, bool)]
 

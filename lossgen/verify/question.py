@@ -23,8 +23,9 @@ class Question:
         result: what is taken from the code's answer: "", "first", "negative", or a key.
         seed: of everything random.
         pinned: sizes that axes have, whatever is usual.
-        about: which of the formula's inputs are asked about, after "its value is another"; empty
-            for the usual ones.
+        also: tensors whose gradient is asked for besides those that are predicted.
+        about: which of the formula's inputs are asked about, after "its value differs"; empty for
+            the usual ones.
     """
 
     spec: LossSpec
@@ -36,6 +37,7 @@ class Question:
     result: str = ""
     seed: int = 0
     pinned: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    also: frozenset[str] = frozenset()
     about: str = ""
 
     @property

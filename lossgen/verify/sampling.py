@@ -22,6 +22,7 @@ from lossgen.verify.question import Question
 
 Sizes = dict[str, tuple[int, ...]]
 MOST_CASES = 40
+_FAR = (64.0, 1024.0)  # times numbers between -3 and 3
 
 
 def points(question: Question, manner: str) -> Iterator[Point]:
@@ -37,6 +38,17 @@ def first_points(question: Question) -> Iterator[Point]:
     last = next((r for r in rows if r.name == "all options"), rows[-1])
     for k in range(2):
         yield point(question, last, question.seed + 7 + k)
+
+
+def far(question: Question) -> Iterator[Point]:
+    """Numbers as large as what regression is done on: prices, years, pixels."""
+    spec = question.spec
+    real = [t.name for t in spec.tensors if t.role.name == "Real" and t.name in question.tensors]
+    for k, size in enumerate(_FAR if real else ()):
+        drawn = resized(question, usual_sizes(spec), question.seed + 31 + k)
+        for name in real:
+            drawn = drawn.with_tensor(name, drawn.tensors[name] * size)
+        yield replace(drawn, label="large numbers")
 
 
 def _rows(question: Question) -> list[CaseRow]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 from lossgen.errors import LossgenError
@@ -18,8 +20,12 @@ def test_{name}() -> None:
 '''
 
 
-def saved(report: Report) -> str:
+def saved(report: Report, folder: Path | None = None) -> str:
     """The text of a test that fails as long as the code is wrong.
+
+    Args:
+        report: with a counter-example.
+        folder: where the test will lie; None for this one.
 
     Raises:
         LossgenError: where there is no counter-example that a file can hold.
@@ -27,7 +33,7 @@ def saved(report: Report) -> str:
     example = report.counterexample
     if example is None or not (example.call or example.proof):
         raise LossgenError("There is no counter-example in numbers to save.")
-    imports, load = _loading(report.target)
+    imports, load = _loading(report.target, folder or Path())
     name = re.sub(r"\W+", "_", report.target.rpartition(":")[2]).strip("_").lower()
     head = _HEAD.format(
         target=report.target,
@@ -40,13 +46,13 @@ def saved(report: Report) -> str:
     return head + "".join(f"    {line}\n" if line else "\n" for line in _body(example))
 
 
-def _loading(target: str) -> tuple[str, str]:
+def _loading(target: str, folder: Path) -> tuple[str, str]:
     place, _, name = target.rpartition(":")
     if not place.endswith(".py"):
         outer = name.partition(".")[0]
         return "", f"from {place} import {outer}\n\ncode = {name}\n"
     lines = [
-        f"path = Path({place!r}).resolve()",
+        f"path = (Path(__file__).parent / {_from(folder, Path(place))!r}).resolve()",
         "sys.path.insert(0, str(path.parent))",
         'spec = importlib.util.spec_from_file_location("code_in_question", path)',
         "assert spec is not None and spec.loader is not None",
@@ -57,6 +63,14 @@ def _loading(target: str) -> tuple[str, str]:
     return "import importlib.util\nimport sys\nfrom pathlib import Path\n\n", "\n".join(
         lines
     ) + "\n"
+
+
+def _from(folder: Path, path: Path) -> str:
+    """The way from a folder to a file, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive of Windows
+        return path.resolve().as_posix()
 
 
 def _body(example: CounterExample) -> list[str]:

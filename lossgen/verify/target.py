@@ -79,7 +79,7 @@ def load_target(text: str) -> Target:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            public = [x for x in vars(found) if not x.startswith("_")]
+            public = [x for x, y in vars(found).items() if x[0] != "_" and callable(y)]
             hint = suggest(part, public) or f"It defines {', '.join(public[:12]) or 'nothing'}."
             raise LossgenError(f"{place} has no '{part}'. {hint}")
         found = getattr(found, part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
@@ -25,6 +26,11 @@ class _Words(StrPrinter):
 
     _print_Min = _print_Max
 
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        # What is taken off comes last: x - y, not -y + x.
+        terms = sorted(expr.args, key=lambda term: term.could_extract_minus_sign())
+        return str(super()._print_Add(sp.Add(*terms, evaluate=False), order))
+
     def _print_Abs(self, expr: Any) -> str:
         return f"|{self._print(expr.args[0])}|"
 
@@ -33,7 +39,8 @@ class _Words(StrPrinter):
         return f"{expr.name}[{inner}]" if inner else str(expr.name)
 
     def _print_Let(self, expr: Any) -> str:
-        return f"{expr.name}[{', '.join(map(self._print, expr.at))}]" if expr.at else expr.name
+        at = dict(zip(expr.params, expr.at, strict=True))
+        return named(expr.name, [self._print(at[x]) for x in in_order(expr)])
 
     def _print_Reduce(self, expr: Any) -> str:
         letters = ",".join(map(str, expr.bound))
@@ -76,6 +83,20 @@ class _Words(StrPrinter):
 
     def _print_BooleanFalse(self, expr: Any) -> str:
         return "false"
+
+
+def named(name: str, subscripts: Iterable[str]) -> str:
+    """A part and where it is read."""
+    inner = ", ".join(subscripts)
+    return f"{name}[{inner}]" if inner else name
+
+
+def in_order(part: nodes.Let) -> list[nodes.Letter]:
+    """The letters of a part as a tensor in it has them; a part has them by the alphabet."""
+    reads = [x.subscripts for x in nodes.walk(part.body) if isinstance(x, nodes.Read)]
+    most = max(reads, key=lambda letters: len(set(letters) & set(part.params)), default=())
+    order = {letter: k for k, letter in enumerate(most)}
+    return sorted(part.params, key=lambda x: order.get(x, len(order)))
 
 
 def in_words(expr: sp.Basic) -> str:

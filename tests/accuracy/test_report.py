@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from lossgen.accuracy.generated import load, styles
-from lossgen.accuracy.report import number, place, verdict
-from lossgen.accuracy.results import Measured, Point
+from lossgen.accuracy.report import number, place, show, verdict
+from lossgen.accuracy.results import Accuracy, Measured, Point
 from lossgen.errors import LossgenError
 from tests.accuracy.specs import elementwise
 from tests.cli.conftest import Run, project, run, write_spec
@@ -40,7 +43,7 @@ def test_an_accurate_loss_meets_its_bars(run: Run, project: Path) -> None:
     write_spec(project, "mine")
     result = run("verify", "mine", *QUICK)
     assert result.exit_code == 0, result.output
-    assert "mine meets its bars of accuracy: seed 0" in result.output
+    assert "mine meets its bars of accuracy\nseed 0" in result.output
     for dtype in ("float64", "float32", "float16", "bfloat16"):
         for style in ("functional", "function"):
             assert any(
@@ -120,6 +123,37 @@ def test_what_makes_no_sense_is_refused(run: Run, project: Path, words: tuple[st
 
 def measured(**verdicts: int) -> Measured:
     return Measured("function", "float32", "value", 9, 1.0, 1.0, 1.0, verdicts, None, ())
+
+
+def shown(*lines: Measured, width: int = 80) -> str:
+    console = Console(width=width, file=io.StringIO())
+    show(Accuracy("mine", False, 0, lines, (), 1.0), console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_verdict_tells_the_plain_function_from_the_one_to_train_with() -> None:
+    plain = measured(ulp=5, breaks=1)
+    functional = replace(plain, style="functional")
+    assert "mine breaks its bars of accuracy\n" in shown(functional, plain)
+    sound = replace(functional, verdicts={"ulp": 6})
+    words = "in the functional form; the plain function, differentiated by autograd, breaks them"
+    assert words in shown(sound, plain)
+
+
+def test_columns_are_whole_on_a_narrow_terminal() -> None:
+    point = Point(1.0, "ulp", "tie", "", "item[0]", {"input": "[1.0]"}, 1.0, "1.0", True)
+    line = replace(measured(ulp=9), style="functional", dtype="bfloat16", where=point)
+    text = shown(line)
+    assert "…" not in text
+    assert "functional" in text
+    assert "worst at" not in text
+    assert "tie: input=[1.0]" in shown(line, width=120)
+
+
+def test_second_derivatives_show_no_error_since_none_is_measured() -> None:
+    row = shown(replace(measured(ulp=9), quantity="second")).splitlines()[3]
+    assert row.split() == ["function", "second", "float32", "9", "no", "NaN"]
 
 
 def test_the_words_for_what_was_found() -> None:

@@ -1,6 +1,9 @@
 """``lossgen list``, names, and what the command line says of slips."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,3 +142,37 @@ def test_a_fault_of_ours_is_not_taken_for_a_verdict(
     told = capsys.readouterr().err
     assert "ZeroDivisionError" in told
     assert "a fault of LossGen" in told
+
+
+def test_a_narrow_terminal_lists_names_alone(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_spec(project, "mine", summary="Quite my own.")
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = run("list").output.splitlines()
+    assert "  mine (yours)" in [line.rstrip() for line in lines]
+    assert all(len(line) <= 48 for line in lines)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_a_sign_shows_another(encoding: str) -> None:
+    code = "import lossgen.cli as c; c.cli = lambda **words: print('one …'); c.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert (done.returncode, done.stdout.split()) == (0, [b"one", b"?"]), done.stderr
+
+
+def test_an_interrupt_is_no_verdict(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Library) -> list[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Library, "entries", interrupted)
+    result = run("list")
+    assert result.exit_code == 130
+    assert "Interrupted." in result.output

@@ -228,6 +228,8 @@ def test_roles_may_be_said() -> None:
         ([], ["eps:Positive=-1"], "outside its role"),
         ([], ["eps:Positve=1"], "Did you mean 'Positive'?"),
         (["input:Logit"], ["eps=1"], "Did you mean 'Logits'?"),
+        (["inptu:Logits"], ["eps=1"], "does not read it. Did you mean 'input'"),
+        (["target:Binary"], ["eps=1"], "does not read it. Leave it out"),
         (["input:ClassIndex"], ["eps=1"], "no role 'ClassIndex'"),
         (["e:Real"], ["eps=1"], "means something else"),
     ],

@@ -89,6 +89,8 @@ def test_a_slip_is_asked_about(run: Run, project: Path, rendering: Rendering, na
         ("input", "is what a loss calls its argument"),
         ("torch", "is a module"),
         ("math", "is a module"),
+        ("con", "is a device on Windows"),
+        ("LPT1", "is a device on Windows"),
     ],
 )
 @pytest.mark.parametrize("more", [(), ("--blank",), ("--expr", "input")])
@@ -213,6 +215,8 @@ def test_another_folder(run: Run, project: Path, rendering: Rendering) -> None:
     assert result.exit_code == 0
     assert files(project / "deep/er") == FILES
     assert "wrote  deep/er/generated/dice.py" in result.output
+    for words in ("verify dice", "generate dice", "show dice"):
+        assert f"lossgen {words} -C deep/er" in result.output
 
 
 def test_a_proof_that_fails_exits_1(run: Run, project: Path, rendering: Rendering) -> None:
@@ -238,3 +242,5 @@ def test_kernels_are_to_be_copied_too(run: Run, project: Path) -> None:
     without = run("new", "total_variation", "--backend", "c", "--no-verify")
     assert "no kernel in C, because it reads neighbours" in without.output
     assert "copy generated/total_variation.py anywhere" in without.output
+    on_cuda = run("new", "mse", "--backend", "triton", "--no-verify", "-C", "cuda")
+    assert "mse_triton.py anywhere; they need torch, and Triton for CUDA" in on_cuda.output

@@ -94,6 +94,9 @@ class NumPyPrinter(StrPrinter):
         above, below = map(self._print, expr.args)
         return f"(({above}) / np.where(({below}) == 0, np.inf, {below}))"
 
+    def _print_Rewritten(self, expr: Any) -> str:
+        return f"({self._print(expr.form)})"
+
     def _print_Node(self, expr: Any) -> str:
         text = FUNCTIONS[type(expr)]
         return text.format(*map(self._print, expr.args[: text.count("{}")]))

@@ -64,6 +64,8 @@ TANH = "(exp(x) - exp(-x))/(exp(x) + exp(-x)), (exp(x) - 1)/(exp(x) + 1)"
 SOFTPLUS = "x + softplus(-x), max(x, 0) + softplus(-abs(x))"
 WEIGHTS = "Sum(w*x)/(Sum(w*y) + s), w = where(v > 0, 1/v**2, 0)"
 COSH = "softplus(x) - x/2 - log(2), logaddexp(x, -x) - log(2)"
+SHARED = "(Sum(x + y) - 2*Sum(x*y))/(Sum(x + y) + …)"
+ROOT_OF_PRODUCT = "sqrt(Sum(x**2)*y), sqrt((Sum(x**2) + c)*y)"
 EXPS = "exp(x)*exp(y), exp(x)/exp(y)"
 
 
@@ -613,6 +615,29 @@ PROOFS = (
     Proof(
         "1 - x/(x + y)",
         "a = Sum(x[n, c] ** 2, c); 1 - (2 * a + 3) / (2 * a + Mean(y[n, c] ** 2, c) + 3)",
+        ROWS,
+    ),
+    Proof(
+        SHARED,
+        "a = Sum(x[n, c] * y[n, c], c); b = Sum(x[n, c] + y[n, c], c); (b - 2 * a) / (b + 1)",
+        "x: Probabilities[n, c], y: Probabilities[n, c]",
+        low=1e-45,
+        high=1.0,
+        refused=ROWS,
+    ),
+    Proof(
+        ROOT_OF_PRODUCT,
+        "sqrt(Sum(x[n, c] ** 2, c) * Sum(y[n, c], c))",
+        "x: Real[n, c], y: Positive[n, c]",
+        low=1e-45,
+        high=1000.0,
+        refused=ROWS,
+        naive=lambda x, y: torch.sqrt((x**2).sum(-1) * y.sum(-1)),
+        hard=(1e19, 1e30),
+    ),
+    Proof(
+        ROOT_OF_PRODUCT,
+        "sqrt((Sum(x[n, c] ** 2, c) + 1e-12) * (Sum(y[n, c] ** 2, c) + 1e-12))",
         ROWS,
     ),
     Proof("x**2 - y**2", "x[e] ** 2 - 4"),

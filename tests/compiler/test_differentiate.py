@@ -153,6 +153,18 @@ BEYOND = {
         "x[n, y[n]] * x[n, z[n]] + Sum(x[n, c] ** 2, c)",
         "x: Logits[n, c], y: ClassIndex[n], z: ClassIndex[n]",
     ),
+    "another value at the label": (
+        "top = exp(x[n, y[n]] / 2); Sum(where(c == y[n], w[n] * top, x[n, c]) ** 3, c)",
+        "x: Logits[n, c], y: ClassIndex[n], w: Weight[n]",
+    ),
+    "another value at the label of each position": (
+        "top = x[n, y[n, s], s] ** 2; logsumexp(where(c == y[n, s], top, x[n, c, s]), c)",
+        "x: Logits[n, c, s], y: ClassIndex[n, s]",
+    ),
+    "a label that is read at under a condition": (
+        "top = where(y[n] < 2, x[n, y[n]] ** 2, w[n]); Sum(where(c == y[n], top, x[n, c]) ** 3, c)",
+        "x: Logits[n, c], y: ClassIndex[n], w: Weight[n]",
+    ),
     "a gather per position": (
         "x[n, y[n, s], s] * w[y[n, s]]",
         "x: Logits[n, c, s], y: ClassIndex[n, s], w: Weight[c]",
@@ -194,6 +206,16 @@ BEYOND = {
         "x: Real[n, d], w: Weight[n]",
     ),
 }
+
+
+def test_what_meets_a_label_alone_is_read_there() -> None:
+    loss = written(*BEYOND["another value at the label"])
+    ops = [x.op for x in loss.backward.program.statements]
+    assert "place" in ops
+    assert "sum" not in ops
+    # Where the forward may have left the label unread, it may lie outside the classes.
+    loss = written(*BEYOND["a label that is read at under a condition"])
+    assert "sum" in [x.op for x in loss.backward.program.statements]
 
 
 @pytest.mark.parametrize("name", BEYOND)

@@ -23,7 +23,7 @@ from lossgen.spec import LossSpec
 from lossgen.stabilize import RULES, Known, Rule, Stabilizer
 from tests.compiler.catalogue import spec_of
 from tests.compiler.exact import DIGITS, agree, evaluate, ordinals, real
-from tests.compiler.proofs import AT_LABEL, PROOFS, Proof
+from tests.compiler.proofs import AT_LABEL, PROOFS, SHARED, Proof
 
 N, C, E = Letter("n"), Letter("c"), Letter("e")
 LETTERS = {N: 0, C: 0, E: 0}
@@ -36,6 +36,7 @@ CANONICAL = {
     AT_LABEL: "keeps what log_softmax knows near 0, in the value and in the slope at the label",
     "1 - softmax(x)[label]": "keeps what log_softmax knows near 0",
     "where(b > 0, a/b, 0), where(b != 0, a/b, 0)": "its slope has no b**2, which is out of range",
+    SHARED: "of one element exact, see below; of many it is the sums that are rounded",
     "sqrt(Sum(x**2))": "the zero vector gets slope 0 in place of NaN",
 }
 
@@ -171,6 +172,18 @@ def test_a_rule_gains_accuracy(proof: Proof) -> None:
     least = 1.0 if row else 2.0**-126
     assert ulps(stable, exact, least) <= 6, "the stable form"
     assert ulps(naive, exact, least) > proof.worse, "the naive form: is the rule needed?"
+
+
+def test_two_that_are_nearly_equal_are_told_apart_to_all_digits() -> None:
+    (proof,) = (p for p in PROOFS if p.rule == SHARED)
+    loss = spec(proof)
+    x = torch.linspace(0.9, 1.0, 101)[:-1, None]
+    y = torch.ones_like(x)
+    naive = (x + y - 2 * x * y) / (x + y + 1)
+    p = [mp.mpf(v) for v in x.flatten().tolist()]  # p + 1 - 2*p over p + 1 + 1, where y is 1
+    exact = [(1 - v) / (v + 2) for v in p]
+    assert ulps(generated(loss)(x, y), exact, 0) <= 2
+    assert ulps(naive.sum(-1), exact, 0) > 20
 
 
 def true_value(proof: Proof, loss: LossSpec, x: torch.Tensor, y: torch.Tensor, k: int) -> Any:

@@ -125,7 +125,7 @@ def test_broadcast_to_nothing() -> None:
         ("signature='input, weight'", "signature= leaves out 'reduction'. list every argument"),
         ("signature='input, weight, input, reduction'", "signature= lists 'input' twice"),
         ("floating_target=3", "floating_target= is no loss. name another @loss function"),
-        ("familly='x'", "TypeError: loss() got an unexpected keyword argument 'familly'"),
+        ("familly='x'", "keyword argument 'familly'. Did you mean 'family'?"),
     ],
 )
 def test_what_the_decorator_is_told(options: str, expected: str) -> None:

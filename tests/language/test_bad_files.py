@@ -36,7 +36,16 @@ def test_the_file_lacks_the_function() -> None:
 
 def test_the_function_is_no_loss() -> None:
     found = faults_of(GOOD.replace("@loss()\n", ""))
-    assert found == ["specs/tried.py:1: no @loss function named 'tried'. The file's losses: none"]
+    assert len(found) == 1
+    assert found[0].endswith(": 'tried' is no loss yet. write @loss() above it")
+
+
+def test_the_file_has_another_name() -> None:
+    text = GOOD.replace("tried", "other_loss")
+    assert faults_of(text) == [
+        "specs/tried.py:1: no @loss function named 'tried'. "
+        "It has other_loss: a loss and its file share a name"
+    ]
 
 
 @pytest.mark.parametrize("name", ["class", "None", "2nd", "a-b", "../dice", ""])

@@ -114,8 +114,55 @@ def test_a_condition_is_returned() -> None:
 
 def test_a_spec_that_raises() -> None:
     message = fault("part = input[n, c] * target[n, c]\nreturn part.scaled(2)")
-    assert message.startswith("8: AttributeError: ")
-    assert "has no attribute 'scaled'" in message
+    assert message == ("8: an expression has no '.scaled'. use the functions of lossgen.language")
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        ("input[n, c].mean()", "an expression has no '.mean'. write Mean(x, d)"),
+        ("input.sum()", "an expression has no '.sum'. write Sum(x, d)"),
+        ("input[n, c].clamp(min=0)", "an expression has no '.clamp'. write clip(x, low, high)"),
+        ("input[n, c].exp()", "an expression has no '.exp'. write exp(x)"),
+        ("input[n, c] @ target[n, c]", "'@' has no meaning in a formula. write Sum(x * y, d)"),
+        ("input[n, c] ^ 2", "'^' is not a power here. write **"),
+        ("relu(input[n, c])", "the name 'relu' is not defined. write Max(0, x)"),
+        ("F.relu(input[n, c])", "the name 'F' is not defined"),
+        (
+            "sum(input[n, c])",
+            "an expression is one number, and nothing to go through. write Sum(x, d)",
+        ),
+        (
+            "softmax(input[n, c])",
+            "softmax() missing 1 required positional argument: 'letter'. "
+            "write softmax(body, letter)",
+        ),
+        (
+            "logsumexp(input[n, c], dim=c)",
+            "logsumexp() got an unexpected keyword argument 'dim'. write logsumexp(body, d)",
+        ),
+        (
+            "straight_through(input[n, c], gradient_off=input[n, c])",
+            "straight_through() got an unexpected keyword argument 'gradient_off'. "
+            "Did you mean 'gradient_of'?",
+        ),
+        ("input", "tensor 'input' is read without letters. write input[n, c]"),
+    ],
+)
+def test_what_torch_writes_is_told_in_the_languages_words(formula: str, message: str) -> None:
+    found = faults(
+        f"part = target[n, c]\nreturn {formula}", "input: Real[n, c], target: Real[n, c]"
+    )
+    told = [x for x in found if "never used" not in x]
+    assert told == [f"specs/tried.py:8: {message}"]
+
+
+def test_a_word_that_is_not_imported() -> None:
+    text = spec_text("return Abs(input[n])", "input: Real[n]")
+    assert faults_of(text.replace("import *", "import Real, loss, n")) == [
+        "specs/tried.py:7: the name 'Abs' is not defined. "
+        "import it: from lossgen.language import Abs"
+    ]
 
 
 def test_a_helper_that_raises() -> None:
@@ -212,7 +259,7 @@ def test_the_wrong_branch_of_given() -> None:
         ("Max(input[n, c])", "Max and Min compare two or more values; Amax and Amin reduce"),
         ("size(2)", "size() takes a letter, not 2"),
         ("smooth[n]", "'smooth' is an option without axes; give its role axes to read it"),
-        ("max(input[n, c], 0)", "TypeError: cannot determine truth value of Relational"),
+        ("max(input[n, c], 0)", "whether a condition holds is not known before there are numbers"),
         ("input[n, c] % 2", "'Mod' is SymPy's own and has no meaning here. take the words of"),
         ("input[n, c] / 0", "the formula is undefined (it holds NaN or an unsigned infinity)"),
     ],

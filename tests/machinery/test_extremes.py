@@ -183,3 +183,23 @@ def test_boxes_of_any_shape_have_a_slope(share: float, dtype: torch.dtype) -> No
     for name in ("giou", "ciou"):
         for found in gradients(functional(name), box, target, reduction="none"):
             assert found.isfinite().all(), name
+
+
+# --- a policy ratio beyond the largest number, which the clip leaves out --------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_ratio_that_overflows_has_slope_0_where_it_is_clipped(dtype: torch.dtype) -> None:
+    far = 1.5 * math.log(torch.finfo(dtype).max)
+    logp, old = (
+        torch.tensor([[-0.25, -1.0]], dtype=dtype),
+        torch.tensor([[-far, -1.0]], dtype=dtype),
+    )
+    advantage = torch.tensor([1.0], dtype=dtype)
+    leaves = [x.clone().requires_grad_() for x in (logp, advantage, old)]
+    loss = functional("grpo")(*leaves[:2], old=leaves[2], eps_high=0.25, reduction="sum")
+    assert loss.item() == -(1.25 + 1.0) / 2
+    found = torch.autograd.grad(loss, leaves)
+    assert found[0].tolist() == [[0.0, -0.5]]
+    assert found[1].tolist() == [-(1.25 + 1.0) / 2]
+    assert found[2].tolist() == [[0.0, 0.5]]

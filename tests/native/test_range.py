@@ -47,3 +47,23 @@ def test_what_is_taken_off_infinity_leaves_it() -> None:
     with only_kernels(load("poisson_nll")):
         found = functional("poisson_nll")(input, target, reduction="none")
     assert not (found < 0).any()  # NaN where the processor has no such instruction
+
+
+def test_a_ratio_that_overflows_where_it_is_clipped() -> None:
+    logp, old = torch.tensor([[-0.25, -1.0]]), torch.tensor([[-150.0, -1.0]])
+    leaves = [x.requires_grad_() for x in (logp, torch.ones(1), old)]
+    with only_kernels(load("grpo")):
+        loss = functional("grpo")(*leaves[:2], old=leaves[2], eps_high=0.25, reduction="sum")
+        found = torch.autograd.grad(loss, leaves)
+    assert loss.item() == -1.125
+    assert [x.tolist() for x in found] == [[[0.0, -0.5]], [-1.125], [[0.0, 0.5]]]
+
+
+def test_two_masks_that_nearly_agree() -> None:
+    """1 - (2*p + 1)/(p + 2) is (1 - p)/(p + 2), for a target of 1."""
+    input = torch.linspace(2.0, 4.0, 16)[:, None, None]
+    target = torch.ones_like(input)
+    with only_kernels(load("dice")):
+        items = functional("dice")(input, target, reduction="none").flatten()
+    rest = torch.sigmoid(-input.double()).flatten()
+    assert torch.allclose(items.double(), rest / (3 - rest), rtol=2e-6, atol=0)

@@ -42,15 +42,9 @@ CAUGHT = [
     # Directions in arithmetic progression cancelled in a second difference of inputs.
     ("dpo", "detached term", "backward", "test_second_derivative"),
     # A branch on an option, and the second derivative at a kink and in saturation.
-    pytest.param(
-        *("barron", "detached term", "backward", "test_second_derivative"),
-        marks=pytest.mark.xfail(reason="a remainder, whose slope is 0, may be detached"),
-    ),
+    ("barron", "detached term", "backward", "test_second_derivative"),
     # A hinge in few samples: too few to be on each of its sides.
-    pytest.param(
-        *("cosine_embedding", "wrong denominator", "backward", "test_backward_is_the_derivative"),
-        marks=pytest.mark.xfail(reason="one quotient of the new form is not seen by this claim"),
-    ),
+    ("cosine_embedding", "wrong denominator", "backward", "test_backward_is_the_derivative"),
     # A class that is nowhere, beside two that tie.
     ("generalized_dice", "wrong denominator", "backward", "test_backward_is_the_derivative"),
     ("generalized_dice", "dropped term", "backward", "test_backward_is_the_derivative"),

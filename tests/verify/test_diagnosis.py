@@ -70,6 +70,15 @@ def test_ways_to_get_dice_wrong(change: Callable[..., Tensor], words: str) -> No
         assert words in report.diagnoses[0]
 
 
+def apart(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
+    near, far = F.pairwise_distance(anchor, positive), F.pairwise_distance(anchor, negative)
+    return near - far + margin
+
+
+def mean_of_active(items: Tensor) -> Tensor:
+    return items.sum() / (items > 0).sum().clamp(min=1)
+
+
 @pytest.mark.parametrize(
     ("code", "formula", "words"),
     [
@@ -77,6 +86,11 @@ def test_ways_to_get_dice_wrong(change: Callable[..., Tensor], words: str) -> No
         (lambda input, target: (input - target).abs().sqrt().mean(), "l1", ""),
         (lambda input, target: -((input - target) ** 2).mean(), "mse", "sign"),
         (lambda input, target: ((input - target) ** 2).mean() / 2, "mse", "halved"),
+        (
+            lambda input, target: ((input - target) ** 2).sum() / len(input),
+            "mse",
+            "divided by the length of the first axis",
+        ),
         (lambda input, target: (input - target).abs().mean(), "mse", "place of its square"),
         (
             lambda input, target: F.cross_entropy(input.softmax(1), target),
@@ -94,6 +108,27 @@ def test_ways_to_get_dice_wrong(change: Callable[..., Tensor], words: str) -> No
             ),
             "triplet_margin",
             "positive and negative exchanged",
+        ),
+        (
+            lambda anchor, positive, negative, margin=1.0: F.softplus(
+                apart(anchor, positive, negative, margin)
+            ).mean(),
+            "triplet_margin",
+            "in place of max(0, ",
+        ),
+        (
+            lambda anchor, positive, negative, margin=1.0: mean_of_active(
+                F.relu(apart(anchor, positive, negative, margin))
+            ),
+            "triplet_margin",
+            "the items above 0 alone",
+        ),
+        (
+            lambda query, key, tau=0.1: F.cross_entropy(
+                query @ F.normalize(key).T / tau, torch.arange(len(query))
+            ),
+            "info_nce",
+            "without norm_d(query[n, d])",
         ),
     ],
 )
@@ -113,8 +148,8 @@ def test_the_derivation_leads_to_what_is_expected() -> None:
     assert example is not None
     text = "\n".join(example.derivation)
     for words in (
-        "prob[c, n, s] = sigmoid(input[n, c, s]) = ",
-        "overlap[c, n]",
+        "prob[n, c, s] = sigmoid(input[n, c, s]) = ",
+        "overlap[n, c]",
         "loss = 1 - ",
         "mean = ",
     ):

@@ -68,7 +68,44 @@ def test_a_no_with_everything_written(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "Tensor-likes are not close" in done.stdout
     again = run(f"{MODULE}:doubled", "--spec", "mse", "--save", str(test))
     assert again.exit_code == 2
-    assert "exists; nothing was written" in again.output
+    assert "exists, and is not written over" in again.output
+
+
+def test_a_saved_test_finds_its_file_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "losses.py").write_text(
+        "def half(input, target):\n    return (input - target).abs().mean() / 2\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    test = tmp_path / "tests" / "test_half.py"
+    assert run("losses.py:half", "--spec", "l1", "--save", "tests/test_half.py").exit_code == 1
+    moved = tmp_path.parent / f"{tmp_path.name} moved"
+    tmp_path.rename(moved)
+    monkeypatch.chdir(moved.parent)
+    test = moved / "tests" / "test_half.py"
+    scope: dict[str, object] = {"__file__": str(test)}
+    exec(compile(test.read_text(), str(test), "exec"), scope)
+    with pytest.raises(AssertionError, match="not close"):
+        scope["test_half"]()  # type: ignore[operator]
+    moved.rename(tmp_path)
+
+
+def test_the_verdict_goes_on_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "losses.py").write_text(
+        "def table(input, target):\n    return {'loss': (input - target).abs().mean()}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    told = run("losses.py:table", "--spec", "l1").output
+    assert "cannot be asked: The code gives back a dict" in told
+    warned = run("losses.py:table", "--spec", "l1", "--result", "loss").output
+    assert "\nholds, but the code takes " in warned
+    assert " 1 comparison " in warned
+    lost = run("losses.py:tabel", "--spec", "l1").output
+    assert "Did you mean 'table'?" in lost
+    assert "It defines table." in run("losses.py:other", "--spec", "l1").output
 
 
 @pytest.mark.parametrize(

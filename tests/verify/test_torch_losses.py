@@ -15,6 +15,7 @@ KNOWN = {
     "huber": "mixed precision",
     "binary_cross_entropy": "half precision",
     "multilabel_margin": "torch.compile",
+    "soft_margin": "extreme values",
 }
 
 # Broadcast without a word where torch's other losses warn or refuse.

@@ -119,7 +119,7 @@ class _Spelling:
         self.order = tuple(
             dict.fromkeys((*self.order, *(y for x in given for y in (*x.free, *x.bound))))
         )
-        self.maps = {x.name: x for x in given if x.op == "map"}
+        self.maps = {x.name: x for x in given if x.op in ("map", "place")}
         spelled = [y for x in given for y in self._spelled(x)]
         apart = Apart(self.program, self.order, self._name)
         return tuple(y for x in spelled for y in apart.statements(x))
@@ -133,7 +133,9 @@ class _Spelling:
             yield self._map(x, Read(Str(total), *x.free))
         elif x.op == "map" and _is_flag(x):
             yield replace(x, kind="real")
-        elif x.op in ("map", "stack", "sum", "amax", "amin"):
+        elif x.op == "map":
+            yield replace(x, body=self._at(x.body))
+        elif x.op in ("stack", "sum", "amax", "amin"):
             yield x
         elif x.op == "mean":
             total = self._name(f"sum_{x.name}")
@@ -226,7 +228,10 @@ class _Spelling:
         """An expression that reads no value at a label, but what that is computed from."""
         if isinstance(e, Read) and e.name in self.maps and at_place(e):
             x = self.maps[e.name]
-            return self._at(nd.substitute(x.body, dict(zip(x.free, e.subscripts, strict=True))))
+            told = dict(zip(x.free, e.subscripts, strict=True))
+            places = tuple(nd.substitute(t, told) for t in x.target)
+            if x.op == "map" or places == e.subscripts:
+                return self._at(nd.substitute(x.body, told))
         return nd.rebuild(e, [self._at(a) for a in e.args])
 
     def _balance(self, x: Statement) -> Iterator[Statement]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from lossgen.verify.checks.outcome import concluded
-from lossgen.verify.sampling import points
+from lossgen.verify.sampling import far, points
 from lossgen.verify.session import Session
 from lossgen.verify.verdict import Check, Difference
 
@@ -16,7 +16,7 @@ def extremes(session: Session) -> Check | None:
     """In double and in single precision."""
     looked, differences = 0, list[Difference]()
     question = session.question
-    found = list(points(question, "extreme"))
+    found = [*points(question, "extreme"), *far(question)]
     if not found:
         return None
     for point in found:

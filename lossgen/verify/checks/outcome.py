@@ -18,4 +18,5 @@ def concluded(name: str, differences: Sequence[Difference], looked: int, what: s
         status = "fails"
     elif ordered:
         status = "inaccurate"
-    return Check(name, status, f"{looked} {what}", 0.0, ordered[:20])
+    counted = what.removesuffix("s") if looked == 1 else what
+    return Check(name, status, f"{looked} {counted}", 0.0, ordered[:20])

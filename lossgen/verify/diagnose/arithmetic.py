@@ -59,8 +59,8 @@ def reduce(node: nd.Reduce, letters: tuple[Letter, ...]) -> Iterator[Edit]:
             nd.Reduce(op, body, where, node.empty, left),
         )
     if op == "norm":
-        yield "with the squared norm", node**2
-        yield "with the norm missing", sp.S.One
+        yield f"with {short(node)} squared", node**2
+        yield f"without {short(node)}", sp.S.One
     if op in ("amax", "amin"):
         other = "amin" if op == "amax" else "amax"
         yield (

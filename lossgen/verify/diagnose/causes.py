@@ -42,12 +42,15 @@ def upstream_causes(session: Session, point: Point, reduction: str, outcome: Out
     nothing = [x for x in predicted if not any(outcome.gradients[x] or ())]
     if nothing and any(any(w != 0 for w in want[x]) for x in nothing):
         return [f"but no gradient reaches {', '.join(nothing)}"]
+    right = [x for x in predicted if _proportional(outcome.gradients[x], want[x], 1.0)]
+    wrong = [x for x in predicted if x not in right]
+    by = f" by {', '.join(wrong)}" if right else ""
     for factor, words in (
-        (-1.0, "with the sign of its gradient turned"),
-        (2.0, "with twice its gradient"),
-        (0.5, "with half its gradient"),
+        (-1.0, f"with the sign of its gradient{by} turned"),
+        (2.0, f"with twice its gradient{by}"),
+        (0.5, f"with half its gradient{by}"),
     ):
-        if all(_proportional(outcome.gradients[x], want[x], factor) for x in predicted):
+        if wrong and all(_proportional(outcome.gradients[x], want[x], factor) for x in wrong):
             return [words]
     return []
 

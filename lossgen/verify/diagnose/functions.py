@@ -122,6 +122,11 @@ def extreme(node: nd.Max, letters: tuple[Letter, ...]) -> Iterator[Edit]:
             node.func(0, -inner, share),
         )
         yield f"with the {name} squared", node**2
+        if name == "max":
+            yield (
+                f"with softplus({short(inner)}) in place of max(0, {short(inner)})",
+                nd.Softplus(inner),
+            )
 
 
 _HARD = ": the same only where one of them is 0 or 1"

@@ -146,7 +146,10 @@ def _means(spec: LossSpec) -> Iterator[Variant]:
 
 
 def _divisors(spec: LossSpec) -> Iterator[Variant]:
-    if spec.over is not None:
+    if spec.over is None:
+        above = nd.Where(nd.Compare(">", spec.item, sp.S.Zero), sp.S.One, sp.S.Zero)
+        yield "with the mean over the items above 0 alone", replace(spec, over=above)
+    else:
         yield (
             "with the mean over all positions: what is left out is counted",
             replace(spec, over=None),

@@ -1,0 +1,183 @@
+"""Losses of many steps in blocks that a processor's cache holds.
+
+In: a ``Formula``, and the line that calls its ``Function``.  Out: the lines that do so block by
+block where the tensors are large; the call alone where a loss has few steps, or joins rows.
+
+    loss, *_ = apply(input, target, "sum")
+    →  sums = [apply(input, target, "sum")[0] for input, target in _blocks(...)]
+
+What one step makes is still there for the next, and is never there for all elements at once.
+A block is some rows, the first axis; of an elementwise loss, some elements.  It refuses nothing.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.backends.torch_formula import Formula
+from lossgen.keep import cost
+from lossgen.nodes import Letter, Read, is_scalar
+from lossgen.program import Program, Statement
+
+# Passes of plain arithmetic: with fewer, to part and join costs what is gained.
+_MANY = 12  # forward, of a loss of each element
+_MANY_OF_ROWS = 16  # forward and backward
+_MANY_AND_KEPT = 40  # the same, where arrays as large as an input are kept
+
+
+def in_blocks(f: Formula, call: str) -> list[str]:
+    """The call of the ``Function``, block by block where that is quicker."""
+    if f.reduces and _elementwise(f):
+        return _sums(f, call)
+    if f.reduces or not _by_row(f):
+        return [call]
+    if f.slopes():
+        # In half precision nothing is kept but what was given: all is computed twice.
+        return _items(f, call, f"{f.checks.lead.name}.dtype is not compute and ")
+    least = _MANY_AND_KEPT if _keeps_large(f) else _MANY_OF_ROWS
+    return _items(f, call) if _passes(f) >= least else [call]
+
+
+def _sums(f: Formula, call: str) -> list[str]:
+    given = [t.name for t in f.spec.tensors if not t.optional]
+    absent = [t.name for t in f.spec.tensors if t.optional]
+    flat = ", ".join(f"{x}.flatten()" for x in given)
+    sums = f"[{_applied(f, absent)}[0] for {_names(given)} in blocks]"
+    return [
+        f"if {_test(f, absent, given)}:",
+        f"    blocks = _blocks({flat})",
+        f"    {f.item} = torch.stack({sums}).sum()",
+        '    if reduction == "mean":',
+        f"        {f.item} = {f.item} / {f.checks.lead.name}.numel()",
+        "else:",
+        f"    {call}",
+    ]
+
+
+def _items(f: Formula, call: str, where: str = "") -> list[str]:
+    row = f.checks.lead.axes[0]
+    given = [t.name for t in f.spec.tensors if row in t.axes and not t.optional]
+    absent = [t.name for t in f.spec.tensors if row in t.axes and t.optional]
+    results = f.compiled.forward.results
+    parts = f"[{_applied(f, absent)}[:{len(results)}] for {_names(given)} in blocks]"
+    first = f"{results[0]}," if len(results) == 1 else ", ".join(results)
+    return [
+        f"if {where}{_test(f, absent, given)}:",
+        f"    blocks = _blocks({', '.join(given)})",
+        f"    parts = {parts}",
+        f"    {first} = (torch.cat(x) for x in zip(*parts, strict=True))",
+        "else:",
+        f"    {call}",
+    ]
+
+
+def _test(f: Formula, absent: list[str], given: list[str]) -> str:
+    whole = ['reduction != "none"'] if f.reduces else []
+    return " and ".join((*whole, *(f"{x} is None" for x in absent), f"_large({', '.join(given)})"))
+
+
+def _applied(f: Formula, absent: list[str]) -> str:
+    inner = ["None" if t.name in absent else t.name for t in f.spec.tensors]
+    inner += [p.name for p in f.spec.parameters]
+    inner += ['"sum"'] if f.reduces else []
+    return f"apply({', '.join(inner)})"
+
+
+def _names(given: list[str]) -> str:
+    return ", ".join(given) if len(given) > 1 else f"({given[0]},)"
+
+
+def _elementwise(f: Formula) -> bool:
+    """Whether each element's loss is computed from that element alone, in many steps."""
+    forward, lead = f.compiled.forward, f.checks.lead
+    return (
+        len(forward.results) == 1
+        and all(t.axes == lead.axes for t in f.spec.tensors if not t.optional)
+        and all(_reads_its_own(x, forward) for x in forward.statements)
+        and sum(cost(x.body) for x in forward.statements) >= _MANY
+    )
+
+
+def _reads_its_own(x: Statement, forward: Program) -> bool:
+    if x.op != "map" or x.extents or {*x.free} != {*forward.statement(forward.results[0]).free}:
+        return False
+    return all(_plain(e, x) for e in x.expressions())
+
+
+def _plain(expr: sp.Basic, x: Statement) -> bool:
+    if isinstance(expr, Read):
+        return not expr.subscripts or expr.subscripts == x.free
+    if isinstance(expr, (Letter, nd.Size)):
+        return False
+    return all(_plain(a, x) for a in expr.args)
+
+
+def _by_row(f: Formula) -> bool:
+    """Whether rows are computed apart."""
+    forward, lead = f.compiled.forward, f.checks.lead
+    if not lead.axes or lead.axes[0].name.isdigit():
+        return False
+    row = lead.axes[0]
+    tensors = [t for t in f.spec.tensors if row in t.axes or (t.axes and not t.optional)]
+    rows = _Rows(forward, row)
+    return (
+        all(t.axes[0] == row for t in tensors)
+        and all(rows.apart(x) for x in forward.statements)
+        and all(rows.letter(forward.statement(x)) is not None for x in forward.results)
+    )
+
+
+def _passes(f: Formula) -> int:
+    """Passes over arrays as large as the largest input, forward and backward."""
+    rank = _rank(f)
+    statements = (*f.backward.recorded.statements, *f.backward.program.statements)
+    large = [x for x in statements if len({*x.free, *x.bound}) >= rank and x.kind == "real"]
+    return sum(max(1, cost(x.body)) for x in large)
+
+
+def _keeps_large(f: Formula) -> bool:
+    recorded = f.backward.recorded
+    return any(len(recorded.statement(x).free) >= _rank(f) for x in f.backward.saved)
+
+
+def _rank(f: Formula) -> int:
+    """The number of axes of the largest input, those of a fixed length apart."""
+    return max(sum(not x.name.isdigit() for x in a.axes) for a in f.compiled.forward.inputs)
+
+
+class _Rows:
+    """What a program does with the letters of the first axis."""
+
+    def __init__(self, forward: Program, row: Letter) -> None:
+        self.forward, self.row = forward, row
+        self.axes = {a.name: a.axes for a in forward.inputs}
+        for x in forward.statements:
+            self.axes[x.name] = tuple(forward.axes[y] for y in x.free)
+
+    def letter(self, x: Statement) -> Letter | None:
+        """The letter of a statement that runs over the rows."""
+        found = [y for y in x.free if self.forward.axes[y] == self.row]
+        return found[0] if len(found) == 1 else None
+
+    def apart(self, x: Statement) -> bool:
+        """Whether a statement reads, in each row, that row alone."""
+        over = [y for y in (*x.free, *x.bound) if self.forward.axes[y] == self.row]
+        if len(over) > 1 or (over and over[0] not in x.free) or {*over} & {*x.extents}:
+            return False
+        return all(self._own(e, self.letter(x)) for e in x.expressions())
+
+    def _own(self, expr: sp.Basic, own: Letter | None) -> bool:
+        if isinstance(expr, Read):
+            axes = self.axes.get(expr.name, ())
+            for axis, at in zip(axes, expr.subscripts, strict=False):
+                if axis == self.row and at != own:
+                    return False
+                if axis != self.row and not isinstance(at, Letter) and not self._own(at, own):
+                    return False
+            return True
+        if isinstance(expr, nd.Size):
+            return self.forward.axes.get(expr.args[0]) != self.row
+        if isinstance(expr, Letter):
+            return expr != own
+        return is_scalar(expr) or all(self._own(a, own) for a in expr.args)

@@ -1,0 +1,83 @@
+"""What every printer of PyTorch knows: its scope, the operands in it, and what may be overwritten.
+
+In: an expression.  Out: its Python, in parentheses where what stands around it asks for them.
+
+It refuses nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE, precedence
+
+from lossgen.backends.torch_in_place import makes_a_value, moves, roots_of, spanned
+from lossgen.backends.torch_names import Names
+from lossgen.backends.torch_numbers import Numbers
+from lossgen.brackets import atomic
+from lossgen.nodes import ONE, Letter, Read, free_letters
+from lossgen.program import Extent
+
+
+class Operands(Numbers):
+    """Prints operands in one scope of letters."""
+
+    def __init__(
+        self,
+        names: Names,
+        scope: Sequence[Letter],
+        extents: Mapping[Letter, Extent],
+        consumed: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__()
+        self.names, self.scope, self.extents = names, tuple(scope), extents
+        self.consumed = consumed  # arrays that only this line reads
+
+    def code(self, expr: sp.Basic) -> str:
+        """The expression as Python."""
+        return str(self._print(sp.sympify(expr)))
+
+    def operand(self, expr: sp.Basic) -> str:
+        """The expression, in parentheses unless it binds tightest: fit for a method call."""
+        text = str(self.parenthesize(expr, PRECEDENCE["Atom"], strict=True))
+        return f"({text})" if text[0] in "~-" else text
+
+    def within(self, scope: Sequence[Letter]) -> Self:
+        """The same printer in another scope."""
+        return type(self)(self.names, scope, self.extents, self.consumed)
+
+    def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
+        """The expression, in parentheses if it binds less tightly than its surroundings."""
+        text = self.code(item)
+        binds = precedence(item)
+        loose = binds < level or (not strict and binds <= level)
+        return f"({text})" if loose and not atomic(text) else text
+
+    def _letters(self, expr: sp.Basic) -> list[Letter]:
+        inside = free_letters(expr)
+        order = [*self.scope, *sorted(inside - {*self.scope}, key=str)]
+        return [x for x in order if x in inside]
+
+    def _size(self, expr: sp.Basic) -> int:
+        """How many letters the value of an expression really has."""
+        if isinstance(expr, Read) and expr.name in self.names.numbers:
+            return 0
+        return len(free_letters(expr))
+
+    def owns(self, parts: Sequence[sp.Expr], operand: sp.Expr = ONE) -> bool:
+        """Whether what parts are joined to may take an operand in (see ``torch_in_place``)."""
+        can = self.names.ownership
+        if can is None or len(self.scope) < can.rank:
+            return False
+        if not any(moves(p, can.moving) for p in parts):
+            return False
+        if roots_of([operand], can.roots) - roots_of(parts, can.sure, surely=True):
+            return False
+        if {*self.scope} - frozenset().union(*(spanned(p, can.thin) for p in parts)):
+            return False
+        if len(parts) > 1:
+            return True
+        part = parts[0]
+        return makes_a_value(part) or (isinstance(part, Read) and part.name in self.consumed)

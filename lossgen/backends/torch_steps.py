@@ -1,0 +1,67 @@
+"""The source of helpers that are one pass of torch's own backward functions over the elements.
+
+In: nothing.  Out: definitions by the text that calls for each, a part of ``torch_helpers``.
+
+    STEPS["_where_above("]  →  the definition of _where_above
+
+It refuses nothing.
+"""
+
+from __future__ import annotations
+
+STEPS: dict[str, str] = {
+    "_where_above(": '''def _where_above(x: Tensor, gate: Tensor, bound: float = 0) -> Tensor:
+    """``x`` where ``gate > bound``, else 0, in one pass: torch's backward of a threshold."""
+    kept: Tensor = torch.ops.aten.threshold_backward(x, gate, bound)
+    return kept''',
+    "_masked(": '''def _masked(x: Tensor, mask: Tensor) -> Tensor:
+    """``x`` where a mask holds, else 0, whatever x is there."""
+    if mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return torch.where(mask, x, 0)
+    # On a CPU torch.where takes a branch for each element: fifteen passes if the mask is random.
+    # torch's backward of a shrinkage takes none; it leaves out where the second argument is 0.
+    kept: Tensor = torch.ops.aten.hardshrink_backward(x, mask.to(x.dtype), 0)
+    return kept''',
+    "_times_bent_slope(": '''def _times_bent_slope(
+    x: Tensor, a: Tensor, b: Tensor, bound: float
+) -> Tensor:
+    """``x * ((a - b) / bound).clamp(-1, 1)``, in one pass: torch's backward of smooth L1."""
+    product: Tensor = torch.ops.aten.smooth_l1_loss_backward(x, a, b, 0, bound)
+    return product''',
+    "_times_gap(": '''def _times_gap(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """``2 * x * (a - b)``, in one pass: torch's backward of a squared error."""
+    product: Tensor = torch.ops.aten.mse_loss_backward(x, a, b, 0)
+    return product''',
+    "_times_clipped_gap(": '''def _times_clipped_gap(
+    x: Tensor, a: Tensor, b: Tensor, bound: float
+) -> Tensor:
+    """``x * (a - b).clamp(-bound, bound)``, in one pass: torch's backward of Huber's loss."""
+    if torch.is_grad_enabled():  # the slope at the bound is 1, which torch's is not
+        return x * (a - b).clamp(-bound, bound)
+    product: Tensor = torch.ops.aten.huber_loss_backward(x, a, b, 0, bound)
+    return product''',
+    "_sigmoid(": '''def _sigmoid(u: Tensor, sign: int = 1) -> Tensor:
+    """``sigmoid(sign * u)``, also where torch's is 0 though a number that small exists."""
+    # torch's backward of softplus; beyond 80 a sigmoid is 1, in float64 too.
+    share: Tensor = torch.ops.aten.softplus_backward(u.new_ones(()), u, sign, 80)
+    return share''',
+    "_times_sigmoid(": '''def _times_sigmoid(x: Tensor, u: Tensor, sign: int = 1) -> Tensor:
+    """``x * sigmoid(sign * u)``, in one pass: torch's backward of softplus."""
+    # Beyond 80 a sigmoid is 1, in float64 too.
+    product: Tensor = torch.ops.aten.softplus_backward(x, u, sign, 80)
+    return product''',
+    "_times_fading_sigmoid(": '''def _times_fading_sigmoid(x: Tensor, u: Tensor) -> Tensor:
+    """``x * sigmoid(u)``, to all digits where the sigmoid alone is too small to have them."""
+    head: Tensor = torch.ops.aten.softplus_backward(x, u.clamp(min=-60), 1, 80)
+    return head * torch.exp((u + 60).clamp(max=0))''',
+    "_softmax_backward(": '''def _softmax_backward(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
+    """``prob * (grad - (grad * prob).sum(dim))``, exact to rounding where one class leads, too."""
+    result: Tensor = torch.ops.aten._softmax_backward_data(grad, prob, dim, prob.dtype)
+    # It adds up to 0 but for rounding, which may be all that there is at a probability near 1.
+    return result.addcmul(prob, result.sum(dim, keepdim=True), value=-1)''',
+    "_balanced(": '''def _balanced(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
+    """``grad - prob * grad.sum(dim)``, exact to rounding where one class leads, too."""
+    result = grad.addcmul(prob, grad.sum(dim, keepdim=True), value=-1)
+    # It adds up to 0 but for rounding, which may be all that there is at a probability near 1.
+    return result.addcmul(prob, result.sum(dim, keepdim=True), value=-1)''',
+}

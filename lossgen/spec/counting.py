@@ -1,0 +1,54 @@
+"""Conditions that are calculated with: 1 where they hold, 0 elsewhere, as in Python and torch.
+
+In: an expression of a spec, ``mask[n] * (input[n] > 0)``. Out: the same with ``where(…, 1, 0)``
+around each condition that stands where a number is meant. Nothing else is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+
+from lossgen import nodes as nd
+from lossgen.nodes import rebuild
+from lossgen.roles import Kind
+
+_ARITHMETIC = (sp.Add, sp.Mul, sp.Pow, nd.Unary, nd.Max, nd.Clip)
+_OF_CONDITIONS = frozenset(("any", "all", "count"))
+
+
+def counted(expr: sp.Basic, kinds: Mapping[str, Kind]) -> Any:
+    """The expression, its conditions as numbers; ``kinds`` of tensors and options by name."""
+    known: dict[sp.Basic, Any] = {}
+
+    def number(node: Any) -> Any:
+        return nd.Where(node, sp.S.One, sp.S.Zero) if _is_condition(node, kinds) else node
+
+    def change(node: sp.Basic) -> Any:
+        if node not in known:
+            args = [change(x) for x in node.args]
+            if isinstance(node, _ARITHMETIC):
+                args = [number(x) for x in args]
+            elif isinstance(node, nd.Reduce) and node.op not in _OF_CONDITIONS:
+                args[1] = number(args[1])
+            elif isinstance(node, nd.Where) and not _is_condition(node, kinds):
+                args[1:] = [number(x) for x in args[1:]]
+            known[node] = rebuild(node, args) if args else node
+        return known[node]
+
+    return change(expr)
+
+
+def _is_condition(expr: Any, kinds: Mapping[str, Kind]) -> bool:
+    if isinstance(expr, nd.Let):
+        return _is_condition(expr.body, kinds)
+    if isinstance(expr, nd.Where):
+        return all(_is_condition(x, kinds) for x in expr.args[1:])
+    if isinstance(expr, nd.Read):
+        return kinds.get(expr.name) == "boolean"
+    if isinstance(expr, nd.Reduce):
+        return expr.op in ("any", "all")
+    conditions = (nd.Compare, nd.And, nd.Or, nd.Not, nd.Given, sp.logic.boolalg.BooleanAtom)
+    return isinstance(expr, conditions)
