@@ -59,13 +59,14 @@ class ClassPage:
 
 @dataclass(frozen=True, slots=True)
 class KernelPage:
-    """One C function, and what stands before it."""
+    """One C function, what stands before it, and when it is compiled."""
 
     name: str
     doc: Lines
     parameters: Lines
     body: Lines
     before: Lines = ()
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class KernelsPage:
     support: str
     maths: str
     kernels: tuple[KernelPage, ...]
+    short: bool = False
     template: str = "kernels.c.jinja"
     ending: str = ".c"
 

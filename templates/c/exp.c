@@ -43,17 +43,13 @@ inlined real exp_clamp(real x)
     return x < EXP_LOWEST ? EXP_LOWEST : x;
 }
 
-/* e**x for x <= 0. */
-inlined real exp_negative(real x)
-{
-    exp_parts at = exp_reduce(exp_clamp(x));
-    return exp_sum(at, at.r * at.r * exp_tail(at.r));
-}
-
-/* e**x. */
+/* e**x.  Infinity is chosen, not multiplied up to: a product that is joined to the difference it
+ * stands in, as one instruction, would not leave the range. */
 inlined real real_exp(real x)
 {
-    return exp_negative(x > EXP_HIGHEST ? EXP_HIGHEST : x);
+    exp_parts at = exp_reduce(exp_clamp(x));
+    real y = exp_sum(at, at.r * at.r * exp_tail(at.r));
+    return x > EXP_HIGHEST ? INFINITY : y;
 }
 
 /* e**x - 1 from its parts: 2**k * (e**r - 1) and 2**k - 1 are added without rounding the larger

@@ -42,23 +42,27 @@ inlined real exp_pair(pair x)
 }
 
 /* size**y for size >= 0 and an exponent in two parts, by way of log(size) with half as many digits
- * again, which a double has of a float. */
+ * again, which a double has of a float.  It is 1 where either factor of y * log(size) is 0; here and
+ * below numbers are chosen, not truths joined, since the exponent is the same for all elements and a
+ * truth that is would keep a loop scalar. */
 inlined real power_of_size(real size, pair y)
 {
+    y.high = size == 1 ? 0 : y.high;
+    y.low = size == 1 ? 0 : y.low;
 #if REAL_IS_DOUBLE
     log_parts at = log_reduce_any(size);
     pair log_size = log_pair(at.k, at.f);
     log_size.high = size == 0 ? -INFINITY : size < INFINITY ? log_size.high : size;
-    real power = exp_pair(pair_scaled(y, log_size));
+    log_size.high = y.high == 0 ? 0 : log_size.high;
+    return exp_pair(pair_scaled(y, log_size));
 #else
     double log_size = wide_log(size);
     log_size = size == 0 ? -INFINITY : size < INFINITY ? log_size : size;
+    log_size = y.high == 0 ? 0 : log_size;
     double exponent = ((double)y.high + y.low) * log_size;
     exponent = exponent < -200 ? -200 : exponent;
-    real power = wide_exp(exponent > 200 ? 200 : exponent);
+    return wide_exp(exponent > 200 ? 200 : exponent);
 #endif
-    int one = (y.high == 0) | (size == 1);
-    return one ? 1 : power;
 }
 
 /* The sign of a power of a negative base, NaN where it has no power; 1 for other bases. */
@@ -66,20 +70,16 @@ inlined real power_sign(real base, real exponent)
 {
     real half = (real)0.5 * exponent;
     int whole = floor(exponent) == exponent;
-    /* A choice by an exponent that is the same for all elements would keep a loop scalar. */
-    real odd = (real)(whole & (floor(half) != half)), sign = 1 + odd * (copysign((real)1, base) - 1);
-    int none = (base < 0) & !whole & (base > -INFINITY);
-    return none ? NAN : sign;
+    real odd = (real)(whole & (floor(half) != half)), none = whole ? 0 : NAN;
+    real sign = 1 + odd * (copysign((real)1, base) - 1);
+    return (base < 0) & (base > -INFINITY) ? sign + none : sign;
 }
 
 /* base**exponent, in all cases as C's pow: of log(base) half as many digits again are kept. */
 inlined real real_pow(real base, real exponent)
 {
     pair y = {exponent, 0};
-    real power = power_of_size(fabs(base), y), sign = power_sign(base, exponent);
-    int one = (base == -1) & (fabs(exponent) == INFINITY);
-    power = one ? 1 : power;
-    return power * sign;
+    return power_of_size(fabs(base), y) * power_sign(base, exponent);
 }
 
 /* base**(exponent - 1) as the slope of a power: where base is 0 it is 1 for the exponent 1, else 0;
@@ -89,9 +89,9 @@ inlined real real_power_slope(real base, real exponent)
     real high = exponent - 1, back = high + 1;
     pair y = {high, (exponent - back) + ((back - high) - 1)};
     real power = power_of_size(fabs(base), y) * power_sign(base, high);
-    int steep = exponent < 1, zero = base == 0;
-    power = steep & (power > REAL_LARGEST) ? REAL_LARGEST : power;
-    power = steep & zero ? 0 : power;
+    real most = exponent < 1 ? REAL_LARGEST : INFINITY, at_zero = exponent < 1 ? 0 : power;
+    power = power > most ? most : power;
+    power = base == 0 ? at_zero : power;
     return exponent == 0 ? 0 : power;
 }
 
@@ -103,6 +103,7 @@ inlined real real_pow1pm1(real x, real power)
     pair log_size = log_pair(at.k, at.f);
     log_size.low += at.lack / (1 + at.f);
     log_size.high = size == -1 ? -INFINITY : size < INFINITY ? log_size.high : size;
+    log_size.high = power == 0 ? 0 : log_size.high;
     pair factor = {power, 0}, y = pair_scaled(factor, log_size);
     real high = y.high > EXP_HIGHEST ? EXP_HIGHEST : exp_clamp(y.high);
     exp_parts parts = exp_reduce(high);
@@ -111,7 +112,7 @@ inlined real real_pow1pm1(real x, real power)
     real less = expm1_sum(parts, tail + low * (1 + parts.r + tail));
     less = fabs(high) < (real)0x1p-60 ? high + low : less;
     real product = power * x;
-    less = (power == 0) | (x == 0) ? product : less;
+    less = x == 0 ? product : less;
     real sign = power_sign(1 + x, power);
     real opposite = -2 - less;
     return sign > 0 ? less : sign < 0 ? opposite : sign;

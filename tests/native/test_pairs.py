@@ -34,6 +34,9 @@ def inputs(name: str, count: int, dtype: torch.dtype = torch.float64) -> list[Te
     scalars = {"clip": [1.0], "siglip": [1.5, -2.0]}.get(name, [])
     if name in ("multi_similarity", "supcon"):
         return [drawn(count, width), torch.randint(0, 9, (count,), generator=generator)]
+    if name == "arcface":
+        label = torch.randint(0, count, (count,), generator=generator)
+        return [drawn(count, width), label, drawn(count, width)]
     numbers = [torch.tensor(x, dtype=dtype) for x in scalars]
     return [drawn(count, width), drawn(count, width), *numbers]
 
@@ -62,6 +65,26 @@ def test_blocks_give_the_plain_form(name: str, count: int, reduction: str) -> No
     ours = value_and_gradients(name, given, reduction, module, kernel=True)
     theirs = value_and_gradients(name, given, reduction, module, kernel=False)
     torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-13, equal_nan=True)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("count", [1, 50, 600])
+def test_scores_read_both_ways_are_formed_once(
+    count: int, reduction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, given = load("clip"), inputs("clip", count, dtype=torch.float64)
+    made, product = [], module._product
+
+    def counted(*arguments: object) -> Tensor:
+        made.append(arguments)
+        return product(*arguments)
+
+    monkeypatch.setattr(module, "_product", counted)
+    once = value_and_gradients("clip", given, reduction, module, kernel=True)
+    assert len(made) == (1 if reduction == "mean" else 2)  # "none": once more in the backward
+    monkeypatch.setattr(module, "_BLOCK", 1)
+    twice = value_and_gradients("clip", given, reduction, module, kernel=True)
+    torch.testing.assert_close(once, twice, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -130,12 +153,13 @@ def test_second_derivatives(name: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_computes_in_single(dtype: torch.dtype) -> None:
-    given = inputs("info_nce", 40, dtype=dtype)
-    module = load("info_nce")
-    value, found = value_and_gradients("info_nce", given, "mean", module, kernel=True)
-    exact = [x.float() for x in given]
-    expected, gradients = value_and_gradients("info_nce", exact, "mean", module, kernel=False)
+@pytest.mark.parametrize("name", ["info_nce", "siglip", "supcon", "arcface"])
+def test_half_precision_computes_in_single(name: str, dtype: torch.dtype) -> None:
+    given = inputs(name, 40, dtype=dtype)
+    module = load(name)
+    value, found = value_and_gradients(name, given, "mean", module, kernel=True)
+    exact = [x.float() if x.is_floating_point() else x for x in given]
+    expected, gradients = value_and_gradients(name, exact, "mean", module, kernel=False)
     assert value.dtype == dtype
     assert all(x.dtype == dtype for x in found)
     torch.testing.assert_close(value, expected.to(dtype))

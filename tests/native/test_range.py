@@ -41,6 +41,14 @@ def test_a_square_and_its_divisor(size: float) -> None:
     assert abs(exactly(item[0]) - wanted) <= 4 * Fraction(torch.finfo().eps) * abs(wanted)
 
 
+def test_what_is_taken_off_infinity_leaves_it() -> None:
+    """Joined to the product as one instruction, the exponential would stay in range: -inf."""
+    input, target = torch.tensor([6e19, 3e20]), torch.tensor([4.5e31, 8e35])
+    with only_kernels(load("poisson_nll")):
+        found = functional("poisson_nll")(input, target, reduction="none")
+    assert not (found < 0).any()  # NaN where the processor has no such instruction
+
+
 def test_a_ratio_that_overflows_where_it_is_clipped() -> None:
     logp, old = torch.tensor([[-0.25, -1.0]]), torch.tensor([[-150.0, -1.0]])
     leaves = [x.requires_grad_() for x in (logp, torch.ones(1), old)]

@@ -70,6 +70,7 @@ class Division:
             x
             for x in self.one.local
             if not self._has_inner(x) and x.op not in REDUCES and self.round[x.name] == k
+            if not self._is_divisor_alone(x)
         ]
         by_name = {x.name: x for x in here}
         picking = [x for x in here if _picks(x)]
@@ -79,6 +80,12 @@ class Division:
             first.add(x.name)
             picking += [by_name[r] for r in x.reads() if r in by_name and r not in first]
         return [x for x in here if x.name in first], [x for x in here if x.name not in first]
+
+    def _is_divisor_alone(self, x: Statement) -> bool:
+        """Whether a statement is for the mean's divisor alone, which has a kernel of its own."""
+        if x.name != self.plan.divisor:
+            return False
+        return not any(x.name in y.reads() for y in (*self.one.local, *self.one.across))
 
     def _targets(self, k: int) -> list[Statement]:
         """What the inner loop of a round is for."""
@@ -136,7 +143,10 @@ class Division:
             found |= {
                 x.name
                 for x in self.one.writes
-                if not self._has_inner(x) and self.round[x.name] == k and x.name not in made
+                if not self._has_inner(x)
+                and self.round[x.name] == k
+                and x.name not in made
+                and not self._is_divisor_alone(x)
             }
         return [x.name for x in self.one.local if x.name in found]
 

@@ -20,6 +20,7 @@ from lossgen.backends.c.places import indented, wrapped
 from lossgen.backends.c.plan import Plan
 from lossgen.backends.c.words import extent
 
+ROWS = "ROWS"  # whether vectors run along the inner letter, where they may run along either
 _CODES = {"pointer": "P", "int64_t": "q", "double": "d"}
 
 
@@ -29,9 +30,9 @@ class Member:
 
     Attributes:
         kind: ``pointer``, ``int64_t`` or ``double``.
-        source: what the caller packs: that of a kernel's parameter; ``§rows``, whether vectors run
-            along the inner letter; ``§weigh``, whether the mean divides by a sum; ``§scale``, what
-            the sum of the items is multiplied by where it does not.
+        source: what the caller packs: that of a kernel's parameter; ``§weigh``, whether the mean
+            divides by a sum; ``§scale``, what the sum of the items is multiplied by where it does
+            not.
     """
 
     declaration: str
@@ -40,12 +41,10 @@ class Member:
     source: str
 
 
-def members(parameters: tuple[Parameter, ...], *, rows: bool, weigh: bool) -> tuple[Member, ...]:
+def members(parameters: tuple[Parameter, ...], *, weigh: bool) -> tuple[Member, ...]:
     """The members of the packed argument: pointers, integers, numbers."""
     found = [_member(p) for p in parameters if p.source != "total"]
-    found += [
-        Member(f"int64_t {x}", x, "int64_t", f"§{x}") for x in ["rows"] * rows + ["weigh"] * weigh
-    ]
+    found += [Member("int64_t weigh", "weigh", "int64_t", "§weigh")] if weigh else []
     found.append(Member("double scale", "scale", "double", "§scale"))
     return tuple(sorted(found, key=lambda m: [*_CODES].index(m.kind)))
 
@@ -80,9 +79,7 @@ def entry(
     """The function that Python calls."""
     first = columns or rows
     assert first is not None
-    packed = members(
-        first.parameters, rows=columns is not None and rows is not None, weigh=divisor is not None
-    )
+    packed = members(first.parameters, weigh=divisor is not None)
     fields = [f"{m.declaration};" for m in packed]
     lines = _lines(plan, columns, rows, divisor)
     return Kernel(
@@ -109,9 +106,15 @@ def _lines(
         yield "    scale = 1 / weights;"
         yield "}"
     calls = [f"{k.name}({_passed(k, 'total')})" for k in (rows, columns) if k is not None]
-    call = f"call->rows ? {calls[0]} : {calls[1]}" if len(calls) == 2 else calls[0]
     yield "if (!failure)"
-    yield f"    failure = {call};"
+    if len(calls) == 2:
+        yield f"#if {ROWS}"
+        yield f"    failure = {calls[0]};"
+        yield "#else"
+        yield f"    failure = {calls[1]};"
+        yield "#endif"
+    else:
+        yield f"    failure = {calls[0]};"
     yield "if (VALUE && !ITEMS)"
     yield "    store(call->loss_out, (real)(total * scale));"
     yield "return failure;"

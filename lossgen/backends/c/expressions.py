@@ -39,6 +39,11 @@ FUNCTIONS: dict[type[sp.Basic], str] = {
 }  # fmt: skip
 
 
+def _is_scalar(expr: sp.Basic) -> bool:
+    """Whether an expression is the same for all elements: no input, so no NaN of one."""
+    return expr.is_number or of_options(expr) or isinstance(expr, nd.Param)
+
+
 class Expressions(KernelExpressions):
     """Prints bodies."""
 
@@ -86,6 +91,26 @@ class Expressions(KernelExpressions):
     def known_exponent(self, exponent: sp.Basic) -> str:
         """What the macros of a kernel say of an exponent."""
         return whole_code(exponent)
+
+    def _print_Max(self, expr: Any) -> str:
+        return self._better("real_larger", "real_max", expr)
+
+    def _print_Min(self, expr: Any) -> str:
+        return self._better("real_smaller", "real_min", expr)
+
+    def _better(self, plain: str, careful: str, expr: Any) -> str:
+        """The larger or the smaller of two: one instruction where only the second may be NaN."""
+        known, other = sorted(expr.args[:2], key=lambda x: not _is_scalar(x))
+        if _is_scalar(known):
+            return self.call(plain, self.code(known), self.code(other))
+        return self.call(careful, *map(self.code, expr.args[:2]))
+
+    def _print_Clip(self, expr: Any) -> str:
+        x, low, high = expr.args
+        if not (_is_scalar(low) and _is_scalar(high)):
+            return super()._print_Clip(expr)
+        raised = self.call("real_larger", self.code(low), self.code(x))
+        return self.call("real_smaller", self.code(high), raised)
 
     def _print_PowerSlope(self, expr: Any) -> str:
         base, exponent = expr.args

@@ -20,6 +20,7 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
+from lossgen.backends.c.apart import Apart, at_place
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name
 from lossgen.compiled import Compiled
@@ -93,6 +94,11 @@ def _without_reserved_words(statements: list[Statement]) -> list[Statement]:
     ]
 
 
+def _is_flag(x: Statement) -> bool:
+    """Whether a statement is one number or another: 64-bit integers would halve the vectors."""
+    return isinstance(x.body, nd.Where) and all(y.is_Integer for y in x.body.args[1:])
+
+
 def _shares_places(x: Statement) -> bool:
     """Whether several elements may add to one place, which threads cannot do at once."""
     return x.op == "scatter" and bool(x.bound)
@@ -106,13 +112,17 @@ class _Spelling:
         self.taken = {a.name for a in program.inputs} | {x.name for x in program.statements}
         self.shared: dict[tuple[sp.Expr, ...], tuple[sp.Expr, ...]] = {}
         self.order = program.order
+        self.maps: dict[str, Statement] = {}
 
     def statements(self, given: tuple[Statement, ...]) -> tuple[Statement, ...]:
         """All of them, in order."""
         self.order = tuple(
             dict.fromkeys((*self.order, *(y for x in given for y in (*x.free, *x.bound))))
         )
-        return tuple(y for x in given for y in self._spelled(x))
+        self.maps = {x.name: x for x in given if x.op in ("map", "place")}
+        spelled = [y for x in given for y in self._spelled(x)]
+        apart = Apart(self.program, self.order, self._name)
+        return tuple(y for x in spelled for y in apart.statements(x))
 
     def _spelled(self, x: Statement) -> Iterator[Statement]:
         if x.extents:
@@ -121,7 +131,11 @@ class _Spelling:
             total = self._name(f"sum_{x.name}")
             yield replace(x, name=total)
             yield self._map(x, Read(Str(total), *x.free))
-        elif x.op in ("map", "stack", "sum", "amax", "amin"):
+        elif x.op == "map" and _is_flag(x):
+            yield replace(x, kind="real")
+        elif x.op == "map":
+            yield replace(x, body=self._at(x.body))
+        elif x.op in ("stack", "sum", "amax", "amin"):
             yield x
         elif x.op == "mean":
             total = self._name(f"sum_{x.name}")
@@ -205,9 +219,20 @@ class _Spelling:
             # A statement of its own: elements are picked one by one, the rest many at once.
             picked = self._name(f"labelled_{x.name}")
             gap = self._name(f"gap_{x.name}")
-            yield Statement(picked, outer, nd.substitute(x.body, {letter: x.target[0]}))
+            here = nd.substitute(x.body, {letter: x.target[0]})
+            yield Statement(picked, outer, self._at(here))
             yield Statement(gap, outer, top - Read(Str(picked), *outer))
             yield self._map(x, log + Read(Str(gap), *outer))
+
+    def _at(self, e: sp.Basic) -> sp.Basic:
+        """An expression that reads no value at a label, but what that is computed from."""
+        if isinstance(e, Read) and e.name in self.maps and at_place(e):
+            x = self.maps[e.name]
+            told = dict(zip(x.free, e.subscripts, strict=True))
+            places = tuple(nd.substitute(t, told) for t in x.target)
+            if x.op == "map" or places == e.subscripts:
+                return self._at(nd.substitute(x.body, told))
+        return nd.rebuild(e, [self._at(a) for a in e.args])
 
     def _balance(self, x: Statement) -> Iterator[Statement]:
         """What is left of the sum after the first time is rounding, and is taken off as well."""

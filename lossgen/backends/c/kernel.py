@@ -17,7 +17,7 @@ from itertools import groupby
 
 from lossgen.backends.c.expressions import Expressions
 from lossgen.backends.c.loads import element, guard_text, under
-from lossgen.backends.c.places import Places, decoded, indented, nest, wrapped
+from lossgen.backends.c.places import Places, decoded, dense, indented, nest, wrapped
 from lossgen.backends.c.plan import Pass, Plan
 from lossgen.backends.c.rounds import JOIN, NEUTRAL, Rounds
 from lossgen.backends.c.words import c_name, extent
@@ -50,6 +50,7 @@ class Kernel:
     Attributes:
         used: the maths functions that it calls.
         before: what stands before it: the type of its argument.
+        only: the condition under which it is compiled; empty where it always is.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Kernel:
     body: Lines
     used: frozenset[str]
     before: Lines = ()
+    only: str = ""
 
 
 def kernel(
@@ -80,10 +82,14 @@ def parameters(plan: Plan, spec: LossSpec) -> tuple[Parameter, ...]:
     out.append(Parameter("double *restrict total", "total"))
     out += [Parameter(f"int64_t {extent(y)}", f"size_{y}") for y in extents(plan)]
     for a in inputs:
-        out += [
-            Parameter(f"int64_t {a.name}_{y}", f"{a.name}.stride({k})")
-            for k, y in enumerate(a.axes)
-        ]
+        out += (
+            []
+            if dense(a)
+            else [
+                Parameter(f"int64_t {a.name}_{y}", f"{a.name}.stride({k})")
+                for k, y in enumerate(a.axes)
+            ]
+        )
     out += [Parameter(f"double {c_name(p.name)}", p.name) for p in spec.parameters]
     out += [Parameter("double upstream", "upstream"), Parameter("int team", "team")]
     return tuple(out)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lossgen.backends.c.calls import KernelCalls
-from lossgen.backends.c.page import Kernels, defines, kernels_of
+from lossgen.backends.c.page import SHORT, Kernels, apart, defines, kernels_of
 from lossgen.backends.c.pair_calls import PairCalls
 from lossgen.backends.c.pairs import Pairs, cut
 from lossgen.backends.c.unsupported import Unsupported
@@ -40,7 +40,8 @@ def c_page(compiled: Compiled) -> ModulePage:
         return replace(module_page(compiled), note=f"no kernel in C, because {why}: plain torch")
     page = module_page(compiled)
     functions, calls = {x.name: x for x in page.functions}, list[Lines]()
-    found = [kernels for kernels, _ in cuts]
+    found = apart([kernels for kernels, _ in cuts])
+    cuts = list(zip(found, (pairs for _, pairs in cuts), strict=True))
     switches = dict(pair for kernels in found for pair in defines(kernels))
     for f, (kernels, pairs) in zip(formulas, cuts, strict=True):
         made = _with_kernel(f, kernels, pairs, functions[f.functional], tuple(switches))
@@ -152,10 +153,13 @@ def _kernels_page(
     return KernelsPage(
         doc=(compiled.spec.summary,),
         switches=tuple(f"{name:<{width}}  {words}" for name, words in switches.items()),
+        short=SHORT in switches,
         support=(shipped("templates") / "c" / "support.c").read_text(encoding="utf-8").strip(),
         maths=maths_source(used & {*function_names()}).strip(),
         kernels=tuple(
-            KernelPage(k.name, k.doc, tuple(p.declaration for p in k.parameters), k.body, k.before)
+            KernelPage(
+                k.name, k.doc, tuple(p.declaration for p in k.parameters), k.body, k.before, k.only
+            )
             for k in every
         ),
     )

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from lossgen.backends.c.conditions import integer_macro, macro
 from lossgen.backends.c.dimensions import Dimensions
-from lossgen.backends.c.entry import packing
+from lossgen.backends.c.entry import ROWS, packing
+from lossgen.backends.c.page import SHORT, SHORTEST, layouts
 from lossgen.backends.c.words import extent
 from lossgen.backends.torch_autograd import tuple_text
 from lossgen.program import Statement
@@ -41,7 +42,7 @@ class OneCall(Dimensions):
         yield from self._layout()
         needs = [f"need_{x}" for x in self.sources]
         yield f"{tuple_text(needs)} = §wanted"
-        switches = ["§items", "grad_loss is None", *needs, *self._switches()]
+        switches = ["§items", "grad_loss is None", *self._along(), *needs, *self._switches()]
         yield f"§kernel = _{self.stem}_kernel({lead}.dtype, {', '.join(switches)})"
         made = f"{lead}.new_empty({self._item_shape()})"
         if self._item().free:
@@ -58,6 +59,12 @@ class OneCall(Dimensions):
         yield "if §status:"
         yield f'    _raise_fault(§status, "{self.f.checks.function}")'
         yield f"return loss, [{', '.join(map(self._as_given, self.sources))}]"
+
+    def _along(self) -> list[str]:
+        """Code for each switch of the layout."""
+        short = f"{extent(self.plan.inner)} < {SHORTEST}"
+        told = {ROWS: "§rows", SHORT: f"§rows and {short}" if self.kernels.both else short}
+        return [told[x] for x in layouts(self.kernels)]
 
     def _item(self) -> Statement:
         """The unreduced loss."""
@@ -114,14 +121,15 @@ class OneCall(Dimensions):
         names = [f"need_{x}" for x in self.sources]
         switches = [macro(c).lower() for c in self.kernels.conditions]
         whole = [integer_macro(p).lower() for p in self.kernels.exponents]
-        bools = ["items", "value", *names, *switches]
+        bools = ["items", "value", *(x.lower() for x in layouts(self.kernels)), *names, *switches]
         typed = ", ".join((*(f"{x}: bool" for x in bools), *(f"{x}: int" for x in whole)))
         yield "@functools.cache"
         yield f"def _{self.stem}_kernel(dtype: torch.dtype, {typed}) -> Callable[[bytes], int]:"
         yield '    """The function of the C file, compiled for these switches."""'
         own = [x.upper() for x in (*bools, *whole)]
         told = [f'f"{x}={{{x.lower()}:d}}"' for x in own]
-        told += [f'"{x}=0"' for x in self.every if x not in own]
+        formula = self.kernels.entry.name.upper()
+        told += [f'"{x}={x == formula:d}"' for x in self.every if x not in own]
         yield f"    switches = ({', '.join(told)})"
         yield f'    return _kernel_function("{self.kernels.entry.name}", dtype, switches)'
         yield ""

@@ -9,7 +9,7 @@ It raises ``Unsupported`` where a loss has no kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -17,7 +17,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.backends.c.conditions import atoms, integer_macro, macro, whole_exponent
-from lossgen.backends.c.entry import Member, entry, members
+from lossgen.backends.c.entry import ROWS, Member, entry, members
 from lossgen.backends.c.joined import joined
 from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
 from lossgen.backends.c.plan import Plan, planned
@@ -26,6 +26,9 @@ from lossgen.nodes import Param, walk
 from lossgen.program import Program, without_unused
 from lossgen.schedule import with_guards
 from lossgen.static import ALWAYS, guard_of
+
+SHORT = "SHORT"  # whether what is left of a row beside whole vectors is most of it
+SHORTEST = 32  # elements of a row from which it is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Kernels:
         divisor: the kernel that sums what the mean divides by.
         entry: the function that Python calls, which calls these.
         conditions: what is decided when C is compiled: static conditions and whole exponents.
+        alone: whether no other formula's kernels are in the file.
     """
 
     plan: Plan
@@ -46,6 +50,7 @@ class Kernels:
     entry: Kernel
     conditions: tuple[sp.Basic, ...]
     exponents: tuple[Param, ...]
+    alone: bool = True
 
     @property
     def both(self) -> bool:
@@ -57,7 +62,7 @@ class Kernels:
         """What Python packs for a call."""
         first = self.columns or self.rows
         assert first is not None
-        return members(first.parameters, rows=self.both, weigh=self.divisor is not None)
+        return members(first.parameters, weigh=self.divisor is not None)
 
     @property
     def all(self) -> tuple[Kernel, ...]:
@@ -104,6 +109,33 @@ def kernels_of(compiled: Compiled, name: str) -> Kernels:
     return Kernels(plan, columns, rows, divisor, called, tuple(conditions), tuple(exponents))
 
 
+def layouts(kernels: Kernels) -> list[str]:
+    """What C is told of the layout."""
+    return [*([ROWS] if kernels.both else []), *([SHORT] if kernels.rows is not None else [])]
+
+
+def apart(found: Sequence[Kernels]) -> list[Kernels]:
+    """The kernels of one file, of which a call compiles those of its formula and its layout."""
+    out = []
+    for k in found:
+        own = k.entry.name.upper() if len(found) > 1 else ""
+        columns, rows = (f"!{ROWS}", ROWS) if k.both else ("", "")
+        parts = replace(
+            k,
+            columns=_only(k.columns, own, columns),
+            rows=_only(k.rows, own, rows),
+            divisor=_only(k.divisor, own),
+            entry=replace(k.entry, only=own),
+            alone=len(found) == 1,
+        )
+        out.append(parts)
+    return out
+
+
+def _only(kernel: Kernel | None, *conditions: str) -> Kernel | None:
+    return kernel and replace(kernel, only=" && ".join(filter(None, conditions)))
+
+
 def _divisor(program: Program, name: str, loss: str, takes: tuple[Parameter, ...]) -> Kernel:
     """The kernel that sums the terms of the mean's divisor."""
     alone = replace(
@@ -138,6 +170,13 @@ def _guarded(program: Program) -> Program:
 
 def defines(kernels: Kernels) -> Iterator[tuple[str, str]]:
     """What C is told when it is compiled: each name, and what it is in words."""
+    if not kernels.alone:
+        yield kernels.entry.name.upper(), f"whether {kernels.entry.name} is wanted"
+    words = {
+        ROWS: "whether vectors run along the rows of the scores",
+        SHORT: "whether these rows are shorter than two of the widest vectors",
+    }
+    yield from ((x, words[x]) for x in layouts(kernels))
     for g in kernels.plan.gradients:
         source = g.removeprefix("d_")
         yield f"NEED_{source.upper()}", f"whether the gradient of {source} is wanted"

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from lossgen.backends.c.calls import KernelCalls
 from lossgen.backends.c.page import Kernels
-from lossgen.backends.c.pairs import Pairs
+from lossgen.backends.c.pairs import ROW, Pairs
 from lossgen.backends.c.words import extent
 from lossgen.backends.torch_autograd import tuple_text
 from lossgen.backends.torch_branches import bounded
@@ -58,7 +58,8 @@ class PairCalls(KernelCalls):
         forward = self.f.compiled.forward
         (row,) = forward.statement(self.f.item).free
         batch = self.lead.axes.index(forward.axes[row])
-        yield f"{extent('n')} = {lead}.shape[{batch}]"
+        if self.pairs.divisor is None or self.spec.divisors:
+            yield f"{extent('n')} = {lead}.shape[{batch}]"
         yield from self._scale()
         yield "# The vectors by autograd: they cost little, and what has all pairs is never formed."
         yield 'with torch.autocast("cpu", enabled=False), torch.enable_grad():'
@@ -81,17 +82,51 @@ class PairCalls(KernelCalls):
         yield "    §seed = None if grad_loss is None else grad_loss[§rows].to(§compute)"
         yield f"    §needs = [any(§wanted)] * {len(scores)}"
         yield f"    {tuple_text(scores)} = §scores"
+        yield from self._weights()
         passed = ", ".join((*scores, "§row", *others, f"({options}{comma})"))
         yield f"    return _call_{self.block.stem}({passed}, §needs, §upstream * §scale, §seed)"
         yield ""
         order = list(self.pairs.vectors.results)
-        views = [f"({order.index(v.left)}, {order.index(v.right)})" for v in self.pairs.views]
+        parts = [[v.left, v.right, *filter(None, [v.shift])] for v in self.pairs.views]
+        views = [f"({tuple_text([str(order.index(x)) for x in part])})" for part in parts]
         comma = "," if len(views) == 1 else ""
         views_ = f"({', '.join(views)}{comma})"
         yield f"loss, §pulls = _in_blocks(§block, §vectors, {views_}, any(§wanted))"
+        if self.pairs.divisor is not None:
+            yield "if §weigh:"
+            yield "    §weight = torch.stack(§weights).sum()"
+            yield "    # Without any weight there is no mean; what has no gradient still has none."
+            yield "    loss = loss / §weight"
+            yield "    §pulls = [torch.where(x == 0, x, x / §weight) for x in §pulls]"
         yield "if not §items:"
         yield "    loss = loss * §scale"
         yield "return loss.to(§dtype), _pulled_back(§vectors, §pulls, §leaves, §wanted)"
+
+    def _scale(self) -> Iterator[str]:
+        if self.pairs.divisor is None:
+            yield from super()._scale()
+            return
+        # Only once all blocks are done it is known what the mean divides by.
+        yield '§weigh, §weights, §scale = reduction == "mean", list[Tensor](), 1.0'
+        for name, expr in self.spec.divisors:
+            yield f'if reduction == "{name}":'
+            yield f"    §scale = _quotient(1.0, {self.f.options.operand(expr)})"
+
+    def _weights(self) -> Iterator[str]:
+        """The lines of a block that add up the mean's divisor."""
+        program = self.pairs.divisor
+        if program is None:
+            return
+        yield "    if §weigh:"
+        used = {r for x in program.statements for r in x.reads()}
+        for own, source, rows in self.pairs.others:
+            if rows and own in used:
+                yield f"        {own} = {source}[§rows]"
+        if ROW in used and self.named("§row") != ROW:
+            yield f"        {ROW} = §row"
+        lines = self.block.f.lines(program, dict.fromkeys(program.results, ALWAYS), plain=True)
+        yield from (f"        {line}" for line in lines)
+        yield f"        §weights.append({program.results[0]}.sum())"
 
     def _vectors(self) -> list[str]:
         """The lines that make the vectors."""

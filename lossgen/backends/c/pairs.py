@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from lossgen import nodes as nd
+from lossgen.backends.c.scores import Scores, scaled
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.compiled import Compiled, complete
 from lossgen.nodes import TRUE, Letter, Read, free_letters, word
@@ -28,16 +29,17 @@ from lossgen.roles import ClassIndex, Logits
 from lossgen.spec import LossSpec, TensorArg
 
 _N, _C = Letter("n"), Letter("c")
-_ROW = "row"
+ROW = "row"
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The scores ``name[n, c] = sum_d left[n, d]*right[c, d]``."""
+    """The scores ``name[n, c] = sum_d left[n, d]*right[c, d] + shift``."""
 
     name: str
     left: str
     right: str
+    shift: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,14 @@ class Pairs:
         block: the loss of a block of rows, of the scores of its views, of where its rows stand, and
             of `others`.
         others: the block's further tensors: its name, the tensor, whether it goes with the rows.
+        divisor: what each of the block's rows adds to the mean's divisor, where that is no count.
     """
 
     vectors: Program
     views: tuple[View, ...]
     block: Compiled
     others: tuple[tuple[str, str, bool], ...]
+    divisor: Program | None
 
 
 def cut(compiled: Compiled) -> Pairs:
@@ -66,23 +70,11 @@ def cut(compiled: Compiled) -> Pairs:
     return _Cutter(compiled).pairs()
 
 
-@dataclass(frozen=True, slots=True)
-class _Scores:
-    """Scores as the formula has them: a product of vectors, with what scales it."""
-
-    name: str
-    factor: sp.Expr
-    left: Read
-    right: Read
-
-
 class _Cutter:
     def __init__(self, compiled: Compiled) -> None:
         self.spec, self.forward = compiled.spec, compiled.forward
         self.statements = {x.name: x for x in self.forward.statements}
         self.inputs = {a.name: a for a in self.forward.inputs}
-        if len(self.forward.results) != 1:
-            raise Unsupported("the mean of a loss over pairs divides by a sum")
         item = self.statements[self.forward.results[0]]
         if len(item.free) != 1:
             raise Unsupported("a loss over pairs has not one value for each row")
@@ -97,19 +89,30 @@ class _Cutter:
 
     def pairs(self) -> Pairs:
         """The loss, cut."""
-        result = self.forward.results[0]
+        result, *divisors = self.forward.results
         inner = tuple(self._told(x) for x in self._after(result))
-        where = Statement(f"{_ROW}_here", (_N,), Read(word(_ROW), _N), kind="integer")
+        weights = [tuple(self._told(x) for x in self._after(r)) for r in divisors]
+        if any(v.name in x.reads() for v in self.views.values() for part in weights for x in part):
+            raise Unsupported("its mean divides by a sum over scores")
         spec = self._spec(result)
-        inputs = tuple(Array(t.name, t.axes, t.role.kind) for t in spec.tensors)
-        program = Program(inputs, (where, *inner), (result,), (_N, _C), {_N: _N, _C: _C})
-        program = check(replace(program, statements=without_unused(program.statements, (result,))))
+        program = self._of_rows(spec, result, inner)
+        divisor = [self._of_rows(spec, *p) for p in zip(divisors, weights, strict=True)]
         views = tuple(self.views.values())
-        names = tuple(dict.fromkeys(x for v in views for x in (v.left, v.right)))
+        found = (x for v in views for x in (v.left, v.right, v.shift) if x is not None)
+        names = tuple(dict.fromkeys(found))
         made = (*self.forward.statements, *self.vectors.values())
         vectors = replace(self.forward, results=names, statements=without_unused(made, names))
         others = tuple((name, source, rows) for name, (source, rows) in self.others.items())
-        return Pairs(check(vectors), views, complete(spec, program), others)
+        block = complete(spec, program)
+        return Pairs(check(vectors), views, block, others, next(iter(divisor), None))
+
+    def _of_rows(self, spec: LossSpec, result: str, made: tuple[Statement, ...]) -> Program:
+        """A program over the tensors of a block."""
+        where = Statement(f"{ROW}_here", (_N,), Read(word(ROW), _N), kind="integer")
+        inputs = tuple(Array(t.name, t.axes, t.role.kind) for t in spec.tensors)
+        program = Program(inputs, (where, *made), (result,), (_N, _C), {_N: _N, _C: _C})
+        used = without_unused(program.statements, (result,))
+        return check(replace(program, statements=used))
 
     # --- the scores -------------------------------------------------------------------------
 
@@ -120,10 +123,10 @@ class _Cutter:
             for x in self.forward.statements
             if self._multiplies(x)
             for y in x.free
-            if y != self.row and self.forward.axes[y] == self.batch
+            if y != self.row
         }
         if len(found) != 1:
-            raise Unsupported("its pairs are not those of the rows of a batch")
+            raise Unsupported("its pairs are not those of the rows of a batch with others")
         return found.pop()
 
     def _multiplies(self, x: Statement) -> bool:
@@ -135,30 +138,16 @@ class _Cutter:
             (r.subscripts for r in x.body.args if isinstance(r, Read)), key=str
         ) == sorted(((y, d) for y in x.free), key=str)
 
-    def _scores(self) -> Iterator[_Scores]:
+    def _scores(self) -> Iterator[Scores]:
         for x in self.forward.statements:
             if not self._multiplies(x):
                 continue
             if {*x.free} != {self.row, self.column}:
-                raise Unsupported("its pairs are not those of the rows of a batch")
+                raise Unsupported("its pairs are not those of the rows of a batch with others")
             reads = {r.subscripts[0]: r for r in x.body.args if isinstance(r, Read)}
             factor = sp.Mul(*(a for a in x.body.args if not isinstance(a, Read)))
-            name, more = self._scaled(x)
-            yield _Scores(name, factor * more, reads[self.row], reads[self.column])
-
-    def _scaled(self, x: Statement) -> tuple[str, sp.Expr]:
-        """What is read in place of a product, where that is the product times a number."""
-        readers = [y for y in self.forward.statements if x.name in y.reads()]
-        if len(readers) != 1 or readers[0].op != "map" or readers[0].free != x.free:
-            return x.name, nd.ONE
-        (reader,) = readers
-        own = Read(word(x.name), *x.free)
-        factors = sp.Mul.make_args(reader.body)
-        rest = [f for f in factors if f != own]
-        numbers = all(not free_letters(f) for f in rest)
-        if len(rest) != len(factors) - 1 or not numbers:
-            return x.name, nd.ONE
-        return reader.name, sp.Mul(*rest)
+            name, more, shift = scaled(self.forward, x)
+            yield Scores(name, factor * more, shift, reads[self.row], reads[self.column])
 
     def _view(self, name: str, *, turned: bool) -> str:
         """The name of a view of scores, the rows of which are theirs or their columns."""
@@ -167,8 +156,18 @@ class _Cutter:
         if key not in self.views:
             s = self.scores[name]
             left, right = self._vector(s.left, s.factor, name), s.right.name
-            self.views[key] = View(view, right, left) if turned else View(view, left, right)
+            pair = (right, left) if turned else (left, right)
+            self.views[key] = View(view, *pair, self._shift(s))
         return self.views[key].name
+
+    def _shift(self, s: Scores) -> str | None:
+        """What is added to all scores."""
+        if s.shift == 0:
+            return None
+        if s.shift not in self.vectors:
+            name = self._unused(f"{s.name}_shift")
+            self.vectors[s.shift] = Statement(name, (), s.shift)
+        return self.vectors[s.shift].name
 
     def _vector(self, read: Read, factor: sp.Expr, scores: str) -> str:
         """The vectors of the rows, scaled as the scores are."""
@@ -226,19 +225,23 @@ class _Cutter:
         if isinstance(e, Read):
             return self._read(e)
         if e == self.row:
-            return Read(word(f"{_ROW}_here"), _N)
+            return Read(word(f"{ROW}_here"), _N)
         if e == self.column:
             return _C
-        if isinstance(e, nd.Size) and self.forward.axes.get(e.letter, e.letter) == self.batch:
-            return nd.Size(_C)
+        if isinstance(e, nd.Size):
+            return self._size(e)
         return nd.rebuild(e, [self._expression(a) for a in e.args]) if e.args else e
+
+    def _size(self, size: nd.Size) -> nd.Size:
+        axes = self.forward.axes
+        if axes.get(size.letter, size.letter) != axes[self.column]:
+            raise Unsupported("it reads the size of the batch, of which a block is a part")
+        return nd.Size(_C)
 
     def _read(self, read: Read) -> Read:
         name, at = read.name, read.subscripts
         if name in self.scores:
-            if at not in ((self.row, self.column), (self.column, self.row)):
-                raise Unsupported(f"it reads '{name}' at another place than its own")
-            return Read(word(self._view(name, turned=at[0] == self.column)), _N, _C)
+            return self._score(read)
         if name in self.statements:
             if at != self.statements[name].free:
                 raise Unsupported(f"it reads '{name}' at another place than its own")
@@ -252,11 +255,21 @@ class _Cutter:
         self.others[own] = (name, rows)
         return Read(word(own), _N if rows else _C)
 
+    def _score(self, read: Read) -> Read:
+        """A score where the loops stand, at the turned place, or at a label of the row."""
+        name, (first, second) = read.name, read.subscripts
+        square = self.forward.axes[self.column] == self.batch
+        if (first, second) == (self.column, self.row) and square:
+            return Read(word(self._view(name, turned=True)), _N, _C)
+        if first != self.row or not free_letters(second) <= {self.row, self.column}:
+            raise Unsupported(f"it reads '{name}' at another place than its own")
+        return Read(word(self._view(name, turned=False)), _N, self._expression(second))
+
     def _spec(self, result: str) -> LossSpec:
         """The block's arguments: scores, where its rows stand, labels, and the options."""
         spec = self.spec
         tensors = [TensorArg(v.name, Logits, (_N, _C)) for v in self.views.values()]
-        tensors.append(TensorArg(_ROW, ClassIndex, (_N,)))
+        tensors.append(TensorArg(ROW, ClassIndex, (_N,)))
         for name, (source, rows) in self.others.items():
             tensors.append(TensorArg(name, spec.tensor(source).role, (_N if rows else _C,)))
         stem = f"{spec.function_name}_rows"

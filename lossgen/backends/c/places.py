@@ -78,12 +78,23 @@ class Places:
             else:
                 at = f"in_range({gathered(s)}, {extent(y)}, status)"
             if at != "0":
-                if y == self.unit:
+                step = "1" if y == self.unit else self.stride(array, y)
+                if step == "1":
                     terms.append(at)
                 else:
                     terms.append(f"({at})" if "+" in at else at)
-                    terms[-1] += f" * {read.name}_{y}"
+                    terms[-1] += f" * {step}"
         return " + ".join(terms) or "0"
+
+    def stride(self, array: Array, axis: Letter) -> str:
+        """How far apart neighbours along an axis are.
+
+        A constant, as between the four numbers of a box, lets vectors load such groups at once.
+        """
+        if not dense(array):
+            return f"{array.name}_{axis}"
+        behind = array.axes[array.axes.index(axis) + 1 :]
+        return " * ".join(y.name if y.name.isdigit() else extent(y) for y in behind) or "1"
 
     def own_index(self, array: Array) -> str:
         """The index of the element that the loops stand at."""
@@ -96,6 +107,11 @@ class Places:
     def small(self, x: Statement, subscripts: Sequence[sp.Basic]) -> str:
         """A value that is known between passes."""
         return f"{x.name}_of[{self.dense(subscripts)}]"
+
+
+def dense(array: Array) -> bool:
+    """Whether a tensor comes without gaps: one of several numbers for each element does."""
+    return any(y.name.isdigit() for y in array.axes)
 
 
 def decoded(code: str, letters: Sequence[Letter]) -> Iterator[tuple[Letter, str]]:

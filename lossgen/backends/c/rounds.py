@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import sympy as sp
 
 from lossgen.backends.c.division import Division
-from lossgen.backends.c.loads import Loads, Part, guard_text, under
+from lossgen.backends.c.loads import Loads, Part, element, guard_text, under
 from lossgen.backends.c.places import Places, indented
 from lossgen.backends.c.plan import Pass
 from lossgen.backends.c.unsupported import Unsupported
@@ -179,10 +179,16 @@ class Rounds(Division):
             value = bare(printer.code(x.body))
             return printer.loads.before([f"const real {x.name} = {value};", f"{place} = {x.name};"])
         kind = {"real": "real", "integer": "int64_t", "boolean": "int"}[x.kind]
-        lines = [f"const {kind} {x.name} = {bare(printer.code(x.body))};"]
+        lines = [f"const {kind} {x.name} = {bare(self._value(x, printer))};"]
         if x.name in self.stored and not self.inside:
             lines.append(f"{x.name}_at[i] = {x.name};")
         return printer.loads.before(lines)
+
+    def _value(self, x: Statement, printer: Part) -> str:
+        """What a value is; where it is an element, that needs no second name."""
+        if isinstance(x.body, Read) and self.places.array(x.body.name) is not None:
+            return element(self.places, x.body, printer)[0]
+        return printer.code(x.body)
 
     def _masked(self, x: Statement, printer: Part) -> str:
         value = bare(printer.code(x.body))
