@@ -11,11 +11,22 @@ from pathlib import Path
 
 import jinja2
 
+from lossgen.errors import LossgenError
 from lossgen.paths import shipped
 
 
 def environment(templates: Sequence[Path] = ()) -> jinja2.Environment:
-    """The shipped templates, overridden by those of the same name in the user's folders."""
+    """The shipped templates, overridden by those of the same name in the user's folders.
+
+    Raises:
+        LossgenError: where one of those folders is missing.
+    """
+    for folder in templates:
+        if not folder.is_dir():
+            raise LossgenError(
+                f"{folder}: there is no such folder of templates. "
+                "Create it, or correct `templates` in pyproject.toml."
+            )
     return _environment((*templates, shipped("templates")))
 
 

@@ -27,7 +27,7 @@ from lossgen.backends.torch_positions import Positions
 from lossgen.backends.torch_products import Products
 from lossgen.backends.torch_reductions import Reductions
 from lossgen.brackets import bare
-from lossgen.nodes import free_letters, is_scalar
+from lossgen.nodes import Letter, free_letters, is_scalar
 from lossgen.program import Statement
 from lossgen.schedule import Block, Branch
 
@@ -60,6 +60,10 @@ class TorchStatements(Products, Positions, Reductions, Padding):
         if not axes or any(y.name == "e" for y in axes):
             return [line, *steps]
         comment = shape_comment(axes)
+        if x.op == "nll_slope":
+            comment = (
+                f"{shape_comment([self.names.axes.get(y, y) for y in _letters(x)])}, {comment}"
+            )
         if len(line) + len(comment) + _DEPTH + 2 > _WIDTH:
             return [f"{indent}# {comment}", line, *steps]
         return [f"{line}  # {comment}", *steps]
@@ -155,6 +159,11 @@ class TorchStatements(Products, Positions, Reductions, Padding):
         if x.name in self.unused_ones and x.body == 1:
             return f"{self.names.like}.new_ones(())"
         return f"{self.names.like}.new_full({self.shape(x.free)}, {code})"
+
+
+def _letters(slope: Statement) -> list[Letter]:
+    """Those of the value that a slope's line makes, too."""
+    return [y for y in slope.free if y in slope.target[1].subscripts]
 
 
 def _makes(x: Statement, value: Statement) -> bool:

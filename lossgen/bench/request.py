@@ -49,7 +49,7 @@ def sizes_of(told: Sequence[str]) -> tuple[dict[str, tuple[int, ...]], int | Non
     elements = None
     for word in (w.strip() for text in told for w in text.split(",")):
         name, equals, value = word.partition("=")
-        if not equals and re.fullmatch(r"\d+(\.\d+)?(e\d+)?[kM]?", word):
+        if not equals and re.fullmatch(r"\d+(\.\d+)?(e\d+)?[kKM]?", word):
             elements = _count(word)
         elif equals and name.isidentifier() and re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", value):
             sizes[name] = tuple(map(int, value.split("x")))
@@ -81,5 +81,5 @@ def check_axes(told: Sizes, known: Sequence[str], ragged: Sequence[str]) -> None
 
 
 def _count(word: str) -> int:
-    factor = {"k": 1_000, "M": 1_000_000}.get(word[-1], 1)
-    return round(float(word.rstrip("kM")) * factor)
+    factor = {"k": 1_000, "K": 1_000, "M": 1_000_000}.get(word[-1], 1)
+    return round(float(word.rstrip("kKM")) * factor)

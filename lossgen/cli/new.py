@@ -171,7 +171,8 @@ def _next_steps(project: Project, product: Product, note: str, directory: str) -
     spec, needs = shown(project.specs / f"{name}.py"), "it needs torch and nothing else"
     if product.kernels is not None:
         modules.append(shown(product.kernels.path))
-        needs = "they need torch alone"
+        triton = product.kernels.path.suffix == ".py"
+        needs = "they need torch, and Triton for CUDA" if triton else "they need torch alone"
     edit = "Make it yours" if "starter" in note else "Change the formula"
     return (
         f"\nNext\n"

@@ -130,11 +130,30 @@ class _Lowering(Recording):
                 groups[host] *= factor
         for factor in groups:
             if not isinstance(factor, Read):
-                stem = next(x.name for x in walk(factor) if isinstance(x, Read))
-                name = self.add(f"factor_{stem}", self.ordered(free_letters(factor)), factor)
-                factor = Read(Str(name), *self.arrays[name][0])
+                factor = self._factor(factor)
             named.append(factor)
         return sp.Mul(*named)
+
+    def _factor(self, factor: sp.Expr) -> sp.Expr:
+        """A factor by a name of its own, along the axes that its letters stand for."""
+        own, places = self._along_axes(factor)
+        stem = next(x.name for x in walk(own) if isinstance(x, Read))
+        name = self.add(f"factor_{stem}", self.ordered(free_letters(own)), own)
+        return self._read(name, places)
+
+    def _along_axes(
+        self, expr: sp.Expr, bound: Iterable[Letter] = ()
+    ) -> tuple[sp.Expr, dict[Letter, sp.Expr]]:
+        """An expression with the letters of its axes, and what stood for each.
+
+        What is written for ``i`` and for ``j`` is then one value, read at both. What compares the
+        two, and what adds up along one of them, keeps the author's letters.
+        """
+        axes = {y: self.axes[y] for y in self.ordered(free_letters(expr))}
+        others = {self.axes[y] for y in self.ordered(bound)}
+        if len({*axes.values()}) < len(axes) or not others.isdisjoint(axes.values()):
+            return expr, {}
+        return substitute(expr, axes), {axis: y for y, axis in axes.items()}
 
     # --- expressions ------------------------------------------------------------------------
 
@@ -201,8 +220,9 @@ class _Lowering(Recording):
                 Reduce(expr.args[0], expr.body, expr.where, expr.empty, rest) if rest else expr.body
             )
             return inner * sp.Mul(*map(Size, idle)) if expr.op == "sum" else inner
-        name = self._reduction(self._automatic(expr), expr)
-        return Read(Str(name), *self.arrays[name][0])
+        own, places = self._along_axes(expr, expr.bound)
+        name = self._reduction(self._automatic(own), own)
+        return self._read(name, places)
 
     def _automatic(self, expr: Reduce | Along) -> str:
         word = {"logsumexp": "lse", "amax": "max", "amin": "min"}.get(expr.op, expr.op)

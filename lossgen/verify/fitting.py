@@ -18,6 +18,7 @@ from lossgen.verify.sampling import first_points
 
 Sizes = Mapping[str, tuple[int, ...]]
 _MOST = 4096
+_IMAGE = (2, 3)
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ def pinned(spec: LossSpec, given: Mapping[str, str]) -> dict[str, tuple[int, ...
 
 
 def accepted(question: Question) -> Question:
-    """The question without trailing axes, where the code can be called only so."""
-    narrow = without_trailing(question)
-    if narrow is None or _runs(question) or not _runs(narrow.question):
-        return question
-    return narrow.question
+    """The question without trailing axes, or about images, where the code can be called only so."""
+    if not _runs(question):
+        for narrow in (without_trailing(question), with_images(question)):
+            if narrow is not None and _runs(narrow.question):
+                return narrow.question
+    return question
 
 
 def narrower(question: Question) -> Iterator[Narrow]:
@@ -88,6 +90,15 @@ def without_trailing(question: Question) -> Narrow | None:
         "--size s=none",
         replace(question, pinned=least),
     )
+
+
+def with_images(question: Question) -> Narrow | None:
+    """The question about inputs whose trailing axes are two."""
+    if without_trailing(question) is None:
+        return None
+    pinned = {**question.pinned, "s": _IMAGE}
+    words = "for inputs with two trailing axes"
+    return Narrow(words, "--size s=2x3", replace(question, pinned=pinned))
 
 
 def _runs(question: Question) -> bool:

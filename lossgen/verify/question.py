@@ -24,8 +24,8 @@ class Question:
         seed: of everything random.
         pinned: sizes that axes have, whatever is usual.
         also: tensors whose gradient is asked for besides those that are predicted.
-        about: which of the formula's inputs are asked about, after "its value is another"; empty
-            for the usual ones.
+        about: which of the formula's inputs are asked about, after "its value differs"; empty for
+            the usual ones.
     """
 
     spec: LossSpec

@@ -73,12 +73,19 @@ class Session:
         point: Point,
         reduction: str,
         dtype: Dtypes = torch.float64,
+        *,
+        raising: bool = True,
         **options: Any,
     ) -> Judged | None:
-        """Compare at a point, remembering what differs; None where the formula has no value."""
+        """Compare at a point, remembering what differs; None where the formula has no value.
+
+        Code may raise there where ``raising`` is not to count.
+        """
         try:
             judged = judge(self.caller, point, reduction, dtype, **options)
         except Undefined:
+            return None
+        if judged.outcome is None and not raising:
             return None
         refused = [d for d in judged.differences if d.kind == "refusal"]
         if refused and dict(point.options) != self.usual:

@@ -84,3 +84,12 @@ def test_the_command_line_follows_the_settings(
     assert (project / "formulas/dice.py").exists()
     assert "from formulas/dice.py;" in (project / "src/losses/dice.py").read_text()
     assert run("generate", "--check").exit_code == 0
+
+
+def test_a_folder_of_templates_that_is_missing(run: Run, project: Path) -> None:
+    settings(project, '[tool.lossgen]\ntemplates = ["mine"]\n')
+    result = run("new", "l1", "--no-verify")
+    assert result.exit_code == 2
+    assert "mine: there is no such folder of templates" in result.output
+    (project / "mine").mkdir()
+    assert run("new", "l1", "--no-verify").exit_code == 0

@@ -242,3 +242,5 @@ def test_kernels_are_to_be_copied_too(run: Run, project: Path) -> None:
     without = run("new", "total_variation", "--backend", "c", "--no-verify")
     assert "no kernel in C, because it reads neighbours" in without.output
     assert "copy generated/total_variation.py anywhere" in without.output
+    on_cuda = run("new", "mse", "--backend", "triton", "--no-verify", "-C", "cuda")
+    assert "mse_triton.py anywhere; they need torch, and Triton for CUDA" in on_cuda.output

@@ -50,7 +50,7 @@ def test_a_part_read_at_other_letters_is_computed_once() -> None:
 def test_the_factors_of_a_matrix_product_are_statements() -> None:
     made = lines("Sum(exp(at(x[n, d], n=i)) * at(y[n, d], n=j), d)", PAIR)
     assert made == [
-        "factor_x[i, d] = exp(x[i, d])",
+        "factor_x[n, d] = exp(x[n, d])",
         "loss[i, j] = sum_{d} (factor_x[i, d]*y[j, d])",
     ]
 
@@ -153,3 +153,13 @@ def test_no_automatic_name_is_a_bare_number(name: str) -> None:
         made = {x.name for x in loss.forward.statements}
         assert not any(x.startswith(("tmp", "_", "stack_")) for x in made - authors)
         assert made >= {x.name for x in loss.forward.statements if x.name in authors}
+
+
+def test_factors_of_a_product_stand_along_axes_however_they_are_read() -> None:
+    """Unit rows written inside a reading of pairs are made once, and known to the backward."""
+    unit = "where(norm(x[n, d], d) > 0, x[n, d] / norm(x[n, d], d), 0)"
+    loss = written(f"sim = Sum(at({unit}, n=i) * at({unit}, n=j), d); logsumexp(sim, j)")
+    (factor,) = (x for x in loss.forward.statements if x.name.startswith("factor"))
+    assert [y.name for y in factor.free] == ["n", "d"]
+    (gradient,) = (x for x in loss.backward.program.statements if x.name == "d_x")
+    assert factor.name in gradient.reads()

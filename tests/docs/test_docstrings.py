@@ -192,3 +192,12 @@ def test_long_lines_break_where_latex_allows_it() -> None:
     assert len(lines) > 3
     assert all(len(x) <= 40 for x in lines)
     assert " ".join(x.strip() for x in lines) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"), [("arcface", "[N], [N, C]"), ("cross_entropy", "[N, S], [N, C, S]")]
+)
+def test_a_line_that_makes_two_tensors_tells_both_shapes(name: str, shapes: str) -> None:
+    text = module_source(load_spec(SPECS / f"{name}.py"))
+    (line,) = [x for x in text.splitlines() if re.search(r"\w, \w+ = _nll_and_slope\(", x)]
+    assert line.endswith(f"  # {shapes}")

@@ -86,6 +86,11 @@ def mean_of_active(items: Tensor) -> Tensor:
         (lambda input, target: (input - target).abs().sqrt().mean(), "l1", ""),
         (lambda input, target: -((input - target) ** 2).mean(), "mse", "sign"),
         (lambda input, target: ((input - target) ** 2).mean() / 2, "mse", "halved"),
+        (
+            lambda input, target: ((input - target) ** 2).sum() / len(input),
+            "mse",
+            "divided by the length of the first axis",
+        ),
         (lambda input, target: (input - target).abs().mean(), "mse", "place of its square"),
         (
             lambda input, target: F.cross_entropy(input.softmax(1), target),

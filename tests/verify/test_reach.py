@@ -71,3 +71,61 @@ def test_a_wrong_gradient_of_the_labels_is_found() -> None:
     assert report.counterexample.count == 2
     assert report.diagnoses == ("with the sign of its gradient by target turned",)
     assert log_cosh(-2.0).diagnoses == ("with twice its gradient by target",)
+
+
+def sum_of_rows(input: Tensor, target: Tensor) -> Tensor:
+    error = (input - target) ** 2
+    return error.sum() if error.ndim == 1 else error.mean()
+
+
+def of_rows(input: Tensor, target: Tensor) -> Tensor:
+    if input.ndim != 2:
+        raise ValueError("rows of numbers, please")
+    return ((input - target) ** 2).mean()
+
+
+def test_tensors_of_other_dimensions_are_asked_about() -> None:
+    report = asked(sum_of_rows, "mse")
+    assert report.verdict == "does not hold"
+    assert report.counterexample is not None
+    assert report.counterexample.count <= 4
+    assert report.reason.endswith("for tensors of 1 dimension.")
+    assert report.diagnoses == ("only for tensors of 2 dimensions",)
+    pinned = lossgen.verify(sum_of_rows, "mse", sizes={"e": "3x4"}, skip=COSTLY)
+    assert pinned.verdict == "holds"
+
+
+def test_code_may_take_two_dimensions_alone() -> None:
+    report = asked(of_rows, "mse", "shapes", "vmap")
+    assert report.verdict == "holds"
+    assert [c.status for c in report.checks if c.name == "other dimensions"] == ["skipped"]
+
+
+def dice(input: Tensor, target: Tensor, smooth: float, axes: tuple[int, ...]) -> Tensor:
+    prob = input.sigmoid()
+    mass = (prob + target).sum(axes)
+    return (1 - (2 * (prob * target).sum(axes) + smooth) / (mass + smooth)).mean()
+
+
+def test_sums_over_the_last_axis_alone_are_found_on_images() -> None:
+    report = asked(lambda input, target, smooth=1.0: dice(input, target, smooth, (-1,)), "dice")
+    assert report.verdict == "does not hold"
+    assert report.reason.endswith("for tensors of 4 dimensions.")
+    assert report.diagnoses == ("only for tensors of 3 dimensions",)
+
+
+def test_code_for_images_is_asked_about_images() -> None:
+    report = asked(
+        lambda input, target, smooth=1.0: dice(input, target, smooth, (2, 3)), "dice", "shapes"
+    )
+    assert report.verdict == "holds"
+    assert "asked with s of size 2 x 3" in report.assumed
+
+
+def test_classes_on_the_last_axis_are_asked_without_trailing_axes() -> None:
+    def code(input: Tensor, target: Tensor) -> Tensor:
+        return -input.log_softmax(-1).gather(-1, target[..., None]).mean()
+
+    report = asked(code, "cross_entropy", "shapes")
+    assert report.verdict == "holds"
+    assert "asked with s of no dimensions" in report.assumed

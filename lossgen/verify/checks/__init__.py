@@ -29,6 +29,7 @@ CHECKS: Mapping[str, Callable[[Session], Check | None]] = {
     "every option and reduction": values.options,
     "ties": values.ties,
     "gradient of labels": labels.labels,
+    "other dimensions": values.dimensions,
     "one sample": values.single,
     "nothing kept": values.empty,
     "inputs untouched": behaviour.untouched,

@@ -64,6 +64,8 @@ def _permuted(session: Session, name: str, found: list[Alike]) -> Check:
         return Check(name, "skipped", "the formula tells them apart")
     told = []
     for one in found:
+        if session.question.pinned.get(str(one.axis.name)) == ():
+            continue  # no axis here
         point = _long(session, one.axis)
         if isinstance(point, Check):
             return replace(point, name=name)
@@ -72,6 +74,8 @@ def _permuted(session: Session, name: str, found: list[Alike]) -> Check:
         if made.status == "fails":
             return made
         told.append(_size(session, point, one.axis))
+    if not told:
+        return Check(name, "skipped", "there is no such axis")
     return Check(name, "holds", ", ".join(told))
 
 

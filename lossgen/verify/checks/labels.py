@@ -11,10 +11,8 @@ import torch
 
 from lossgen.verify.caller import predicted
 from lossgen.verify.checks.outcome import concluded
-from lossgen.verify.compare import judge
 from lossgen.verify.sampling import first_points
 from lossgen.verify.session import Session, Witness
-from lossgen.verify.truth import Undefined
 from lossgen.verify.verdict import Check, Difference
 
 _FIXED = ("Weight", "Binary", "Sign")  # between their values there is nothing to differ by
@@ -34,11 +32,10 @@ def labels(session: Session) -> Check | None:
     inner = session.about(replace(question, also=names))
     looked, differences = 0, list[Difference]()
     for point in first_points(question):
-        try:
-            judged = judge(inner.caller, point, question.main)
-        except Undefined:
+        judged = inner.judged(point, question.main, raising=False)
+        if judged is None or judged.outcome is None:
             continue
-        flowing = judged.outcome.gradients if judged.outcome is not None else {}
+        flowing = judged.outcome.gradients
         reached = {f"gradient of {x}" for x in names if any(flowing.get(x) or ())}
         looked += bool(reached)
         wrong = [d for d in judged.differences if d.what in reached]

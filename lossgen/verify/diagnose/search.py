@@ -45,8 +45,22 @@ def diagnose(session: Session, witness: Witness) -> list[str]:
     if kind == "nonfinite":
         return nonfinite_causes(session, witness)
     start = time.process_time()
+    if usual := _usual_dimensions(session, witness):
+        return [usual]
     found = _Search(session, witness, start + SECONDS).run()
     return found or broadcast_causes(session, witness) or _restricted(session, witness, start)
+
+
+def _usual_dimensions(session: Session, witness: Witness) -> str:
+    """Whether the code computes the formula for tensors of as many dimensions as are usual."""
+    question = session.question
+    first = question.spec.tensors[0]
+    usual = len([x for axis in first.axes for x in usual_sizes(question.spec)[axis.name]])
+    if witness.point.tensors[first.name].ndim == usual:
+        return ""
+    if not _Search(session, witness, 0.0, own=True).holds():
+        return ""
+    return f"only for tensors of {usual} dimensions"
 
 
 def _restricted(session: Session, witness: Witness, start: float) -> list[str]:
@@ -91,6 +105,8 @@ class _Search:
             causes = upstream_causes(self.session, point, reduction, outcome)
             if causes:
                 return causes
+        if self._by_rows():
+            return ["with the sum divided by the length of the first axis"]
         in_value: list[str] = []
         for words, spec in self._candidates(value_right):
             if time.process_time() > self.deadline or len(found) >= MOST:
@@ -137,6 +153,22 @@ class _Search:
             yield words, with_item(spec, item)
         for words, item in clamped(spec.item):
             yield words, with_item(spec, item)
+
+    def _by_rows(self) -> bool:
+        """Whether a mean over all elements divides by ``len(input)`` alone."""
+        spec = self.session.question.spec
+        first = spec.tensors[0]
+        if self.witness.reduction != "mean" or [a.name for a in first.axes] != ["e"]:
+            return False
+        for point, _, outcome in self.seen:
+            try:
+                total = evaluate(spec, point).value("sum")
+            except Undefined:
+                return False
+            rows = point.tensors[first.name].shape[0]
+            if not _close(outcome.value, [x / rows for x in total], _CLOSE[torch.float64]):
+                return False
+        return True
 
     def _reductions(self, spec: LossSpec) -> Iterator[Variant]:
         """Another reduction than the one it is taken for."""
