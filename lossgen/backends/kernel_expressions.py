@@ -19,7 +19,7 @@ from sympy.printing.precedence import PRECEDENCE
 from lossgen import nodes as nd
 from lossgen.backends.kernel_squares import Squares
 from lossgen.brackets import bare
-from lossgen.nodes import ONE, Letter, Read
+from lossgen.nodes import ONE, Letter, Read, is_scalar
 
 
 class KernelExpressions(Squares):
@@ -94,8 +94,16 @@ class KernelExpressions(Squares):
         return str(self.parenthesize(expr, PRECEDENCE["Mul"]))
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:
+        # Tensors before scalars, as in PyTorch: differences that tie do so with a constant added.
+        signs = {t: t.could_extract_minus_sign() for t in expr.args}
+        leading = any(not negative and not is_scalar(t) for t, negative in signs.items())
+
+        def early(term: sp.Expr) -> tuple[bool, bool]:
+            kind, negative = is_scalar(term), signs[term]
+            return (kind, negative) if leading else (negative, kind)
+
         text = ""
-        for term in sorted(expr.args, key=lambda t: t.could_extract_minus_sign()):
+        for term in sorted(expr.args, key=early):
             negative = term.could_extract_minus_sign()
             shown = -term if negative and text else term
             code = self.parenthesize(shown, PRECEDENCE["Add"], strict=not (negative and text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from typing import Any
@@ -238,3 +239,14 @@ def test_more_elements_than_32_bits_count() -> None:
     with without_kernels(load("cross_entropy")):
         theirs = functional("cross_entropy")(rows.contiguous(), labels(4, 2))
     torch.testing.assert_close(ours, theirs)
+
+
+def test_differences_that_tie_do_so_beside_a_constant() -> None:
+    """``eps + a - b`` rounds equal differences apart; the slope belongs to both, a half to each."""
+    anchor = torch.tensor([[-0.5, 1.0, -0.5, -0.5, -1.0]], dtype=torch.float64, requires_grad=True)
+    positive = torch.tensor([[0.0, 1.0, 1.0, 0.5, 1.0]], dtype=torch.float64)
+    negative = torch.tensor([[0.5, 1.0, 0.5, 1.0, 0.5]], dtype=torch.float64)
+    loss = functional("triplet_margin")(anchor, positive, negative, p=math.inf)
+    (found,) = torch.autograd.grad(loss, anchor)
+    # The last is farthest from the positive; the last two tie as farthest from the negative.
+    torch.testing.assert_close(found, anchor.new_tensor([[0.0, 0.0, 0.0, 0.5, 0.5 - 1.0]]))
