@@ -40,6 +40,8 @@ _DEFINES = re.compile(
     re.MULTILINE,
 )
 
+_FUNCTION = re.compile(r"^static inline \w+ (\w+)\(", re.MULTILINE)
+
 
 def maths_source(names: Collection[str]) -> str:
     """C text that defines the functions called ``names`` and all that they call.
@@ -57,6 +59,18 @@ def maths_source(names: Collection[str]) -> str:
             wanted |= set(re.findall(r"\w+", text))
             kept.append(text)
     return "\n\n".join(reversed(kept)) + "\n"
+
+
+def support_source(code: str) -> str:
+    """C text of what stands beside the mathematics, less functions that ``code`` never calls."""
+    path = shipped("templates") / "c" / "support.c"
+    wanted, kept = {*re.findall(r"\w+", code)}, []
+    for text in reversed(path.read_text(encoding="utf-8").strip().split("\n\n")):
+        defined = {*_FUNCTION.findall(text)}
+        if wanted & defined or not defined:
+            wanted |= {*re.findall(r"\w+", text)}
+            kept.append(text)
+    return "\n\n".join(reversed(kept))
 
 
 @cache

@@ -47,8 +47,10 @@ static inline int64_t in_range(int64_t label, int64_t size, int *status)
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// The larger and the smaller of two, for which the compiler has an instruction.
+// The larger of two numbers, for which the compiler has an instruction.
 static inline real real_larger(real a, real b) { return a > b ? a : b; }
+
+// The smaller of two numbers.
 static inline real real_smaller(real a, real b) { return a < b ? a : b; }
 
 // How many neighbours to take at once: enough of each class to read ahead, as long as those of all

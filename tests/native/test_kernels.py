@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
+from collections import Counter
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from lossgen.pipeline import source
+from lossgen.spec import load_spec
 from tests.machinery.by_kernel import LAYOUTS, labels
-from tests.machinery.sampling import Sample, sample
+from tests.machinery.sampling import SPECS, Sample, sample
 from tests.native.kernels import (
     KERNELS,
     NAMES,
@@ -250,3 +254,14 @@ def test_differences_that_tie_do_so_beside_a_constant() -> None:
     (found,) = torch.autograd.grad(loss, anchor)
     # The last is farthest from the positive; the last two tie as farthest from the negative.
     torch.testing.assert_close(found, anchor.new_tensor([[0.0, 0.0, 0.0, 0.5, 0.5 - 1.0]]))
+
+
+@pytest.mark.parametrize("name", WITH)
+def test_a_file_has_no_function_that_nothing_calls(name: str) -> None:
+    made = source(load_spec(SPECS / f"{name}.py"), (), "c")
+    words = Counter(re.findall(r"\w+", made.kernels or ""))
+    defined = re.findall(
+        r"^(?:static inline|inlined) \w+ (\w+)\(", made.kernels or "", re.MULTILINE
+    )
+    assert len(defined) > 3
+    assert [x for x in {*defined} if words[x] == defined.count(x)] == []

@@ -157,7 +157,8 @@ class _Writer:
         ]
         blocks = [*parts, *small]
         sizes = " + ".join(size for _, size in blocks) or "1"
-        yield f"double *const memory = calloc((size_t)({sizes}), sizeof(double));"
+        count = sizes if sizes.isidentifier() else f"({sizes})"
+        yield f"double *const memory = calloc((size_t){count}, sizeof(double));"
         yield "if (!memory)"
         yield "    return NO_MEMORY;"
         before = "memory"

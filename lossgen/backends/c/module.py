@@ -17,13 +17,12 @@ from lossgen.backends.c.page import SHORT, Kernels, apart, defines, kernels_of
 from lossgen.backends.c.pair_calls import PairCalls
 from lossgen.backends.c.pairs import Pairs, cut
 from lossgen.backends.c.unsupported import Unsupported
-from lossgen.backends.c_maths import function_names, maths_source
+from lossgen.backends.c_maths import function_names, maths_source, support_source
 from lossgen.backends.c_runtime import IMPORTS
 from lossgen.backends.torch_formula import Formula
 from lossgen.backends.torch_module import module_page
 from lossgen.compiled import Compiled
 from lossgen.page import FunctionPage, KernelPage, KernelsPage, Lines, ModulePage
-from lossgen.paths import shipped
 
 _KEPT = ("- ``keep_gradients``: keeps the memory of gradients for later steps.",)
 _IMPORTS = ("import functools", "import math", "import struct", "from typing import NoReturn")
@@ -150,12 +149,16 @@ def _kernels_page(
         "SCALAR_IS_BFLOAT16, SCALAR_IS_HALF": "whether tensors hold these, not what it computes in",
     }
     width = max(map(len, switches))
+    # The page includes the headers itself.
+    maths = maths_source(used & {*function_names()}).strip()
+    maths = "\n\n".join(x for x in maths.split("\n\n") if not x.startswith("#include"))
+    lines = (line for k in every for line in (*k.before, *k.body))
     return KernelsPage(
         doc=(compiled.spec.summary,),
         switches=tuple(f"{name:<{width}}  {words}" for name, words in switches.items()),
         short=SHORT in switches,
-        support=(shipped("templates") / "c" / "support.c").read_text(encoding="utf-8").strip(),
-        maths=maths_source(used & {*function_names()}).strip(),
+        support=support_source("\n".join((maths, *lines))),
+        maths=maths,
         kernels=tuple(
             KernelPage(
                 k.name, k.doc, tuple(p.declaration for p in k.parameters), k.body, k.before, k.only

@@ -70,7 +70,9 @@ class Options(StrPrinter):
             return f"-{self.parenthesize(-expr, PRECEDENCE['Mul'])}"
         above = [f for f in expr.args if not (isinstance(f, sp.Pow) and f.exp == -1)]
         below = [f.base for f in expr.args if isinstance(f, sp.Pow) and f.exp == -1]
-        parts = [self.parenthesize(f, PRECEDENCE["Mul"]) for f in above] or ["1.0"]
+        level = PRECEDENCE["Mul"]
+        parts = [self.code(f) if f.is_number else self.parenthesize(f, level) for f in above]
+        parts = parts or ["1.0"]
         text = " * ".join(parts)
         for base in below:
             text += f" / {self.parenthesize(base, PRECEDENCE['Mul'])}"
