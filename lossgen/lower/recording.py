@@ -61,7 +61,7 @@ class Recording:
             name = self._unique(name)
         kind: Kind = kind_of(body, self.kinds)
         kind = "integer" if op == "count" else "boolean" if op == "any" else kind
-        if op in ("sum", "mean") and kind != "real":
+        if name == ITEM or op in ("sum", "mean"):
             kind = "real"
         extents = extents_of((body, where), self.arrays)
         self.statements.append(
