@@ -94,13 +94,14 @@ def _write(report: Report, junit: str | None, save: str | None, strict: bool) ->
     if save and report.verdict == "does not hold":
         from lossgen.verify.save import saved
 
-        _put(Path(save), saved(report, Path(save).parent))
+        _put(Path(save), saved(report, Path(save).parent), new=True)
         click.echo(f"wrote  {save}: it fails as long as the code is wrong", err=True)
 
 
-def _put(path: Path, text: str) -> None:
+def _put(path: Path, text: str, *, new: bool = False) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        with path.open("x" if new else "w", encoding="utf-8") as file:
+            file.write(text)
     except OSError as fault:
         raise LossgenError(f"{path} cannot be written: {fault}.") from fault
