@@ -13,7 +13,7 @@ refuses names that no paragraph defines.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
 from lossgen.errors import LossgenError
@@ -52,23 +52,24 @@ def maths_source(names: Collection[str]) -> str:
     unknown = sorted(set(names) - set(function_names()))
     if unknown:
         raise LossgenError(f"the C backend has no function {', '.join(unknown)}")
-    wanted, kept = set(names), []
-    for defined, text in reversed(_paragraphs()):
-        # What defines nothing is the list of headers.
-        if wanted & defined or not defined:
-            wanted |= set(re.findall(r"\w+", text))
-            kept.append(text)
-    return "\n\n".join(reversed(kept)) + "\n"
+    return _needed(_paragraphs(), set(names)) + "\n"
 
 
 def support_source(code: str) -> str:
     """C text of what stands beside the mathematics, less functions that ``code`` never calls."""
     path = shipped("templates") / "c" / "support.c"
-    wanted, kept = {*re.findall(r"\w+", code)}, []
-    for text in reversed(path.read_text(encoding="utf-8").strip().split("\n\n")):
-        defined = {*_FUNCTION.findall(text)}
+    texts = path.read_text(encoding="utf-8").strip().split("\n\n")
+    paragraphs = [(frozenset(_FUNCTION.findall(text)), text) for text in texts]
+    return _needed(paragraphs, {*re.findall(r"\w+", code)})
+
+
+def _needed(paragraphs: Sequence[tuple[frozenset[str], str]], wanted: set[str]) -> str:
+    """The paragraphs that define a word that is wanted, and all that these need in turn."""
+    kept: list[str] = []
+    for defined, text in reversed(paragraphs):
+        # What defines no function, as the list of headers, is always there.
         if wanted & defined or not defined:
-            wanted |= {*re.findall(r"\w+", text)}
+            wanted = wanted | {*re.findall(r"\w+", text)}
             kept.append(text)
     return "\n\n".join(reversed(kept))
 

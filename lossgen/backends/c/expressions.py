@@ -39,7 +39,7 @@ FUNCTIONS: dict[type[sp.Basic], str] = {
 }  # fmt: skip
 
 
-def _is_scalar(expr: sp.Basic) -> bool:
+def _reads_nothing(expr: sp.Basic) -> bool:
     """Whether an expression is the same for all elements: no input, so no NaN of one."""
     return expr.is_number or of_options(expr) or isinstance(expr, nd.Param)
 
@@ -100,14 +100,14 @@ class Expressions(KernelExpressions):
 
     def _better(self, plain: str, careful: str, expr: Any) -> str:
         """The larger or the smaller of two: one instruction where only the second may be NaN."""
-        known, other = sorted(expr.args[:2], key=lambda x: not _is_scalar(x))
-        if _is_scalar(known):
+        known, other = sorted(expr.args[:2], key=lambda x: not _reads_nothing(x))
+        if _reads_nothing(known):
             return self.call(plain, self.code(known), self.code(other))
         return self.call(careful, *map(self.code, expr.args[:2]))
 
     def _print_Clip(self, expr: Any) -> str:
         x, low, high = expr.args
-        if not (_is_scalar(low) and _is_scalar(high)):
+        if not (_reads_nothing(low) and _reads_nothing(high)):
             return super()._print_Clip(expr)
         raised = self.call("real_larger", self.code(low), self.code(x))
         return self.call("real_smaller", self.code(high), raised)

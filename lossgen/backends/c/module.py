@@ -161,8 +161,19 @@ def _kernels_page(
         maths=maths,
         kernels=tuple(
             KernelPage(
-                k.name, k.doc, tuple(p.declaration for p in k.parameters), k.body, k.before, k.only
+                k.name,
+                k.doc,
+                tuple(p.declaration for p in k.parameters),
+                tuple(map(_indented, k.body)),
+                k.before,
+                k.only,
             )
             for k in every
         ),
     )
+
+
+def _indented(line: str) -> str:
+    """A line of a function's body; what the preprocessor chooses by stands at the margin."""
+    at_margin = not line or line.startswith(("#if ", "#else", "#endif"))
+    return line if at_margin else f"    {line}"
