@@ -165,8 +165,9 @@ def choose(
     # A sum of what was reduced stands for all that only it reads.
     for x in reversed(again.values()):
         also = {x.name: None}
-        if x.op == "map" and not long_axes <= {*x.free} and may_be_kept(x):
-            chosen |= also if count_kept(also) < count_kept({}) else {}
+        small = x.op == "map" and not long_axes <= {*x.free} and may_be_kept(x)
+        if small and count_kept(also) < count_kept({}):
+            chosen |= also
     kept = dict(chosen)
     again = _again(statements, available, kept, results, usual)
     names = [x.name for x in recorded.statements if x.name in kept]

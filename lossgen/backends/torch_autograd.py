@@ -149,7 +149,9 @@ def _without_second(f: Formula) -> list[str]:
     first, second = f.backward.seeds
     zeros = f"grad_{first}.new_zeros({f.shape(second)})"
     wanting = [g for g in f.backward.gradients if g in f.moved_by(second)]
-    test = " or ".join(f"need_{g}" for g in wanting) or "False"
+    if not wanting:
+        return []
+    test = " or ".join(f"need_{g}" for g in wanting)
     return [
         f"if grad_{second} is None:  # only the gradient of {' and '.join(wanting)} reads it",
         f"    grad_{second} = {zeros} if {test} else grad_{first}",
@@ -197,6 +199,7 @@ def _backward_body(f: Formula) -> Lines:
         body += [
             f"if torch.is_grad_enabled(){narrow}:",
             "    # For a second derivative, what was kept must depend on the inputs.",
+            *(["    # In half precision the slope was not kept."] if slopes else []),
             f"    {tuple_text(made)} = {f.autograd}.forward({given})",
         ]
     body += _without_second(f)

@@ -37,12 +37,15 @@ class Casts(Tensors):
             "    dtype = compute",
         ]
 
-    def cast(self, dtype: str = "compute") -> list[str]:
-        """Every tensor in the dtype that the formula computes in."""
+    def cast(self, dtype: str = "compute", *, narrow: str = "") -> list[str]:
+        """Every tensor in the dtype that the formula computes in; ``narrow`` unless it is half."""
         out: list[str] = []
         for t in self.spec.tensors:
             if t.role.kind == "real":
                 call = f"{t.name}.to({dtype})"
+                if t.name == narrow:
+                    out += [f"if {dtype} is not torch.float32:", f"    {t.name} = {call}"]
+                    continue
                 out.append(
                     f"{t.name} = None if {t.name} is None else {call}"
                     if t.optional

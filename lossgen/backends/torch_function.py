@@ -40,7 +40,9 @@ def functional_page(
     inner = f", {f.inner_reduction()}" if f.reduces else ""
     call = f"{', '.join(f.compiled.forward.results)}, *_ = apply({inputs}{inner})"
     body = [*_dispatch_functional(f), *f.checks.checks(f.reduction_names()), *elsewhere]
-    body += [*_cast(f), *f.checks.layout(), ""]
+    # Half precision that the Function keeps is widened there.
+    narrow = f.checks.lead.name if f.slopes() else ""
+    body += [*f.checks.cast(narrow=narrow), *f.checks.layout(), ""]
     body += [
         "# torch.compile takes no Function with a forward-mode derivative.",
         "compiling = torch.compiler.is_compiling()",
@@ -67,17 +69,6 @@ def functional_page(
     body.append(f"return {whole}.to(dtype)")
     doc = functional_doc(f.compiled, arguments) if f.public else (spec.summary,)
     return FunctionPage(f.functional, signature(arguments), docstring(doc), tuple(body))
-
-
-def _cast(f: Formula) -> list[str]:
-    """The casts; half precision that the ``Function`` keeps is widened there."""
-    lines, lead = f.checks.cast(), f.checks.lead.name
-    if not f.slopes():
-        return lines
-    own = f"{lead} = {lead}.to(compute)"
-    at = lines.index(own)
-    widened = ["if compute is not torch.float32:", f"    {own}"]
-    return [*lines[:at], *widened, *lines[at + 1 :]]
 
 
 def _without_divisors_gradient(f: Formula) -> list[str]:
