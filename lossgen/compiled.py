@@ -91,7 +91,7 @@ def _completed(
     taken = {*TAKEN, *(p.name for p in spec.parameters)}
     declare_seeds(known, forward.results)
     again = StatementStabilizer(known)
-    backward = differentiate(forward, again, _usual(spec, forward), taken)
+    backward = differentiate(forward, again, usual_truths(spec, forward), taken)
     backward = _there_when_read(_held_finite(backward, spec, forward.results))
     return forward, backward, again
 
@@ -105,7 +105,7 @@ def _with_chosen_forms(forward: Program, known: Known) -> tuple[Program, tuple[C
     return check(replace(forward, statements=statements)), chosen
 
 
-def _usual(spec: LossSpec, forward: Program) -> dict[sp.Basic, bool]:
+def usual_truths(spec: LossSpec, forward: Program) -> dict[sp.Basic, bool]:
     """The static conditions as they are where no option and no optional tensor is given."""
     defaults = {p.symbol: _exactly(p.default) for p in spec.parameters if p.default is not None}
     absent = {Given(Str(t.name)): False for t in spec.tensors if t.optional}

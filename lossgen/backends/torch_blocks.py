@@ -1,51 +1,60 @@
 """Losses of many steps in blocks that a processor's cache holds.
 
 In: a ``Formula``, and the line that calls its ``Function``.  Out: the lines that do so block by
-block where the tensors are large; the call alone where a loss has few steps, or joins rows.
+block where the tensors are large; the call alone where a loss has one step or two, or joins rows.
 
     loss, *_ = apply(input, target, "sum")
     →  sums = [apply(input, target, "sum")[0] for input, target in _blocks(...)]
 
 What one step makes is still there for the next, and is never there for all elements at once.
+With few steps that pays only where arrays are so large (32 MB) that the C library maps them anew
+each time: then their pages cost more than the arithmetic.
+
 A block is some rows, the first axis; of an elementwise loss, some elements.  It refuses nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
 from lossgen import nodes as nd
+from lossgen.backends.torch_choices import without_branches
 from lossgen.backends.torch_formula import Formula
+from lossgen.compiled import usual_truths
 from lossgen.keep import cost
 from lossgen.nodes import Letter, Read, is_scalar
-from lossgen.program import Program, Statement
+from lossgen.program import Program, Statement, without_unused
+from lossgen.static import NEVER, narrow, resolve
 
-# Passes of plain arithmetic: with fewer, to part and join costs what is gained.
-_MANY = 12  # forward, of a loss of each element
-_MANY_OF_ROWS = 16  # forward and backward
-_MANY_AND_KEPT = 40  # the same, where arrays as large as an input are kept
+# Passes of plain arithmetic in the forward; with fewer, to part and join costs what is gained.
+_SOME = 3  # where every array of that size is new memory, which is dearer than arithmetic
+_MANY = 6  # for each tensor, where the caches do not hold them
 
 
 def in_blocks(f: Formula, call: str) -> list[str]:
     """The call of the ``Function``, block by block where that is quicker."""
-    if f.reduces and _elementwise(f):
-        return _sums(f, call)
-    if f.reduces or not _by_row(f):
+    if not (_elementwise(f) if f.reduces else _by_row(f)):
         return [call]
     if f.slopes():
         # In half precision nothing is kept but what was given: all is computed twice.
-        return _items(f, call, f"{f.checks.lead.name}.dtype is not compute and ")
-    least = _MANY_AND_KEPT if _keeps_large(f) else _MANY_OF_ROWS
-    return _items(f, call) if _passes(f) >= least else [call]
+        return _items(f, call, f"{f.checks.lead.name}.dtype is not compute and _large")
+    passes = _passes(f)
+    if passes < _SOME:
+        return [call]
+    parted = sum(not t.optional for t in f.spec.tensors)
+    test = "_large" if passes >= _MANY * parted else "_huge"
+    return _sums(f, call, test) if f.reduces else _items(f, call, test)
 
 
-def _sums(f: Formula, call: str) -> list[str]:
+def _sums(f: Formula, call: str, large: str) -> list[str]:
     given = [t.name for t in f.spec.tensors if not t.optional]
     absent = [t.name for t in f.spec.tensors if t.optional]
     flat = ", ".join(f"{x}.flatten()" for x in given)
     sums = f"[{_applied(f, absent)}[0] for {_names(given)} in blocks]"
     return [
-        f"if {_test(f, absent, given)}:",
+        f"if {_test(f, absent, given, large)}:",
         f"    blocks = _blocks({flat})",
         f"    {f.item} = torch.stack({sums}).sum()",
         '    if reduction == "mean":',
@@ -55,7 +64,7 @@ def _sums(f: Formula, call: str) -> list[str]:
     ]
 
 
-def _items(f: Formula, call: str, where: str = "") -> list[str]:
+def _items(f: Formula, call: str, large: str) -> list[str]:
     row = f.checks.lead.axes[0]
     given = [t.name for t in f.spec.tensors if row in t.axes and not t.optional]
     absent = [t.name for t in f.spec.tensors if row in t.axes and t.optional]
@@ -63,7 +72,7 @@ def _items(f: Formula, call: str, where: str = "") -> list[str]:
     parts = f"[{_applied(f, absent)}[:{len(results)}] for {_names(given)} in blocks]"
     first = f"{results[0]}," if len(results) == 1 else ", ".join(results)
     return [
-        f"if {where}{_test(f, absent, given)}:",
+        f"if {_test(f, absent, given, large)}:",
         f"    blocks = _blocks({', '.join(given)})",
         f"    parts = {parts}",
         f"    {first} = (torch.cat(x) for x in zip(*parts, strict=True))",
@@ -72,9 +81,9 @@ def _items(f: Formula, call: str, where: str = "") -> list[str]:
     ]
 
 
-def _test(f: Formula, absent: list[str], given: list[str]) -> str:
+def _test(f: Formula, absent: list[str], given: list[str], large: str) -> str:
     whole = ['reduction != "none"'] if f.reduces else []
-    return " and ".join((*whole, *(f"{x} is None" for x in absent), f"_large({', '.join(given)})"))
+    return " and ".join((*whole, *(f"{x} is None" for x in absent), f"{large}({', '.join(given)})"))
 
 
 def _applied(f: Formula, absent: list[str]) -> str:
@@ -89,13 +98,12 @@ def _names(given: list[str]) -> str:
 
 
 def _elementwise(f: Formula) -> bool:
-    """Whether each element's loss is computed from that element alone, in many steps."""
+    """Whether each element's loss is computed from that element alone."""
     forward, lead = f.compiled.forward, f.checks.lead
     return (
         len(forward.results) == 1
         and all(t.axes == lead.axes for t in f.spec.tensors if not t.optional)
         and all(_reads_its_own(x, forward) for x in forward.statements)
-        and sum(cost(x.body) for x in forward.statements) >= _MANY
     )
 
 
@@ -129,16 +137,16 @@ def _by_row(f: Formula) -> bool:
 
 
 def _passes(f: Formula) -> int:
-    """Passes over arrays as large as the largest input, forward and backward."""
-    rank = _rank(f)
-    statements = (*f.backward.recorded.statements, *f.backward.program.statements)
-    large = [x for x in statements if len({*x.free, *x.bound}) >= rank and x.kind == "real"]
-    return sum(max(1, cost(x.body)) for x in large)
-
-
-def _keeps_large(f: Formula) -> bool:
-    recorded = f.backward.recorded
-    return any(len(recorded.statement(x).free) >= _rank(f) for x in f.backward.saved)
+    """The forward's passes over arrays as large as the largest input, where no option is given."""
+    forward, rank = f.compiled.forward, _rank(f)
+    usual = usual_truths(f.spec, forward)
+    printed = without_branches(f.backward.recorded).statements
+    taken = tuple(replace(x, body=resolve(x.body, usual)) for x in printed)
+    return sum(
+        max(1, cost(x.body))
+        for x in without_unused(taken, forward.results)
+        if len({*x.free, *x.bound}) >= rank and x.kind == "real" and narrow(x.guard, usual) != NEVER
+    )
 
 
 def _rank(f: Formula) -> int:

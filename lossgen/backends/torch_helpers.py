@@ -37,6 +37,12 @@ HELPERS: dict[str, str] = {
     if torch.compiler.is_compiling() or tensors[0].numel() < 4 * _block():
         return False
     return all(x.is_cpu and x.is_contiguous() for x in tensors)''',
+    "_huge(": '''def _huge(*tensors: Tensor) -> bool:
+    """Whether blocks pay: on a CPU, for arrays that the C library maps anew at every step."""
+    if torch.compiler.is_compiling() or tensors[0].numel() < _MAPPED:
+        return False
+    return all(x.is_cpu and x.is_contiguous() for x in tensors)''',
+    "_MAPPED": "_MAPPED = 2**23  # of float32, 32 MB",
     "_blocks(": '''def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The tensors in parts along the first axis that fit the caches."""
     row = max(x.numel() // len(x) for x in tensors)
