@@ -147,14 +147,13 @@ def _without_second(f: Formula) -> list[str]:
     if len(f.backward.seeds) == 1:
         return []
     first, second = f.backward.seeds
-    zeros = f"grad_{first}.new_zeros({f.shape(second)})"
+    zeros = f"grad_{first}.new_zeros(()).expand({f.shape(second)})"
     wanting = [g for g in f.backward.gradients if g in f.moved_by(second)]
     if not wanting:
         return []
-    test = " or ".join(f"need_{g}" for g in wanting)
     return [
         f"if grad_{second} is None:  # only the gradient of {' and '.join(wanting)} reads it",
-        f"    grad_{second} = {zeros} if {test} else grad_{first}",
+        f"    grad_{second} = {zeros}",
     ]
 
 
