@@ -18,7 +18,11 @@ class Averaged:
 
 
 def averaged(item: Expr, *, over: Expr = None, **named: Expr) -> Averaged:
-    """Say what the mean divides by, if not the count; ``batchmean=size(n)`` adds a reduction."""
+    """Say what the mean divides by, if not the count; ``batchmean=size(n)`` adds a reduction.
+
+    ``over`` is summed over the item's letters, of which it has all; or it has none, and is the
+    divisor itself.
+    """
     return Averaged(item, over, named)
 
 

@@ -69,6 +69,10 @@ def _check_divisors(result: Averaged) -> Iterator[Finding]:
         for letter in sorted(extra, key=str):
             message = f"{word}= has the letter '{letter}', which the item has not"
             yield message, "sum over it", letter.name
+    counted = frozenset() if result.over is None else free_letters(result.over)
+    for letter in sorted(have - counted, key=str) if counted else ():
+        message = f"over= has not the item's letter '{letter}': does it count once, or for each?"
+        yield message, f"return Sum(..., {letter}) or Mean(..., {letter}) as the item", letter.name
 
 
 def _check_nodes(everything: list[sp.Basic]) -> Iterator[Finding]:

@@ -49,6 +49,14 @@ def test_a_letter_that_only_the_divisor_has() -> None:
     assert fault(body) == "7: over= has the letter 'c', which the item has not. sum over it"
 
 
+def test_a_letter_that_the_divisor_lacks() -> None:
+    body = "return averaged(input[n, c] * target[n, c], over=Sum(target[n, c], c))"
+    assert fault(body) == (
+        "7: over= has not the item's letter 'c': does it count once, or for each? "
+        "return Sum(..., c) or Mean(..., c) as the item"
+    )
+
+
 def test_a_letter_that_only_a_named_divisor_has() -> None:
     body = "return averaged(Sum(input[n, c], c), batchmean=target[n, c])"
     assert fault(body) == "7: batchmean= has the letter 'c', which the item has not. sum over it"
