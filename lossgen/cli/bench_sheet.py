@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,6 +12,16 @@ from rich.text import Text
 from lossgen.bench.results import Bench, Limit, Measured, Spread
 
 _STYLES = {"generated": "bold", "peer": "", "compiled": "cyan"}
+_OF_TIME = 5  # how many columns tell of time
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A head, what stands under it for a form, and for the limit."""
+
+    head: str
+    cell: Callable[[Measured], str]
+    limit: str = ""
 
 
 def show_bench(found: Bench) -> None:
@@ -31,8 +44,9 @@ def show_bench(found: Bench) -> None:
         soft_wrap=True,
     )
     console.print()
-    console.print(_table(found))
-    console.print()
+    for table in _tables(found, console):
+        console.print(table)
+        console.print()
     for line in limit_lines(found.limit):
         console.print(Text(line), soft_wrap=True)
     if found.small_sizes:
@@ -42,43 +56,53 @@ def show_bench(found: Bench) -> None:
         console.print(Text(f"left out: {name} ({why})", style="yellow"), soft_wrap=True)
 
 
-def _table(found: Bench) -> Table:
+def _tables(found: Bench, console: Console) -> list[Table]:
+    """One table where it fits the terminal, else one of times and one of the rest."""
+    columns = _columns(found)
+    whole = _table(found, columns)
+    unbounded = console.options.update_width(1000)
+    if console.measure(whole, options=unbounded).maximum <= console.width:
+        return [whole]
+    return [_table(found, columns[:_OF_TIME]), _table(found, columns[_OF_TIME:])]
+
+
+def _table(found: Bench, columns: list[_Column]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("form", no_wrap=True)
-    heads = ["ms", "quartiles", "x limit", "x best peer", "peak", "kept", "first call"]
-    heads += ["small batch"] if found.small_sizes else []
-    for head in (*heads, "value error", "gradient"):
-        table.add_column(head, justify="right", no_wrap=True)
+    for column in columns:
+        table.add_column(column.head, justify="right", no_wrap=True)
     fastest = min(found.forms, key=lambda f: f.seconds.median)
     for form in found.forms:
-        cells = _cells(form, small=bool(found.small_sizes))
+        cells = [column.cell(form) for column in columns]
         name = Text(form.name, style=_STYLES[form.kind])
         table.add_row(name, *cells, style="green" if form is fastest else None)
-    table.add_row(
-        Text("limit", style="dim"),
-        milliseconds(found.limit.seconds),
-        "",
-        "1.00",
-        *([""] * (len(heads) - 1)),
-        style="dim",
-    )
+    limits = [column.limit for column in columns]
+    if any(limits):
+        table.add_row(Text("limit", style="dim"), *limits, style="dim")
     return table
 
 
-def _cells(form: Measured, *, small: bool) -> list[str]:
-    peer = "" if form.to_peer is None else f"{form.to_peer.median:.2f}"
-    overhead = [microseconds(form.small)] if small else []
+def _columns(found: Bench) -> list[_Column]:
+    small = _Column("small batch", lambda form: microseconds(form.small))
     return [
-        milliseconds(form.seconds.median),
-        f"{milliseconds(form.seconds.low)} - {milliseconds(form.seconds.high)}",
-        f"{form.to_limit.median:.2f}",
-        peer,
-        size(form.peak),
-        size(form.kept),
-        f"{form.first:.2f} s",
-        *overhead,
-        error(form.value_error),
-        error(form.gradient_error),
+        _Column(
+            "ms", lambda form: milliseconds(form.seconds.median), milliseconds(found.limit.seconds)
+        ),
+        _Column(
+            "quartiles",
+            lambda form: f"{milliseconds(form.seconds.low)} - {milliseconds(form.seconds.high)}",
+        ),
+        _Column("x limit", lambda form: f"{form.to_limit.median:.2f}", "1.00"),
+        _Column(
+            "x best peer",
+            lambda form: "" if form.to_peer is None else f"{form.to_peer.median:.2f}",
+        ),
+        _Column("first call", lambda form: f"{form.first:.2f} s"),
+        *([small] if found.small_sizes else []),
+        _Column("peak", lambda form: size(form.peak)),
+        _Column("kept", lambda form: size(form.kept)),
+        _Column("value error", lambda form: error(form.value_error)),
+        _Column("gradient", lambda form: error(form.gradient_error)),
     ]
 
 

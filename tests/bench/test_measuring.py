@@ -1,6 +1,7 @@
 """What is measured: in turn, with the gradient that comes in, all the memory. Never how long."""
 
 import math
+import re
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ from lossgen.bench.chart import chart
 from lossgen.bench.limit import Bytes, floor
 from lossgen.bench.results import Bench, Limit, Measured, Spread, spread
 from lossgen.bench.traffic import Moved, Traffic
+from lossgen.cli.bench_sheet import show_bench
 
 
 def test_forms_run_in_turn() -> None:
@@ -95,6 +97,24 @@ def test_a_chart_has_a_bar_for_every_form_as_long_as_its_time() -> None:
 def test_what_json_has_no_number_for_is_a_word() -> None:
     found = _bench((_form("eager", math.inf),)).as_dict()
     assert found["forms"][0]["seconds"]["median"] == "inf"
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_table_that_the_terminal_is_too_narrow_for_is_two(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    show_bench(_bench((_form("eager", 0.004), _form("torch.compile(function)", 0.008))))
+    lines = re.sub("\x1b\\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    heads = [line for line in lines if line.startswith("form")]
+    assert len(heads) == (2 if width == 80 else 1)
+    assert all(head in " ".join(heads) for head in ("quartiles", "x limit", "peak", "gradient"))
+    tables = [
+        line for line in lines if line.startswith(("form", "eager", "torch.compile", "limit"))
+    ]
+    assert max(map(len, tables)) <= width
 
 
 def _form(name: str, seconds: float) -> Measured:
