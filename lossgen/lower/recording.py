@@ -73,9 +73,11 @@ class Recording:
         return name
 
     def _unique(self, name: str) -> str:
-        outer = next((x for x in reversed(self.inside) if x != name), None)
-        if name in self.taken and outer and f"{outer}_{name}" not in self.taken:
-            name = f"{outer}_{name}"
+        if name in self.taken:
+            # A name that another value has says less of this one.
+            around = sorted(reversed(self.inside), key=lambda x: x in self.taken)
+            longer = (f"{x}_{name}" for x in around if x != name)
+            name = next((x for x in longer if x not in self.taken), name)
         base, number = name, 2
         while name in self.taken:
             name, number = f"{base}{number}", number + 1
