@@ -74,9 +74,10 @@ class Recording:
 
     def _unique(self, name: str) -> str:
         if name in self.taken:
-            # A name that another value has says less of this one.
-            around = sorted(reversed(self.inside), key=lambda x: x in self.taken)
-            longer = (f"{x}_{name}" for x in around if x != name)
+            # From within; but a name that another value has, too, says less of this one.
+            around = [x for x in reversed(self.inside) if x != name]
+            around.sort(key=lambda x: x in self.taken)
+            longer = (f"{x}_{name}" for x in around)
             name = next((x for x in longer if x not in self.taken), name)
         base, number = name, 2
         while name in self.taken:
