@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossgen.bench.memory import peak
+from lossgen.pipeline import source
+from lossgen.spec import load_spec
 from tests.native.kernels import PAIRS, functional, load, only_kernels, without_kernels
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
@@ -69,22 +72,45 @@ def test_blocks_give_the_plain_form(name: str, count: int, reduction: str) -> No
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("count", [1, 50, 600])
+@pytest.mark.parametrize(("name", "products"), [("clip", 1), ("nt_xent", 3)])
 def test_scores_read_both_ways_are_formed_once(
-    count: int, reduction: str, monkeypatch: pytest.MonkeyPatch
+    name: str, products: int, count: int, reduction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module, given = load("clip"), inputs("clip", count, dtype=torch.float64)
+    module, given = load(name), inputs(name, count, dtype=torch.float64)
     made, product = [], module._product
 
     def counted(*arguments: object) -> Tensor:
         made.append(arguments)
         return product(*arguments)
 
+    value_and_gradients(name, given, reduction, module, kernel=True)  # its upstream is known now
     monkeypatch.setattr(module, "_product", counted)
-    once = value_and_gradients("clip", given, reduction, module, kernel=True)
-    assert len(made) == (1 if reduction == "mean" else 2)  # "none": once more in the backward
+    once = value_and_gradients(name, given, reduction, module, kernel=True)
+    # "none": once more in the backward
+    assert len(made) == products * (1 if reduction == "mean" else 2)
     monkeypatch.setattr(module, "_BLOCK", 1)
-    twice = value_and_gradients("clip", given, reduction, module, kernel=True)
+    twice = value_and_gradients(name, given, reduction, module, kernel=True)
     torch.testing.assert_close(once, twice, rtol=1e-11, atol=1e-13)
+
+
+def test_scores_that_are_read_after_their_gradient_is_known_have_no_kernel(tmp_path: Path) -> None:
+    spec = tmp_path / "leaning.py"
+    spec.write_text(
+        """
+from lossgen.language import Embedding, Sum, at, d, i, j, logsumexp, loss, n, stop_gradient
+
+
+@loss()
+def leaning(input: Embedding[n, d], target: Embedding[n, d]):
+    \"\"\"The sum of the scores, of which the gradient is known at once, beside another.\"\"\"
+    sim = Sum(at(input[n, d], n=i) * at(target[n, d], n=j), d)
+    return Sum(sim, j) + stop_gradient(logsumexp(sim, j))
+""",
+        encoding="utf-8",
+    )
+    made = source(load_spec(spec), (), "c")
+    assert made.kernels is None
+    assert "reads scores again once their gradient is known" in made.note
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -47,6 +47,16 @@ class Division:
         self.needs = [self._needs(t, k) for k, t in enumerate(self.targets)]
         self.stored = self._stored()
 
+    def overwrites(self) -> bool:
+        """Whether an input is read after the loop that writes its gradient."""
+        for k, targets in enumerate(self.targets):
+            written = {x.name.removeprefix("d_") for x in targets if x in self.one.writes}
+            for j in range(k + 1, len(self.targets)):
+                later = (*self.sections[j][0], *self.sections[j][1], *self.needs[j])
+                if any(written & x.reads() for x in (*later, *self.targets[j])):
+                    return True
+        return False
+
     # --- what is computed where -------------------------------------------------------------
 
     def _rounds(self) -> dict[str, int]:

@@ -74,7 +74,7 @@ def _kernels(f: Formula) -> tuple[Kernels, Pairs | None]:
             pairs = cut(f.compiled)
         except Unsupported:
             raise why from None
-    return kernels_of(pairs.block, f"{stem}_rows"), pairs
+    return kernels_of(pairs.block, f"{stem}_rows", in_place=True), pairs
 
 
 def _with_kernel(

@@ -72,10 +72,7 @@ class PairCalls(KernelCalls):
         yield f"    §vectors = ({names}{one})"
         yield ""
         scores = [v.name for v in self.pairs.views]
-        yield (
-            "def §block(§scores: list[Tensor], §row: Tensor, §rows: slice) "
-            "-> tuple[Tensor, list[Tensor | None]]:"
-        )
+        yield ("def §block(§scores: list[Tensor], §row: Tensor, §rows: slice) -> Tensor:")
         others = [f"{source}[§rows]" if rows else source for _, source, rows in self.pairs.others]
         options = ", ".join([*self.options[:-1], '"none" if §items else "sum"'])
         comma = "," if len(self.options) == 1 else ""
@@ -84,7 +81,8 @@ class PairCalls(KernelCalls):
         yield f"    {tuple_text(scores)} = §scores"
         yield from self._weights()
         passed = ", ".join((*scores, "§row", *others, f"({options}{comma})"))
-        yield f"    return _call_{self.block.stem}({passed}, §needs, §upstream * §scale, §seed)"
+        called = f"_call_{self.block.stem}({passed}, §needs, §upstream * §scale, §seed)"
+        yield f"    return {called}[0]"
         yield ""
         order = list(self.pairs.vectors.results)
         parts = [[v.left, v.right, *filter(None, [v.shift])] for v in self.pairs.views]
