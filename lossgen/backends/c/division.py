@@ -64,6 +64,15 @@ class Division:
         for x in (*self.one.local, *self.one.across):
             deepest = max((found[r] for r in x.reads() if r in found), default=0)
             found[x.name] = deepest + (x.name in self.local and x.op in REDUCES)
+        # An element at a label waits for its reader: until then a loop brings it into the cache.
+        for x in () if self.inside else self.one.local:
+            if _picks(x) and not self._has_inner(x) and x not in self.one.writes:
+                read = [
+                    found[y.name] - (y.name in self.local and y.op in REDUCES)
+                    for y in (*self.one.local, *self.one.across)
+                    if x.name in y.reads()
+                ]
+                found[x.name] = min(read, default=found[x.name])
         return found
 
     def _has_inner(self, x: Statement) -> bool:
