@@ -150,6 +150,8 @@ class Arithmetic(Sums):
 
     def _without_zeros(self, divisor: Any) -> str:
         """A divisor whose zeros are infinite: the quotient is 0 there."""
+        if self.names.known.of(divisor).nonzero:
+            return self.parenthesize(divisor, PRECEDENCE["Mul"])
         letters = self._letters(divisor)
         code = self.within(letters).operand(divisor)
         return aligned(f"{code}.masked_fill({code} == 0, math.inf)", letters, self.scope)
