@@ -22,6 +22,7 @@ from lossgen.backends.torch_fused import fused
 from lossgen.backends.torch_in_place import ownership
 from lossgen.backends.torch_masks import with_masks
 from lossgen.backends.torch_names import names_for
+from lossgen.backends.torch_pairs import with_pairs_joined
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_slopes import with_slopes
 from lossgen.backends.torch_statements import TorchStatements
@@ -113,7 +114,7 @@ class Formula:
         if not plain and not fusing:
             program = without_branches(program)
         if reverse:
-            program = fused(program, self._known(program))
+            program = fused(with_pairs_joined(program), self._known(program))
         program = with_masks(program, {*TAKEN, *(p.name for p in self.spec.parameters)})
         names = names_for(program, self.spec, self._known(program))
         names = replace(names, numbers=self._numbers(), plain=plain, fusing=fusing)

@@ -67,6 +67,36 @@ def test_a_diagonal_that_several_ask_for_is_made_once_in_each_function(
     assert torch.autograd.gradcheck(made["made_loss"], (x.requires_grad_(),))
 
 
+# --- products of something with itself ----------------------------------------------------------
+
+ITSELF = "s = Sum(at(x[n, d], n=i) * at(x[n, d], n=j), d); "
+GRAM = "s = Sum(x[n, d] * at(x[n, d], d=k), n); "
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"{ITSELF}logsumexp(s * (1 + s), j) / 9",
+        f"{ITSELF}Sum(tanh(s) * x[j, 0], j) + Sum(x[i, d] ** 3, d)",
+        f"{GRAM}Sum(exp(s / 9) * where(d < k, 1, 3), d, k)",
+    ],
+)
+def test_both_sides_of_a_product_with_itself_get_their_gradient_at_once(body: str) -> None:
+    text = module_source(spec_of(body, "x: Real[n, d]", "made"))
+    backward = text.split("def backward(")[1].split("class ")[0]
+    assert backward.count(" @ ") == 1
+    assert "_both_ways" in backward
+    made = module(body, "x: Real[n, d]")["made_loss"]
+    x = torch.linspace(-1.0, 1.2, 12, dtype=torch.float64).reshape(4, 3).requires_grad_()
+    assert torch.autograd.gradcheck(made, (x,))
+    assert torch.autograd.gradgradcheck(made, (x,))
+
+
+def test_sides_that_differ_keep_their_products() -> None:
+    body = "s = Sum(x[i, d] * y[j, d], d); logsumexp(s, j) + Sum(exp(s), j)"
+    assert "_both_ways" not in module_source(spec_of(body, "x: Real[n, d], y: Real[n, d]", "made"))
+
+
 # --- sharing ----------------------------------------------------------------------------------
 
 
