@@ -1,6 +1,6 @@
 """Mutates generated modules and counts how many mutants their generated tests catch.
 
-    python benchmarks/mutants.py [NAME…] [--each 8] [--seed 0]
+    python benchmarks/mutants.py [NAME…] [--each 8] [--seed 0] [--workers 2]
 
 Every mutant runs in a process forked after the test has been imported and its exact numbers are
 known, and stops at the first claim that fails.  Survivors are written out with their change, and
@@ -16,6 +16,7 @@ import contextlib
 import difflib
 import importlib.util
 import itertools
+import multiprocessing
 import os
 import random
 import signal
@@ -25,6 +26,7 @@ import types
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -181,11 +183,18 @@ def study(name: str, folder: Path, count: int, seed: int) -> list[Outcome]:
     return outcomes
 
 
+def _calmed() -> None:
+    """Of a worker: one thread, no warnings."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--each", type=int, default=8, help="mutants of each module")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="modules studied at a time")
     parser.add_argument("--folder", type=Path, default=GENERATED)
     parser.add_argument("--output", type=Path, default=RESULT)
     parser.add_argument("--report", action="store_true", help="judge the last outcomes again")
@@ -193,13 +202,12 @@ def main() -> int:
     record = options.output.with_suffix(".json")
     if options.report:
         return reported(Run.read(record), options.output)
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
     names = options.names or sorted(p.stem for p in options.folder.glob("*.py"))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     start, outcomes = time.perf_counter(), []
-    for name in names:
-        found = study(name, options.folder, options.each, options.seed)
+    one = partial(study, folder=options.folder, count=options.each, seed=options.seed)
+    pool = multiprocessing.get_context("spawn").Pool(options.workers, _calmed)
+    for name, found in zip(names, pool.imap(one, names), strict=True):
         outcomes += found
         missed = sum(not x.caught_by for x in found)
         print(f"{name}: {len(found)} mutants, {missed} survive", flush=True)

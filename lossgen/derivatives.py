@@ -89,9 +89,10 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
     elif isinstance(expr, nd.Atan) and (sides := _quotient(expr.arg)) is not None:
         # The angle of a point; its slopes are in range wherever the point's coordinates are.
         a, b = sides
-        length = nd.Hypot(a, b)
-        _pull(a, times(seed, nd.Ratio(b, length) * nd.Ratio(ONE, length)), found)
-        _pull(b, times(seed, -nd.Ratio(a, length) * nd.Ratio(ONE, length)), found)
+        radius = nd.Radius(a, b)
+        # Two quotients, never one by the square, which is out of range where the radius is not.
+        _pull(a, times(seed, nd.Ratio(b, radius) * nd.Ratio(ONE, radius)), found)
+        _pull(b, times(seed, -nd.Ratio(a, radius) * nd.Ratio(ONE, radius)), found)
     elif isinstance(expr, nd.Unary):
         if type(expr) not in SLOPES:
             raise NoDerivative(type(expr).__name__)
@@ -126,7 +127,7 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         _pull(b, times(seed, nd.Sigmoid(b - a)), found)
     elif isinstance(expr, nd.Hypot):
         # Where one side is never 0, neither is the root.
-        never_zero = any(a.is_positive for a in expr.args)
+        never_zero = isinstance(expr, nd.Radius) or any(a.is_positive for a in expr.args)
         for side in expr.args:
             slope = side / expr if never_zero else nd.Ratio(side, expr)
             _pull(side, times(seed, slope), found)

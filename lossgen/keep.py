@@ -32,10 +32,10 @@ _COST: dict[type[sp.Basic], int] = {
     nd.Exp: 4, nd.Log: 4, nd.Sigmoid: 4, nd.LogSigmoid: 6, nd.Softplus: 6, nd.Log1p: 5, nd.Expm1: 5,
     nd.LogCosh: 12, nd.Tanh: 5, nd.Sin: 5, nd.Cos: 5, nd.Acos: 8, nd.Atan: 6, nd.Erf: 5,
     nd.Lgamma: 20, nd.Step: 3, nd.Xlogy: 5, nd.LogAddExp: 10, nd.Erfc: 5, nd.Erfcx: 8,
-    nd.LogErfc: 16, nd.Log1mExp: 12, nd.Hypot: 5, nd.HypotM1: 8, nd.Pow1pM1: 16, nd.RelEntropy: 16,
-    nd.LogRatio: 14, nd.Asinh: 8, nd.Log1pSquare: 14, nd.HypotPowM1: 24, nd.HypotPowSlope: 10,
-    nd.LogSum: 9, nd.Gauss: 18, nd.GaussM1: 8, nd.Sqrt: 2, sp.Pow: 3, nd.Ratio: 2,
-    nd.Min: 4,
+    nd.LogErfc: 16, nd.Log1mExp: 12, nd.Hypot: 5, nd.Radius: 5, nd.HypotM1: 8, nd.Pow1pM1: 16,
+    nd.RelEntropy: 16, nd.LogRatio: 14, nd.Asinh: 8, nd.Log1pSquare: 14, nd.HypotPowM1: 24,
+    nd.HypotPowSlope: 10, nd.LogSum: 9, nd.Gauss: 18, nd.GaussM1: 8, nd.Sqrt: 2, sp.Pow: 3,
+    nd.Ratio: 2, nd.Min: 4,
 }  # fmt: skip
 
 

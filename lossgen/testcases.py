@@ -2,7 +2,7 @@
 
 In: a ``LossSpec``.  Out: the ``CaseRow``s.  Every option leaves its
 default, alone and together with all others; optional tensors are given and left out; extremes,
-ties, and vectors of unusual length come last.
+ties, vectors of unusual length, scores of which one class leads, and logarithms near 0 come last.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lossgen.spec import LossSpec
+from lossgen.spec import LossSpec, Parameter
 from lossgen.testlengths import at_any_length
 from lossgen.testoptions import alternatives, compared
 from lossgen.testrefusals import takes_number
 from lossgen.testsamples import kinked, samples
+from lossgen.testthresholds import shifts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ def cases(spec: LossSpec, prefix: str = "") -> tuple[CaseRow, ...]:
     rows += _flag_grid(spec, everything, others)
     rows += _shapes(spec, everything)
     calm = list({_key(row): row for row in reversed(rows)}.values())[::-1]
-    rows = [*calm, *_strained(spec, calm, everything)]
+    rows = [*calm, *_strained(spec, calm, everything), *_confident(spec, calm, everything)]
+    rows += _near_one(spec, others, required)
     return tuple(replace(row, name=f"{prefix}{row.name}") for row in rows)
 
 
@@ -89,16 +91,21 @@ def _flag_grid(
     spec: LossSpec, everything: CaseRow, others: dict[str, list[Any]]
 ) -> Iterator[CaseRow]:
     """Every combination of flags and choices, with all else away from its default."""
-    switches = {
-        p.name: [p.default, *others[p.name]]
-        for p in spec.parameters
-        if p.role.kind == "boolean" or p.role.choices
-    }
-    if 2 <= len(switches) <= 3:
-        for values in itertools.product(*switches.values()):
-            chosen = dict(zip(switches, values, strict=True))
-            text = ", ".join(f"{k} {v}" for k, v in chosen.items())
-            yield replace(everything, name=text, options={**everything.options, **chosen})
+    count = sum(_is_switch(p) for p in spec.parameters)
+    for chosen in _switched(spec, others) if 2 <= count <= 3 else ():
+        text = ", ".join(f"{k} {v}" for k, v in chosen.items())
+        yield replace(everything, name=text, options={**everything.options, **chosen})
+
+
+def _is_switch(parameter: Parameter) -> bool:
+    return parameter.role.kind == "boolean" or bool(parameter.role.choices)
+
+
+def _switched(spec: LossSpec, others: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    """Every combination of flags and choices."""
+    found = {p.name: [p.default, *others[p.name]] for p in spec.parameters if _is_switch(p)}
+    for values in itertools.product(*found.values()):
+        yield dict(zip(found, values, strict=True))
 
 
 def _shapes(spec: LossSpec, everything: CaseRow) -> Iterator[CaseRow]:
@@ -117,7 +124,7 @@ def _shapes(spec: LossSpec, everything: CaseRow) -> Iterator[CaseRow]:
 
 def _strained(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Iterator[CaseRow]:
     """Extreme values, and ties where the formula has kinks."""
-    switches = {p.name for p in spec.parameters if p.role.kind == "boolean" or p.role.choices}
+    switches = {p.name for p in spec.parameters if _is_switch(p)}
     switches |= {p.name for p in spec.parameters if compared(spec, p)}
     chosen = [
         row
@@ -138,3 +145,37 @@ def _strained(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Itera
         if usual and at_any_length(spec, row.options):
             for manner in ("long", "short"):
                 yield replace(row, name=f"{row.name}, {manner}", manner=manner)
+
+
+def _confident(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Iterator[CaseRow]:
+    """Scores of which one class leads: at the numbers by which a condition chooses the formula.
+
+    There it is at its simplest, and shows what becomes of the little that the others have.
+    """
+    if all(row.classes_at is None for row in samples(spec)):
+        return
+    special = {p.name: found for p in spec.parameters if (found := compared(spec, p))}
+    defaults = {p.name: p.default for p in spec.parameters}
+    for row in calm:
+        settings = {**defaults, **row.options}
+        plain = row.options.keys() <= special.keys() | calm[0].options.keys()
+        usual = plain or row.options == everything.options
+        if usual and all(settings[name] in found for name, found in special.items()):
+            yield replace(row, name=f"{row.name}, confident", manner="confident")
+
+
+def _near_one(
+    spec: LossSpec, others: dict[str, list[Any]], required: dict[str, Any]
+) -> Iterator[CaseRow]:
+    """An option that is added within a logarithm is 1: beside a small number, that is near 0.
+
+    Every flag is tried with it: what else a loss has may hide a small number.
+    """
+    added = {option for option, _ in shifts(spec.item)}
+    for parameter in spec.parameters:
+        if parameter.symbol not in added or not parameter.role.admits(1.0):
+            continue
+        for chosen in _switched(spec, others):
+            options = {**required, **chosen, parameter.name: 1.0}
+            text = ", ".join(f"{k} {v}" for k, v in options.items())
+            yield CaseRow(f"{text}, extreme", "extreme", options)

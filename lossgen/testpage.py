@@ -83,6 +83,7 @@ class TestPage:
     words: dict[str, bool]
     has_absent: bool
     has_lengths: bool
+    has_scores: bool
     tables: tuple[Table, ...]
     defaults: str
     cases: tuple[tuple[str, str], ...]
@@ -137,7 +138,7 @@ def test_page(spec: LossSpec) -> TestPage:
         for k, (name, s) in enumerate(zip(names, specs, strict=True))
     ]
     first = rows[0][2]
-    has_lengths = any(r.manner in ("long", "short") for _, _, found in rows for r in found)
+    manners = frozenset(r.manner for _, _, found in rows for r in found)
     full = next((r.name for r in first if r.name == "all options"), _last_calm(first))
     return TestPage(
         title=f"Proves {spec.name}.py: {spec.summary[:1].lower()}{spec.summary[1:]}",
@@ -151,9 +152,10 @@ def test_page(spec: LossSpec) -> TestPage:
         formulas=tuple(_part(f, s) for f, s in zip(formulas, specs, strict=True)),
         words=_flags(words),
         has_absent=any("Absent" in line for f in formulas for line in f.body),
-        has_lengths=has_lengths,
+        has_lengths="long" in manners,
+        has_scores="confident" in manners,
         tables=tuple(
-            Table(_table_name(k), tuple((r.name, sample_text(r, has_lengths)) for r in samples(s)))
+            Table(_table_name(k), tuple((r.name, sample_text(r, manners)) for r in samples(s)))
             for k, s in enumerate(specs)
         ),
         defaults=repr({p.name: p.default for s in specs for p in s.parameters}),

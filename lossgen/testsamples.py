@@ -14,7 +14,8 @@ from lossgen import nodes
 from lossgen.nodes import Letter, walk
 from lossgen.spec import LossSpec, TensorArg
 from lossgen.testlengths import measured
-from lossgen.testthresholds import beside_thresholds
+from lossgen.testscores import class_dimension
+from lossgen.testthresholds import beside_shifts, beside_thresholds
 
 _POOL = (3, 5, 4, 7, 8, 9, 11)
 
@@ -54,6 +55,7 @@ class SampleRow:
     optional: bool = False
     broadcast: bool = False
     measured: bool = False
+    classes_at: int | None = None
 
 
 def sizes(spec: LossSpec) -> dict[str, tuple[int, ...]]:
@@ -111,7 +113,8 @@ def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
     size = sizes(spec)
     kind, low, high, extremes = _FILLED[tensor.role.name]
     if kind in ("real", "rows"):
-        extremes = (*extremes, *beside_thresholds(spec, tensor, low, high))
+        beside = beside_thresholds(spec, tensor, low, high)
+        extremes = (*extremes, *beside, *beside_shifts(spec, tensor))
     shape = tuple(s for axis in tensor.axes for s in size[axis.name])
     if tensor.broadcast and shape:
         shape = (*shape[:-1], 1)
@@ -136,6 +139,7 @@ def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
         tensor.optional,
         tensor.broadcast,
         tensor.name in measured(spec),
+        class_dimension(spec, tensor),
     )
 
 

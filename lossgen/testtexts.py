@@ -5,18 +5,20 @@ In: rows.  Out: the calls that construct them, without what is left at its defau
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from lossgen.testcases import CaseRow
 from lossgen.testsamples import SampleRow
 
 
-def sample_text(row: SampleRow, has_lengths: bool) -> str:
+def sample_text(row: SampleRow, manners: Collection[str]) -> str:
     """A tensor's sample as the test constructs it."""
     shown = [repr(row.kind), repr(row.axes), repr(row.shape)]
     defaults = SampleRow("", "", (), ())
     names = ["low", "high", "extremes", "classes", "marked", "optional", "broadcast"]
-    for name in (*names, "measured") if has_lengths else names:
+    names += ["measured"] * ("long" in manners) + ["classes_at"] * ("confident" in manners)
+    for name in names:
         if getattr(row, name) != getattr(defaults, name):
             shown.append(f"{name}={getattr(row, name)!r}")
     return f"Sample({', '.join(shown)})"

@@ -1,9 +1,11 @@
 """Values on either side of the thresholds at which a loss changes its formula.
 
 In: a ``LossSpec`` and one of its tensors.  Out: numbers, for the thresholds that its usual values
-would miss: those between 0 and the first of them, and those beyond them all.
+would miss: those between 0 and the first of them, and those beyond them all; and what a logarithm
+of a sum is most easily wrong about.
 
     where(p * (1 - p) > 1e-12, …)    0.8e-12 and 1.1e-12
+    log(x + eps)                     an x that is lost in x + 1
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from lossgen.nodes import Let, Read, rebuild, substitute, walk
 from lossgen.spec import LossSpec, TensorArg
 
 _STEP, _LEAST, _MOST = 2.0**-10, 2.0**-120, 2.0**120
+# Several, so that one of them meets a factor that does not hide it.
+_LOST = (2.0**-40, -(2.0**-40), 2.0**-42)
 
 
 def beside_thresholds(
@@ -32,6 +36,26 @@ def beside_thresholds(
             if missed and _LEAST < abs(root) < _MOST:
                 beside = (_coarse(root * 0.75), _coarse(root * 1.25))
                 found.update(dict.fromkeys(x for x in beside if tensor.role.admits(x)))
+    return tuple(found)
+
+
+def beside_shifts(spec: LossSpec, tensor: TensorArg) -> tuple[float, ...]:
+    """Numbers that rounding loses in a sum with an option of which a logarithm is taken."""
+    reads = [x for _, terms in shifts(spec.item) for x in terms if isinstance(x, Read)]
+    added = any(x.name == tensor.name for x in reads)
+    return tuple(filter(tensor.role.admits, _LOST)) if added else ()
+
+
+@cache
+def shifts(item: sp.Expr) -> tuple[tuple[nodes.Param, tuple[sp.Expr, ...]], ...]:
+    """The options that are terms of a logarithm's argument, each with the other terms."""
+    found = []
+    for node in walk(item):
+        terms = sp.Add.make_args(_spelt_out(node.arg)) if isinstance(node, nodes.Log) else ()
+        for option in terms:
+            others = tuple(x for x in terms if x is not option)
+            if isinstance(option, nodes.Param) and others:
+                found.append((option, others))
     return tuple(found)
 
 

@@ -123,6 +123,8 @@ class Arithmetic(Sums):
                 sequence.remove(own)
                 sequence.insert(0, own)
         sequence = numbers_joined(sequence)
+        if sign and len(sequence) == 1 and isinstance(factor := sequence[0][3], Read):
+            return f"{self.code(factor)}.neg_()" if self.owns([factor]) else f"-{self.code(factor)}"
         text = sign if sequence[0][2] == 0 else f"{sign}1"
         done: list[sp.Expr] = []
         for *_, inverse, factor in sequence:
@@ -148,6 +150,8 @@ class Arithmetic(Sums):
 
     def _without_zeros(self, divisor: Any) -> str:
         """A divisor whose zeros are infinite: the quotient is 0 there."""
+        if self.names.known.of(divisor).nonzero:
+            return self.parenthesize(divisor, PRECEDENCE["Mul"])
         letters = self._letters(divisor)
         code = self.within(letters).operand(divisor)
         return aligned(f"{code}.masked_fill({code} == 0, math.inf)", letters, self.scope)

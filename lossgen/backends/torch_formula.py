@@ -20,6 +20,7 @@ from lossgen.backends.torch_context import Context
 from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_fused import fused
 from lossgen.backends.torch_in_place import ownership
+from lossgen.backends.torch_masks import with_masks
 from lossgen.backends.torch_names import names_for
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_slopes import with_slopes
@@ -28,6 +29,7 @@ from lossgen.compiled import Compiled
 from lossgen.nodes import Read
 from lossgen.program import Program
 from lossgen.schedule import schedule, with_guards, without_copies
+from lossgen.spec import TAKEN
 from lossgen.stabilize import Known, learn
 from lossgen.static import Guard
 
@@ -112,6 +114,7 @@ class Formula:
             program = without_branches(program)
         if reverse:
             program = fused(program, self._known(program))
+        program = with_masks(program, {*TAKEN, *(p.name for p in self.spec.parameters)})
         names = names_for(program, self.spec, self._known(program))
         names = replace(names, numbers=self._numbers(), plain=plain, fusing=fusing)
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()

@@ -151,7 +151,8 @@ class Functions(Reads):
         if all(numbers):
             return f"math.hypot({a}, {b})"
         if not any(numbers):
-            return f"_hypot({a}, {b})"
+            never_zero = self.names.known.of(expr).nonzero
+            return f"{'torch.' if never_zero else '_'}hypot({a}, {b})"
         tensor, number = (b, a) if numbers[0] else (a, b)
         return f"torch.hypot({tensor}, {self.names.like}.new_full((), {number}))"
 

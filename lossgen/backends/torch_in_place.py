@@ -104,8 +104,8 @@ def ownership(
         fresh = bool(made) and all(y.op != "map" or makes_a_value(y.body) for y in made)
         large = all(len(y.free) >= rank for y in made)
         wanted = name in moving and name not in thin and name not in program.results
-        # A product keeps what it reads for a second derivative; a plain sum does not.
-        unseen = all(y is x or _only_sums(y, name) for y in readers[name])
+        # A product keeps what it reads for a second derivative; a sum does not.
+        unseen = all(y is x or _only_adds(y, name) for y in readers[name])
         if fresh and large and wanted and unseen and _reads_once(x, name):
             consumed.setdefault(id(x), set()).add(name)
     last_reads = {k: frozenset(v) for k, v in consumed.items()}
@@ -152,9 +152,17 @@ def in_order(blocks: Sequence[Block]) -> Iterator[Statement]:
             yield from in_order(block.otherwise)
 
 
-def _only_sums(x: Statement, name: str) -> bool:
-    plain = x.op in ("sum", "mean") and x.where is TRUE and isinstance(x.body, Read)
-    return plain and x.body.name == name
+def _only_adds(x: Statement, name: str) -> bool:
+    """Whether a statement makes a sum of its own in which an array is a term."""
+    if x.op in ("sum", "mean"):
+        return x.where is TRUE and _is_term(x.body, name)
+    terms = sp.Add.make_args(x.body) if x.op == "map" else ()
+    return len(terms) > 1 and any(_is_term(a, name) for a in terms) and _reads_once(x, name)
+
+
+def _is_term(expr: sp.Expr, name: str) -> bool:
+    term = -expr if expr.could_extract_minus_sign() else expr
+    return isinstance(term, Read) and term.name == name
 
 
 def _reads_once(x: Statement, name: str) -> bool:

@@ -73,9 +73,12 @@ class Recording:
         return name
 
     def _unique(self, name: str) -> str:
-        outer = next((x for x in reversed(self.inside) if x != name), None)
-        if name in self.taken and outer and f"{outer}_{name}" not in self.taken:
-            name = f"{outer}_{name}"
+        if name in self.taken:
+            # From within; but a name that another value has, too, says less of this one.
+            around = [x for x in reversed(self.inside) if x != name]
+            around.sort(key=lambda x: x in self.taken)
+            longer = (f"{x}_{name}" for x in around)
+            name = next((x for x in longer if x not in self.taken), name)
         base, number = name, 2
         while name in self.taken:
             name, number = f"{base}{number}", number + 1

@@ -185,6 +185,12 @@ class Hypot(Node):
     is_nonnegative = True
 
 
+class Radius(Hypot):
+    """``sqrt(a**2 + b**2)`` of sides that are not both 0."""
+
+    __slots__ = ()
+
+
 class Pow1pM1(Node):
     """``(1 + x)**p - 1``."""
 

@@ -213,8 +213,8 @@ class Known:
         if isinstance(expr, (nd.Gauss, nd.GaussM1)):
             return UNIT if isinstance(expr, nd.Gauss) else Range(-1.0, 0.0)
         if isinstance(expr, nd.Hypot):
-            sides = [self.of(a) for a in expr.args]
-            return POSITIVE if any(r.nonzero for r in sides) else NONNEGATIVE
+            never_zero = isinstance(expr, nd.Radius) or any(self.of(a).nonzero for a in expr.args)
+            return POSITIVE if never_zero else NONNEGATIVE
         if expr.is_number and expr.is_extended_real:
             return point(float(expr))
         return REAL

@@ -53,6 +53,12 @@ static inline real real_larger(real a, real b) { return a > b ? a : b; }
 // The smaller of two numbers.
 static inline real real_smaller(real a, real b) { return a < b ? a : b; }
 
+// A label in 32 bits; one that needs more is that of no class.
+static inline int32_t narrowed(int64_t label)
+{
+    return label == (int32_t)label ? (int32_t)label : -1;
+}
+
 // How many neighbours to take at once: enough of each class to read ahead, as long as those of all
 // classes stay in the processor's cache.
 static inline int64_t block_width(int64_t classes)

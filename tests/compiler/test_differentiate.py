@@ -202,7 +202,7 @@ BEYOND = {
         PAIR,
     ),
     "a divisor of its own": (
-        "averaged(w[n] * x[n, d] ** 2, over=w[n] * Mean(x[n, d], d))",
+        "averaged(w[n] * Sum(x[n, d] ** 2, d), over=w[n] * Mean(x[n, d], d))",
         "x: Real[n, d], w: Weight[n]",
     ),
 }
@@ -373,7 +373,7 @@ def test_integer_inputs_have_no_gradient() -> None:
 
 
 def test_what_the_mean_divides_by_has_a_gradient_of_its_own() -> None:
-    loss = written("averaged(w[n] * x[n, d], over=w[n])", "x: Real[n, d], w: Weight[n]")
+    loss = written("averaged(w[n] * Sum(x[n, d], d), over=w[n])", "x: Real[n, d], w: Weight[n]")
     assert loss.backward.seeds == ("loss", "divisor")
     assert "grad_divisor" in show(loss.backward.program)
 

@@ -24,6 +24,23 @@ def test_the_authors_names_and_order_are_kept() -> None:
     assert names(written(body).forward) == ["bright", "total", "share", "loss"]
 
 
+def test_what_a_helper_names_twice_is_called_after_what_it_is_for() -> None:
+    helper = (
+        "def size(z):",
+        "total = Sum(exp(z), d)",
+        "root = total**0.5 + Amax(z, d) / total",
+        "return root * Sum(z**2 / root, d)",
+    )
+    body = "\n        ".join(helper) + "; near = size(x[n, d]); far = size(y[n, d]); near - far"
+    made = names(written(body, PAIR).forward)
+    assert [x for x in made if x.endswith(("total", "root")) and "sum" not in x] == [
+        "total",
+        "root",
+        "near_total",
+        "near_root",
+    ]
+
+
 def test_a_reduction_is_a_statement_of_its_own_and_says_what_it_is() -> None:
     assert lines("logsumexp(x[n, d], d) + Amax(Abs(x[n, d]), d)") == [
         "max_x[n] = amax_{d} Abs(x[n, d])",

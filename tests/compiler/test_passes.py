@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,6 +35,36 @@ def module(body: str, arguments: str, name: str = "made") -> dict[str, Any]:
     namespace: dict[str, Any] = {}
     exec(compile(module_source(spec_of(body, arguments, name)), "made.py", "exec"), namespace)
     return namespace
+
+
+# --- masks ------------------------------------------------------------------------------------
+
+SIMILAR = "s = Sum(at(x[n, d], n=i) * at(x[n, d], n=j), d); "
+TWICE = f"{SIMILAR}logsumexp(s, j, where=i != j) + Sum(exp(-s), j, where=j != i)"
+OPPOSITE = f"{SIMILAR}Sum(where(i == j, s**2, exp(-s)), j) + Amax(s, j, where=i != j)"
+
+
+def twice(own: float, others: list[float]) -> float:
+    return math.log(math.fsum(map(math.exp, others))) + math.fsum(math.exp(-s) for s in others)
+
+
+def opposite(own: float, others: list[float]) -> float:
+    return own**2 + math.fsum(math.exp(-s) for s in others) + max(others)
+
+
+@pytest.mark.parametrize(("body", "item"), [(TWICE, twice), (OPPOSITE, opposite)])
+def test_a_diagonal_that_several_ask_for_is_made_once_in_each_function(
+    body: str, item: Callable[[float, list[float]], float]
+) -> None:
+    text = module_source(spec_of(body, "x: Real[n, d]", "made"))
+    functions = re.split(r"\n *def ", text)
+    assert {f.count("torch.eye(") for f in functions} == {0, 1}
+    made = module(body, "x: Real[n, d]")
+    x = torch.tensor([[0.5, -1.0], [0.25, 2.0], [1.5, 0.0]], dtype=torch.float64)
+    expected = [item(row[i], row[:i] + row[i + 1 :]) for i, row in enumerate((x @ x.T).tolist())]
+    assert made["made_loss"](x, reduction="none").tolist() == pytest.approx(expected, rel=1e-12)
+    assert made["made"](x).item() == pytest.approx(math.fsum(expected) / 3, rel=1e-12)
+    assert torch.autograd.gradcheck(made["made_loss"], (x.requires_grad_(),))
 
 
 # --- sharing ----------------------------------------------------------------------------------

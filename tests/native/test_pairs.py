@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,6 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lossgen.bench.memory import peak
+from lossgen.pipeline import source
+from lossgen.spec import LossSpec, load_spec
+from tests.machinery.importing import imported
 from tests.native.kernels import PAIRS, functional, load, only_kernels, without_kernels
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
@@ -69,22 +73,70 @@ def test_blocks_give_the_plain_form(name: str, count: int, reduction: str) -> No
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("count", [1, 50, 600])
+@pytest.mark.parametrize(("name", "products"), [("clip", 1), ("nt_xent", 3)])
 def test_scores_read_both_ways_are_formed_once(
-    count: int, reduction: str, monkeypatch: pytest.MonkeyPatch
+    name: str, products: int, count: int, reduction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module, given = load("clip"), inputs("clip", count, dtype=torch.float64)
+    module, given = load(name), inputs(name, count, dtype=torch.float64)
     made, product = [], module._product
 
     def counted(*arguments: object) -> Tensor:
         made.append(arguments)
         return product(*arguments)
 
+    value_and_gradients(name, given, reduction, module, kernel=True)  # its upstream is known now
     monkeypatch.setattr(module, "_product", counted)
-    once = value_and_gradients("clip", given, reduction, module, kernel=True)
-    assert len(made) == (1 if reduction == "mean" else 2)  # "none": once more in the backward
+    once = value_and_gradients(name, given, reduction, module, kernel=True)
+    # "none": once more in the backward
+    assert len(made) == products * (1 if reduction == "mean" else 2)
     monkeypatch.setattr(module, "_BLOCK", 1)
-    twice = value_and_gradients("clip", given, reduction, module, kernel=True)
+    twice = value_and_gradients(name, given, reduction, module, kernel=True)
     torch.testing.assert_close(once, twice, rtol=1e-11, atol=1e-13)
+
+
+def written(folder: Path, body: str) -> LossSpec:
+    """A loss over the products of two batches, `sim`, that returns `body`."""
+    path = folder / "products.py"
+    path.write_text(
+        f"""
+from lossgen.language import Embedding, Sum, at, d, i, j, logsumexp, loss, n, stop_gradient
+
+
+@loss()
+def products(input: Embedding[n, d], target: Embedding[n, d]):
+    \"\"\"A loss over the products of two batches.\"\"\"
+    sim = Sum(at(input[n, d], n=i) * at(target[n, d], n=j), d)
+    return {body}
+""",
+        encoding="utf-8",
+    )
+    return load_spec(path)
+
+
+def test_scores_that_are_read_after_their_gradient_is_known_have_no_kernel(tmp_path: Path) -> None:
+    made = source(written(tmp_path, "Sum(sim, j) + stop_gradient(logsumexp(sim, j))"), (), "c")
+    assert made.kernels is None
+    assert "reads scores again once their gradient is known" in made.note
+
+
+def test_the_vectors_may_be_the_tensors_themselves(tmp_path: Path) -> None:
+    made = source(written(tmp_path, "logsumexp(sim, j) - at(sim, j=i)"), (), "c")
+    assert made.kernels is not None
+    path = tmp_path / "products_in_c.py"
+    path.write_text(made.module, encoding="utf-8")
+    path.with_suffix(".c").write_text(made.kernels, encoding="utf-8")
+    module = imported("products_in_c", path)
+    input, target = (x.requires_grad_() for x in inputs("info_nce", 70, dtype=torch.float64))
+    expected = F.cross_entropy(input @ target.T, torch.arange(70))
+    with only_kernels(module):
+        found = module.products_loss(input, target)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+        torch.testing.assert_close(
+            torch.autograd.grad(found, (input, target)),
+            torch.autograd.grad(expected, (input, target)),
+            rtol=1e-10,
+            atol=1e-15,
+        )
 
 
 @pytest.mark.usefixtures("small_blocks")

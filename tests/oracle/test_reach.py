@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lossgen.spec import LossSpec
 from lossgen.testcases import cases
 from lossgen.testoptions import alternatives
 from lossgen.testsamples import samples
-from tests.oracle.loading import shipped, written
+from lossgen.testscores import class_dimension
+from tests.oracle.loading import generated_test, shipped, written
 
 
 def rows(body: str, options: str = "") -> LossSpec:
@@ -49,7 +52,7 @@ def test_both_sides_of_a_threshold() -> None:
     extremes = samples(shipped("binary_cross_entropy"))[0].extremes
     assert sum(0.7e-12 < p * (1 - p) < 1e-12 for p in extremes) == 1
     assert sum(1e-12 < p * (1 - p) < 1.4e-12 for p in extremes) == 1
-    text = '@loss()\ndef far(input: Real[e]):\n    "Doc."\n    return where(input[e] > 500, 0, 1)\n'
+    text = '@loss()\ndef far(input: Real[e]):\n    "Doc."\n    return where(input[e] > 500, 0, input[e])\n'
     extremes = samples(written(text, "far"))[0].extremes
     assert {round(x / 500, 1) for x in extremes if x > 100} == {0.8, 1.3}
 
@@ -59,3 +62,50 @@ def test_powers_on_either_side_of_one() -> None:
     assert any(1 / x < 1 for x in tried)
     assert any(1 / x > 1 for x in tried)
     assert any(0 < x < 1 for x in alternatives(shipped("sigmoid_focal"))["gamma"])
+
+
+@pytest.mark.parametrize(
+    ("item", "dimensions"),
+    [
+        ("Sum(softmax(a[n, c], c) * log_softmax(b[n, c], c), c)", [1, 1]),
+        ("logsumexp(a[n, c] / t, c) + Sum(sigmoid(b[n, c]), c)", [1, None]),
+        # Far below 0 there is no root: only scores themselves are made so, not what is made of them.
+        ("logsumexp(sqrt(a[n, c]), c) + Sum(b[n, c], c)", [None, None]),
+    ],
+)
+def test_scores_of_classes_are_told_by_their_softmax(
+    item: str, dimensions: list[int | None]
+) -> None:
+    spec = written(
+        "@loss()\ndef scored(a: Logits[n, c], b: Logits[n, c], *, t: Positive = 1.0):\n"
+        f'    "Doc."\n    return {item} + t\n',
+        "scored",
+    )
+    assert [class_dimension(spec, t) for t in spec.tensors] == dimensions
+
+
+def test_one_class_leads_in_all_scores(tmp_path: Path) -> None:
+    """Confident in both: every row's leading class is 0, the others lie far below."""
+    test = generated_test(shipped("distillation_jsd"), tmp_path)
+    confident = [case for case in test.CASES.values() if case.manner == "confident"]
+    assert {case.options["beta"] for case in confident} == {0.0, 1.0}
+    for case in confident:
+        student, teacher = (test.sampled(case, 0)[k] for k in ("student", "teacher"))
+        first = student.argmax(-1)
+        assert first.equal(teacher.argmax(-1))
+        assert first.unique().numel() == student.shape[-1]
+        for scores in (student, teacher):
+            best, second = scores.topk(2, dim=-1).values.unbind(-1)
+            assert not best.any()
+            assert (second < -16).all()
+
+
+def test_a_logarithm_of_a_sum_with_an_option_comes_near_0() -> None:
+    spec = shipped("poisson_nll")
+    near = [row for row in cases(spec) if row.options.get("eps") == 1.0]
+    flags = {(row.options["log_input"], row.options["full"]) for row in near}
+    assert flags == {(a, b) for a in (False, True) for b in (False, True)}
+    assert {row.manner for row in near} == {"extreme"}
+    lost = [x for x in samples(spec)[0].extremes if x and 1 + abs(x) < 1 + 2.0**-24]
+    assert any(x > 0 for x in lost)
+    assert any(x < 0 for x in lost)

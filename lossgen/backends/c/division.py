@@ -47,6 +47,16 @@ class Division:
         self.needs = [self._needs(t, k) for k, t in enumerate(self.targets)]
         self.stored = self._stored()
 
+    def overwrites(self) -> bool:
+        """Whether an input is read after the loop that writes its gradient."""
+        for k, targets in enumerate(self.targets):
+            written = {x.name.removeprefix("d_") for x in targets if x in self.one.writes}
+            for j in range(k + 1, len(self.targets)):
+                later = (*self.sections[j][0], *self.sections[j][1], *self.needs[j])
+                if any(written & x.reads() for x in (*later, *self.targets[j])):
+                    return True
+        return False
+
     # --- what is computed where -------------------------------------------------------------
 
     def _rounds(self) -> dict[str, int]:
@@ -54,6 +64,15 @@ class Division:
         for x in (*self.one.local, *self.one.across):
             deepest = max((found[r] for r in x.reads() if r in found), default=0)
             found[x.name] = deepest + (x.name in self.local and x.op in REDUCES)
+        # An element at a label waits for its reader: until then a loop brings it into the cache.
+        for x in () if self.inside else self.one.local:
+            if _picks(x) and not self._has_inner(x) and x not in self.one.writes:
+                read = [
+                    found[y.name] - (y.name in self.local and y.op in REDUCES)
+                    for y in (*self.one.local, *self.one.across)
+                    if x.name in y.reads()
+                ]
+                found[x.name] = min(read, default=found[x.name])
         return found
 
     def _has_inner(self, x: Statement) -> bool:

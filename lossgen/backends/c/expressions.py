@@ -33,9 +33,9 @@ FUNCTIONS: dict[type[sp.Basic], str] = {
     nd.Erfc: "real_erfc", nd.LogErfc: "real_log_erfc", nd.Erfcx: "real_erfcx",
     nd.Log1mExp: "real_log1mexp", nd.HypotM1: "real_hypotm1", nd.Lgamma: "real_lgamma",
     nd.Digamma: "real_digamma", nd.Floor: "real_floor", nd.Xlogy: "real_xlogy",
-    nd.LogAddExp: "real_log_add_exp", nd.Hypot: "real_hypot", nd.Pow1pM1: "real_pow1pm1",
-    nd.LogRatio: "real_log_ratio", nd.RelEntropy: "real_rel_entropy", nd.Ratio: "real_ratio",
-    nd.Step: "real_step",
+    nd.LogAddExp: "real_log_add_exp", nd.Hypot: "real_hypot", nd.Radius: "real_hypot",
+    nd.Pow1pM1: "real_pow1pm1", nd.LogRatio: "real_log_ratio", nd.RelEntropy: "real_rel_entropy",
+    nd.Ratio: "real_ratio", nd.Step: "real_step",
 }  # fmt: skip
 
 

@@ -175,7 +175,7 @@ class _Spelling:
         if key not in self.shared:
             stem = x.body.name if isinstance(x.body, Read) else x.name
             whole = self._sorted((*outer, letter))
-            largest, below, powers, rest, ties, others, beyond, mass, log_mass = (
+            largest, below, powers, rest, ties, others, beyond, inverse_mass, log_mass = (
                 self._name(f"{part}_{stem}")
                 for part in (
                     "max",
@@ -185,7 +185,7 @@ class _Spelling:
                     "ties",
                     "others",
                     "beyond",
-                    "mass",
+                    "inverse_mass",
                     "log_mass",
                 )
             )
@@ -197,20 +197,20 @@ class _Spelling:
             yield Statement(below, whole, x.body - top)
             yield Statement(powers, whole, nd.Exp(down))
             # The largest terms are 1 exactly; apart from them, what is left keeps its digits.
-            is_top = nd.Compare("==", x.body, top)
-            apart = nd.Where(is_top, power - 1, power)
-            yield Statement(rest, outer, apart, "sum", x.bound, x.where)
-            yield Statement(ties, outer, nd.Where(is_top, ONE, ZERO), "sum", x.bound, x.where)
+            is_top = nd.Where(nd.Compare("==", x.body, top), ONE, ZERO)
+            yield Statement(rest, outer, power - is_top, "sum", x.bound, x.where)
+            yield Statement(ties, outer, is_top, "sum", x.bound, x.where)
             yield Statement(others, outer, Read(Str(ties), *outer) - 1)
             yield Statement(beyond, outer, Read(Str(rest), *outer) + Read(Str(others), *outer))
             more = Read(Str(beyond), *outer)
-            yield Statement(mass, outer, 1 + more)
+            # A quotient for each element would take as long as the rest of what is done with it.
+            yield Statement(inverse_mass, outer, 1 / (1 + more))
             yield Statement(log_mass, outer, nd.Log1p(more))
-            both = Read(Str(mass), *outer), Read(Str(log_mass), *outer)
+            both = Read(Str(inverse_mass), *outer), Read(Str(log_mass), *outer)
             self.shared[key] = (top, down, power, *both)
-        top, down, power, whole_mass, log = self.shared[key]
+        top, down, power, share, log = self.shared[key]
         if x.op == "softmax":
-            yield self._map(x, power / whole_mass)
+            yield self._map(x, power * share)
         elif x.op == "log_softmax":
             yield self._map(x, down - log)
         elif x.op == "logsumexp":

@@ -71,13 +71,17 @@ def kernel(
     return Kernel(name, doc, parameters, body, frozenset(writer.used))
 
 
-def parameters(plan: Plan, spec: LossSpec) -> tuple[Parameter, ...]:
-    """What every kernel of a loss takes, in order."""
+def parameters(plan: Plan, spec: LossSpec, *, in_place: bool) -> tuple[Parameter, ...]:
+    """What every kernel of a loss takes, in order; `in_place`: gradients stand for their inputs."""
     out: list[Parameter] = []
     inputs = [a for a in plan.program.inputs if a.name != f"grad_{plan.item}"]
-    out += [Parameter(f"const {_TYPES[a.kind]} *restrict {a.name}", a.name) for a in inputs]
+    over = {g.removeprefix("d_") for g in plan.gradients} if in_place else {*()}
+    for a in inputs:
+        alone = "" if a.name in over else "restrict "
+        out.append(Parameter(f"const {_TYPES[a.kind]} *{alone}{a.name}", a.name))
     out.append(Parameter("const scalar *restrict grad_loss", "grad_loss"))
-    out += [Parameter(f"scalar *restrict {g}_out", g) for g in plan.gradients]
+    alone = "" if in_place else "restrict "
+    out += [Parameter(f"scalar *{alone}{g}_out", g) for g in plan.gradients]
     out.append(Parameter("scalar *restrict loss_out", "loss"))
     out.append(Parameter("double *restrict total", "total"))
     out += [Parameter(f"int64_t {extent(y)}", f"size_{y}") for y in extents(plan)]

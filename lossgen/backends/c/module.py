@@ -25,7 +25,13 @@ from lossgen.compiled import Compiled
 from lossgen.page import FunctionPage, KernelPage, KernelsPage, Lines, ModulePage
 
 _KEPT = ("- ``keep_gradients``: keeps the memory of gradients for later steps.",)
-_IMPORTS = ("import functools", "import math", "import struct", "from typing import NoReturn")
+_IMPORTS = (
+    "import functools",
+    "import math",
+    "import mmap",
+    "import struct",
+    "from typing import NoReturn",
+)
 
 
 def c_page(compiled: Compiled) -> ModulePage:
@@ -74,7 +80,7 @@ def _kernels(f: Formula) -> tuple[Kernels, Pairs | None]:
             pairs = cut(f.compiled)
         except Unsupported:
             raise why from None
-    return kernels_of(pairs.block, f"{stem}_rows"), pairs
+    return kernels_of(pairs.block, f"{stem}_rows", in_place=True), pairs
 
 
 def _with_kernel(

@@ -50,7 +50,8 @@ class OneCall(Dimensions):
         yield f"loss = {made}"
         for x in self.sources:
             given = f" and {x} is not None" if self.spec.tensor(x).optional else ""
-            yield f"d_{x} = _gradient_like({x}) if need_{x}{given} else None"
+            room = x if self.kernels.in_place else f"_gradient_like({x})"
+            yield f"d_{x} = {room} if need_{x}{given} else None"
         if self._item().free:
             yield "if grad_loss is not None:"
             yield "    grad_loss = grad_loss.contiguous()"

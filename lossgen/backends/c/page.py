@@ -17,10 +17,13 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.backends.c.conditions import atoms, integer_macro, macro, whole_exponent
+from lossgen.backends.c.division import Division
 from lossgen.backends.c.entry import ROWS, Member, entry, members
 from lossgen.backends.c.joined import joined
 from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
+from lossgen.backends.c.places import Places
 from lossgen.backends.c.plan import Plan, planned
+from lossgen.backends.c.unsupported import Unsupported
 from lossgen.compiled import Compiled
 from lossgen.nodes import Param, walk
 from lossgen.program import Program, without_unused
@@ -41,6 +44,7 @@ class Kernels:
         entry: the function that Python calls, which calls these.
         conditions: what is decided when C is compiled: static conditions and whole exponents.
         alone: whether no other formula's kernels are in the file.
+        in_place: whether gradients are written where their inputs were.
     """
 
     plan: Plan
@@ -51,6 +55,7 @@ class Kernels:
     conditions: tuple[sp.Basic, ...]
     exponents: tuple[Param, ...]
     alone: bool = True
+    in_place: bool = False
 
     @property
     def both(self) -> bool:
@@ -72,8 +77,11 @@ class Kernels:
         )
 
 
-def kernels_of(compiled: Compiled, name: str) -> Kernels:
+def kernels_of(compiled: Compiled, name: str, *, in_place: bool = False) -> Kernels:
     """The kernels of a formula.
+
+    Args:
+        in_place: whether its gradients are written where their inputs were.
 
     Raises:
         Unsupported: where it has none.
@@ -81,12 +89,16 @@ def kernels_of(compiled: Compiled, name: str) -> Kernels:
     program = joined(compiled)
     plan = planned(_guarded(program))
     spec = compiled.spec
-    takes = parameters(plan, spec)
+    takes = parameters(plan, spec, in_place=in_place)
     columns = rows = divisor = None
     if plan.lane is not None:
         doc = (f"Vectors run along {plan.lane}.",) if plan.inner else ()
         columns = kernel(plan, plan.lane, f"{name}_along_{plan.lane}", (spec.summary, *doc), takes)
     if plan.inner is not None:
+        if in_place and any(
+            Division(x, Places(plan, plan.inner)).overwrites() for x in plan.passes
+        ):
+            raise Unsupported("it reads scores again once their gradient is known")
         doc = (f"Vectors run along {plan.inner}.",)
         rows = kernel(plan, plan.inner, f"{name}_along_{plan.inner}", (spec.summary, *doc), takes)
     if plan.divisor is not None:
@@ -106,7 +118,9 @@ def kernels_of(compiled: Compiled, name: str) -> Kernels:
         if (found := _option(y))
     )
     called = entry(plan, name, columns, rows, divisor)
-    return Kernels(plan, columns, rows, divisor, called, tuple(conditions), tuple(exponents))
+    return Kernels(
+        plan, columns, rows, divisor, called, tuple(conditions), tuple(exponents), in_place=in_place
+    )
 
 
 def layouts(kernels: Kernels) -> list[str]:

@@ -11,17 +11,20 @@ It refuses nothing: what has no such form never comes here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+
+from sympy.core.symbol import Str
 
 from lossgen.backends.c.calls import KernelCalls
 from lossgen.backends.c.page import Kernels
 from lossgen.backends.c.pairs import ROW, Pairs
 from lossgen.backends.c.words import extent
 from lossgen.backends.torch_autograd import tuple_text
-from lossgen.backends.torch_branches import bounded
 from lossgen.backends.torch_formula import Formula
+from lossgen.nodes import Needs
 from lossgen.page import FunctionPage
-from lossgen.static import ALWAYS
+from lossgen.static import ALWAYS, guard_of
 
 
 class PairCalls(KernelCalls):
@@ -38,8 +41,17 @@ class PairCalls(KernelCalls):
         super().__init__(f, kernels, eager, switches)
         self.pairs = pairs
         self.sources = self.real
+        self.vectors = Formula(pairs.vectors, public=False)
+        self.order = list(pairs.vectors.forward.results)
         block = Formula(pairs.block, public=False)
         self.block = KernelCalls(block, kernels, FunctionPage("", "", (), ()), switches)
+
+    def named(self, line: str) -> str:
+        """A line in which local names, marked by ``§``, are none of the loss's own."""
+        backward = self.vectors.backward
+        programs = (backward.recorded, backward.program)
+        own = {x.name for program in programs for x in program.statements}
+        return super().named(re.sub(r"§(\w+)", lambda m: f"{m[1]}_" if m[1] in own else m[0], line))
 
     def _call(self) -> Iterator[str]:
         yield from super()._call()
@@ -61,21 +73,16 @@ class PairCalls(KernelCalls):
         if self.pairs.divisor is None or self.spec.divisors:
             yield f"{extent('n')} = {lead}.shape[{batch}]"
         yield from self._scale()
-        yield "# The vectors by autograd: they cost little, and what has all pairs is never formed."
-        yield 'with torch.autocast("cpu", enabled=False), torch.enable_grad():'
-        yield f"    §leaves = _leaves(({', '.join(sources)}{one}), §wanted)"
-        yield "    §compute = torch.promote_types(§dtype, torch.float32)"
-        yield f"    {tuple_text(sources)} = (x.to(§compute) for x in §leaves)"
-        yield from (f"    {line}" for line in self._vectors())
-        names = ", ".join(self.pairs.vectors.results)
-        one = "," if len(self.pairs.vectors.results) == 1 else ""
-        yield f"    §vectors = ({names}{one})"
+        yield "§compute = torch.promote_types(§dtype, torch.float32)"
+        yield from (f"{x} = {x}.to(§compute)" for x in sources)
+        yield 'with torch.autocast("cpu", enabled=False):'
+        recorded = self.vectors.backward.recorded
+        lines = self.vectors.lines(recorded, dict.fromkeys(recorded.results, ALWAYS))
+        yield from (f"    {line}" for line in lines)
+        yield f"§vectors = [{', '.join(self.order)}]"
         yield ""
         scores = [v.name for v in self.pairs.views]
-        yield (
-            "def §block(§scores: list[Tensor], §row: Tensor, §rows: slice) "
-            "-> tuple[Tensor, list[Tensor | None]]:"
-        )
+        yield ("def §block(§scores: list[Tensor], §row: Tensor, §rows: slice) -> Tensor:")
         others = [f"{source}[§rows]" if rows else source for _, source, rows in self.pairs.others]
         options = ", ".join([*self.options[:-1], '"none" if §items else "sum"'])
         comma = "," if len(self.options) == 1 else ""
@@ -84,9 +91,10 @@ class PairCalls(KernelCalls):
         yield f"    {tuple_text(scores)} = §scores"
         yield from self._weights()
         passed = ", ".join((*scores, "§row", *others, f"({options}{comma})"))
-        yield f"    return _call_{self.block.stem}({passed}, §needs, §upstream * §scale, §seed)"
+        called = f"_call_{self.block.stem}({passed}, §needs, §upstream * §scale, §seed)"
+        yield f"    return {called}[0]"
         yield ""
-        order = list(self.pairs.vectors.results)
+        order = self.order
         parts = [[v.left, v.right, *filter(None, [v.shift])] for v in self.pairs.views]
         views = [f"({tuple_text([str(order.index(x)) for x in part])})" for part in parts]
         comma = "," if len(views) == 1 else ""
@@ -100,7 +108,29 @@ class PairCalls(KernelCalls):
             yield "    §pulls = [torch.where(x == 0, x, x / §weight) for x in §pulls]"
         yield "if not §items:"
         yield "    loss = loss * §scale"
-        yield "return loss.to(§dtype), _pulled_back(§vectors, §pulls, §leaves, §wanted)"
+        yield "loss = loss.to(§dtype)"
+        yield "if not any(§wanted):"
+        yield f"    return loss, [None] * {len(sources)}"
+        yield from self._backward()
+        found = [f"d_{x}" for x in sources]
+        yield f"§found = ({', '.join(found)}{one})"
+        yield "return loss, [None if x is None else x.to(§dtype) for x in §found]"
+
+    def _backward(self) -> Iterator[str]:
+        """The lines from the gradients by the vectors to those by the tensors."""
+        backward = self.vectors.backward
+        lines = self.vectors.lines(
+            backward.program, {f"d_{g}": guard_of(Needs(Str(g))) for g in backward.gradients}
+        )
+        text = "\n".join(lines)
+        needs = [f"need_{x}" for x in self.sources]
+        asked = [x if re.search(rf"\b{x}\b", text) else "_" for x in needs]
+        if asked != ["_"] * len(asked):
+            yield f"{tuple_text(asked)} = §wanted"
+            yield f"{' = '.join(f'd_{x}' for x in self.sources)} = None"
+        yield f"{tuple_text([f'grad_{x}' for x in self.order])} = §pulls"
+        yield 'with torch.autocast("cpu", enabled=False):'
+        yield from (f"    {line}" for line in lines)
 
     def _scale(self) -> Iterator[str]:
         if self.pairs.divisor is None:
@@ -127,8 +157,3 @@ class PairCalls(KernelCalls):
         lines = self.block.f.lines(program, dict.fromkeys(program.results, ALWAYS), plain=True)
         yield from (f"        {line}" for line in lines)
         yield f"        §weights.append({program.results[0]}.sum())"
-
-    def _vectors(self) -> list[str]:
-        """The lines that make the vectors."""
-        program = bounded(self.pairs.vectors)
-        return self.f.lines(program, dict.fromkeys(program.results, ALWAYS), plain=True)

@@ -47,14 +47,14 @@ class Pairs:
     """A loss over pairs.
 
     Attributes:
-        vectors: the program whose results the views multiply.
+        vectors: what the views multiply, with its backward; that reads all values of the forward.
         block: the loss of a block of rows, of the scores of its views, of where its rows stand, and
             of `others`.
         others: the block's further tensors: its name, the tensor, whether it goes with the rows.
         divisor: what each of the block's rows adds to the mean's divisor, where that is no count.
     """
 
-    vectors: Program
+    vectors: Compiled
     views: tuple[View, ...]
     block: Compiled
     others: tuple[tuple[str, str, bool], ...]
@@ -68,6 +68,21 @@ def cut(compiled: Compiled) -> Pairs:
         Unsupported: where it is of another form.
     """
     return _Cutter(compiled).pairs()
+
+
+def _with_all_kept(compiled: Compiled) -> Compiled:
+    """With a backward that follows its forward at once: it makes no value of that anew."""
+    backward = compiled.backward
+    results = (*backward.recorded.results, *backward.saved)
+    used = without_unused(backward.recorded.statements, results)
+    recorded = replace(backward.recorded, statements=used, results=results)
+    made = {x.name for x in used}
+    program = backward.program
+    known = tuple(Array(x.name, x.free, x.kind) for x in program.statements if x.name in made)
+    rest = tuple(x for x in program.statements if x.name not in made)
+    rest = without_unused(rest, program.results)
+    program = replace(program, inputs=(*program.inputs, *known), statements=rest)
+    return replace(compiled, backward=replace(backward, program=program, recorded=recorded))
 
 
 class _Cutter:
@@ -104,7 +119,8 @@ class _Cutter:
         vectors = replace(self.forward, results=names, statements=without_unused(made, names))
         others = tuple((name, source, rows) for name, (source, rows) in self.others.items())
         block = complete(spec, program)
-        return Pairs(check(vectors), views, block, others, next(iter(divisor), None))
+        whole = _with_all_kept(complete(self.spec, check(vectors)))
+        return Pairs(whole, views, block, others, next(iter(divisor), None))
 
     def _of_rows(self, spec: LossSpec, result: str, made: tuple[Statement, ...]) -> Program:
         """A program over the tensors of a block."""
@@ -155,7 +171,8 @@ class _Cutter:
         key = f"{name} turned" if turned else name
         if key not in self.views:
             s = self.scores[name]
-            left, right = self._vector(s.left, s.factor, name), s.right.name
+            left = self._vector(s.left, s.factor, name)
+            right = self._vector(s.right, nd.ONE, name)
             pair = (right, left) if turned else (left, right)
             self.views[key] = View(view, *pair, self._shift(s))
         return self.views[key].name
@@ -170,8 +187,8 @@ class _Cutter:
         return self.vectors[s.shift].name
 
     def _vector(self, read: Read, factor: sp.Expr, scores: str) -> str:
-        """The vectors of the rows, scaled as the scores are."""
-        if factor == 1:
+        """The vectors of the rows, scaled as the scores are; a tensor's own under a name."""
+        if factor == 1 and read.name in self.statements:
             return str(read.name)
         body = factor * Read(word(read.name), *self._axes(read))
         if body not in self.vectors:
@@ -180,7 +197,8 @@ class _Cutter:
         return self.vectors[body].name
 
     def _axes(self, read: Read) -> tuple[Letter, ...]:
-        return (self.batch, read.subscripts[1])
+        first, second = read.subscripts
+        return (self.forward.axes[first], second)
 
     def _unused(self, name: str) -> str:
         while name in self.taken:

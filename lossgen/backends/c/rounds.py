@@ -181,7 +181,8 @@ class Rounds(Division):
         kind = {"real": "real", "integer": "int64_t", "boolean": "int"}[x.kind]
         lines = [f"const {kind} {x.name} = {bare(self._value(x, printer))};"]
         if x.name in self.stored and not self.inside:
-            lines.append(f"{x.name}_at[i] = {x.name};")
+            value = f"narrowed({x.name})" if x.kind == "integer" else x.name
+            lines.append(f"{x.name}_at[i] = {value};")
         return printer.loads.before(lines)
 
     def _value(self, x: Statement, printer: Part) -> str:

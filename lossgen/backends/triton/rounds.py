@@ -106,23 +106,22 @@ def _online(statements: Iterable[Statement]) -> Iterable[Online]:
         if top.op != "amax" or len(top.bound) != 1:
             continue
         is_top = nd.Compare("==", top.body, Read(nd.word(top.name), *top.free))
+        tie = nd.Where(is_top, ONE, ZERO)
         alike = [
             x
             for x in everything
             if x.op == "sum" and (x.free, x.bound, x.where) == (top.free, top.bound, top.where)
         ]
-        ties = next((x for x in alike if x.body == nd.Where(is_top, ONE, ZERO)), None)
-        rest = next((x for x in alike if _apart(x, top, is_top, everything)), None)
+        ties = next((x for x in alike if x.body == tie), None)
+        rest = next((x for x in alike if _apart(x, top, tie, everything)), None)
         if ties is not None and rest is not None:
             yield Online(top, ties, rest)
 
 
-def _apart(x: Statement, top: Statement, is_top: nd.Node, everything: list[Statement]) -> bool:
-    """Whether `x` sums exp(body - top), apart from the terms that are 1 exactly."""
-    if not isinstance(x.body, nd.Where) or x.body.args[0] != is_top:
-        return False
-    power = x.body.args[2]
-    if x.body.args[1] != power - 1 or not isinstance(power, Read):
+def _apart(x: Statement, top: Statement, tie: nd.Where, everything: list[Statement]) -> bool:
+    """Whether `x` sums exp(body - top), less the terms that are 1 exactly."""
+    power = x.body + tie
+    if not isinstance(power, Read):
         return False
     known = {y.name: y for y in everything}
     exponential = known.get(power.name)
