@@ -56,7 +56,7 @@ class Arithmetic(Sums):
         above, below = list(factors), []
         if abs(coefficient) != 1:
             p, q = sp.fraction(abs(coefficient))
-            if float(p / q) == p / q and all(
+            if sp.Rational(float(p / q)) == p / q and all(
                 isinstance(f, sp.Pow) and negative_exponent(f.exp) for f in factors
             ):
                 p, q = sp.Float(float(p / q)) if q != 1 else p, sp.S.One

@@ -38,6 +38,9 @@ class Context:
         """The shape of an array over letters, as an argument."""
         if any(y.name == "e" for y in letters):
             return f"{self.names.like}.shape"
+        axes = tuple(self.names.axes.get(y, y) for y in letters)
+        if len(axes) > 1 and axes == self.names.arrays[self.names.like][0]:
+            return f"{self.names.like}.shape"
         sizes = [self.names.size(y) for y in letters]
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 

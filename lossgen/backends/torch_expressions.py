@@ -29,20 +29,27 @@ class Expressions(Functions):
     # --- conditions -------------------------------------------------------------------------
 
     def _print_Compare(self, expr: Any) -> str:
-        left, right = expr.left, expr.right
-        if (
-            isinstance(left, Letter)
-            and isinstance(right, Letter)
-            and expr.op in ("==", "!=")
-            and self.names.axes.get(left) == self.names.axes.get(right)
-            and not self.extents.keys() & {left, right}
-        ):
-            like = self.names.like
-            eye = f"torch.eye({self.names.size(left)}, dtype=torch.bool, device={like}.device)"
-            pair = [x for x in self.scope if x in (left, right)]
-            return ("~" if expr.op == "!=" else "") + aligned(eye, pair, self.scope)
+        if self._is_diagonal(expr):
+            return ("~" if expr.op == "!=" else "") + self._eye(expr, "torch.bool")
         level = PRECEDENCE["BitwiseOr"]
-        return f"({self.parenthesize(left, level)} {expr.op} {self.parenthesize(right, level)})"
+        left, right = (self.parenthesize(x, level) for x in (expr.left, expr.right))
+        return f"({left} {expr.op} {right})"
+
+    def _is_diagonal(self, expr: Any) -> bool:
+        """Whether a condition compares two letters of one axis."""
+        return (
+            isinstance(expr, nd.Compare)
+            and isinstance(expr.left, Letter)
+            and isinstance(expr.right, Letter)
+            and expr.op in ("==", "!=")
+            and self.names.axes.get(expr.left) == self.names.axes.get(expr.right)
+            and not self.extents.keys() & {expr.left, expr.right}
+        )
+
+    def _eye(self, expr: Any, dtype: str) -> str:
+        pair = [x for x in self.scope if x in (expr.left, expr.right)]
+        size, device = self.names.size(expr.left), f"{self.names.like}.device"
+        return aligned(f"torch.eye({size}, dtype={dtype}, device={device})", pair, self.scope)
 
     def _print_And(self, expr: Any) -> str:
         word = " and " if is_scalar(expr) else " & "
@@ -88,10 +95,16 @@ class Expressions(Functions):
         numbers = [is_scalar(x) for x in (yes, no)]
         if all(numbers):
             # where(mask, 0.1, 0.2) is float32 whatever the inputs are.
+            dtype = f"{self.names.like}.dtype"
+            if (yes, no) == (1, 0) and self._is_diagonal(condition) and condition.op == "==":
+                return self._eye(condition, dtype)
             if (yes, no) == (1, 0):
-                return f"{self.operand(condition)}.to({self.names.like}.dtype)"
+                return f"{self.operand(condition)}.to({dtype})"
             if (yes, no) == (0, 1):
-                return f"{self.operand(nd.Not(condition))}.to({self.names.like}.dtype)"
+                return f"{self.operand(nd.Not(condition))}.to({dtype})"
+            if no == 0 and yes.is_finite:
+                number = self.parenthesize(yes, PRECEDENCE["Mul"])
+                return f"({number} * {self.operand(condition)}.to({dtype}))"
             first = self.number(yes)
             return f"torch.where({test}, {first}, {self.code(no)})"
         return self._choice(condition, yes, no)
@@ -102,7 +115,7 @@ class Expressions(Functions):
         kept, other = (yes, no) if no == 0 else (no, yes)
         real = is_scalar(kept) or kind_of(kept, self.names.kinds) == "real"
         if other == 0 and real and self._scattered(condition):
-            test = test if no == 0 else self.code(nd.Not(condition))
+            test = test if no == 0 else bare(self.code(nd.Not(condition)))
             return f"_masked({bare(self.code(kept))}, {test})"
         return f"torch.where({test}, {bare(self.code(yes))}, {bare(self.code(no))})"
 

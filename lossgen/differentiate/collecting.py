@@ -112,6 +112,8 @@ class Collecting(Tape):
         index = next((k for k, x in enumerate(self.out) if x.name == dense.name), None)
         if index is None or not dense.name.startswith(final):
             return None
+        if any(dense.name in x.reads() for x in self.out):
+            return None  # another gradient starts from it, too
         old = self.out[index]
         renaming = {a: b for a, b in zip(old.free, dense.subscripts, strict=True) if a != b}
         if any(b in old.bound for b in renaming.values()) or old.extents:

@@ -20,6 +20,7 @@ from lossgen import nodes as nd
 from lossgen.derivatives import partials
 from lossgen.differentiate.collecting import Collecting, is_plain_read
 from lossgen.differentiate.labels import at_labels
+from lossgen.differentiate.naming import lone_pieces, renamed
 from lossgen.differentiate.reads import Reads
 from lossgen.factoring import factored
 from lossgen.keep import choose, with_forward_names
@@ -220,6 +221,10 @@ class _Reverse(Reads, Collecting):
     def _finish(self, gradients: tuple[str, ...], rewrite: Rewrite) -> tuple[Statement, ...]:
         results = tuple(f"d_{g}" for g in gradients)
         statements = _without_aliases(without_unused(tuple(self.out), results))
+        names = lone_pieces(self.pieces, self.arrays)
+        for old, new in names.items():
+            self.arrays[new], self.kinds[new] = self.arrays.pop(old), self.kinds.pop(old)
+        statements = renamed(statements, names)
         statements = with_forward_names(at_labels(rewrite(statements), self.forward), self.forward)
         statements = tuple(_factored(x) for x in statements)
         return shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)

@@ -16,6 +16,7 @@ from sympy.core.symbol import Str
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
 from lossgen.lower.masked import mask_inward
+from lossgen.lower.naming import automatic, stem
 from lossgen.lower.order import in_order_of_writing
 from lossgen.lower.protection import protect
 from lossgen.lower.recording import DIVISOR, ITEM, Recording
@@ -34,7 +35,6 @@ from lossgen.nodes import (
     is_static,
     rebuild,
     substitute,
-    walk,
 )
 from lossgen.program import (
     Op,
@@ -61,6 +61,7 @@ class _Lowering(Recording):
     def __init__(self, spec: LossSpec, expressions: Sequence[sp.Expr], known: Known) -> None:
         super().__init__(spec, expressions)
         self.known = known
+        self.written = (*spec.names, *(t.name for t in spec.tensors))
 
     def program(self) -> Program:
         statements = without_unused(tuple(self.statements), tuple(self.results))
@@ -137,8 +138,7 @@ class _Lowering(Recording):
     def _factor(self, factor: sp.Expr) -> sp.Expr:
         """A factor by a name of its own, along the axes that its letters stand for."""
         own, places = self._along_axes(factor)
-        stem = next(x.name for x in walk(own) if isinstance(x, Read))
-        name = self.add(f"factor_{stem}", self.ordered(free_letters(own)), own)
+        name = self.add(f"factor_{stem(own, self.written)}", self.ordered(free_letters(own)), own)
         return self._read(name, places)
 
     def _along_axes(
@@ -221,15 +221,8 @@ class _Lowering(Recording):
             )
             return inner * sp.Mul(*map(Size, idle)) if expr.op == "sum" else inner
         own, places = self._along_axes(expr, expr.bound)
-        name = self._reduction(self._automatic(own), own)
+        name = self._reduction(automatic(own, self.written), own)
         return self._read(name, places)
-
-    def _automatic(self, expr: Reduce | Along) -> str:
-        word = {"logsumexp": "lse", "amax": "max", "amin": "min"}.get(expr.op, expr.op)
-        for node in walk(expr.body):
-            if isinstance(node, (Let, Read)):
-                return f"{word}_{node.name}"
-        return word
 
     def _along(self, expr: Along) -> sp.Expr:
         """Softmax at a label, which needs one number for each row and not every probability."""
@@ -240,7 +233,7 @@ class _Lowering(Recording):
         if whole_rows and place != (expr.letter, 0) and (place is None or not place[1]):
             label = expr.position if place else self._position("label", expr.position)
             name = self.add(
-                f"nll_{_stem(body)}", self.ordered(rest), body, "nll", (expr.letter,),
+                f"nll_{stem(body, self.written)}", self.ordered(rest), body, "nll", (expr.letter,),
                 target=(label,),
             )  # fmt: skip
             log_prob = -Read(Str(name), *self.arrays[name][0])
@@ -250,10 +243,5 @@ class _Lowering(Recording):
             log_prob = self(substitute(expr.body, {expr.letter: expr.position})) - self(lse)
             return nd.Exp(log_prob) if expr.op == "softmax" else log_prob
         whole = Along(expr.args[0], expr.body, expr.letter, expr.letter)
-        name = self._define(self._automatic(whole), whole, free_letters(whole))
+        name = self._define(automatic(whole, self.written), whole, free_letters(whole))
         return self._read(name, {expr.letter: expr.position})
-
-
-def _stem(expr: sp.Expr) -> str:
-    """What an expression is of."""
-    return next((str(x.name) for x in walk(expr) if isinstance(x, Read)), "scores")

@@ -75,8 +75,14 @@ def verify(
         return ask(question, limit=time_limit, skip=skip, progress=progress)
 
 
-def verify_request(request: Request, progress: Callable[[str], None]) -> Report:
+def verify_request(
+    request: Request,
+    progress: Callable[[str], None],
+    standing: Callable[[Report], None] | None = None,
+) -> Report:
     """Answer what was typed; without a formula, the code's own name says which.
+
+    ``standing`` is given a refutation as soon as it stands.
 
     Raises:
         LossgenError: where the question cannot be asked.
@@ -107,8 +113,12 @@ def verify_request(request: Request, progress: Callable[[str], None]) -> Report:
     )
     # Stop early enough to shrink and to write the report within the limit.
     left = 0.75 * request.time_limit - (time.monotonic() - start)
-    report = ask(question, limit=left, skip=request.skip, progress=progress)
-    return replace(report, assumed=(guessed, *report.assumed)) if guessed else report
+
+    def whole(report: Report) -> Report:
+        return replace(report, assumed=(guessed, *report.assumed)) if guessed else report
+
+    tell = None if standing is None else lambda report: standing(whole(report))
+    return whole(ask(question, limit=left, skip=request.skip, progress=progress, standing=tell))
 
 
 def assert_holds(

@@ -29,6 +29,7 @@ from lossgen.verify.verdict import Check, Report, Verdict, number
 from lossgen.verify.watch import narrowed
 
 Progress = Callable[[str], None]
+Standing = Callable[[Report], None]
 
 
 def ask(
@@ -37,8 +38,12 @@ def ask(
     limit: float = 60.0,
     skip: Sequence[str] = (),
     progress: Progress | None = None,
+    standing: Standing | None = None,
 ) -> Report:
-    """Answer a question within ``limit`` seconds (as far as the code returns at all)."""
+    """Answer a question within ``limit`` seconds (as far as the code returns at all).
+
+    ``standing`` is given a refutation as soon as it stands, whatever is still found out about it.
+    """
     for name in skip:
         if name not in CHECKS:
             hint = suggest(name, CHECKS) or f"There are {', '.join(CHECKS)}."
@@ -52,7 +57,7 @@ def ask(
         checks, stopped = _checks(session, skip, tell)
         if stopped:
             return _report(session, checks, "cannot be asked", stopped, start)
-        return _conclude(session, checks, tell, start)
+        return _conclude(session, checks, tell, standing or (lambda report: None), start)
 
 
 def _checks(session: Session, skip: Sequence[str], tell: Progress) -> tuple[list[Check], str]:
@@ -95,11 +100,13 @@ def _sentence(text: str) -> str:
     return said if said.startswith("gives") else f"raises {said}"
 
 
-def _conclude(session: Session, checks: list[Check], tell: Progress, start: float) -> Report:
+def _conclude(
+    session: Session, checks: list[Check], tell: Progress, standing: Standing, start: float
+) -> Report:
     failing = [c for c in checks if c.status == "fails"]
     inaccurate = [c for c in checks if c.status == "inaccurate"]
     if failing:
-        return _refuted(session, checks, tell, start)
+        return _refuted(session, checks, tell, standing, start)
     tell("evidence")
     found = gather(session)
     if inaccurate:
@@ -126,15 +133,23 @@ def _narrowed(session: Session) -> str:
     return f": {seen.found}" if seen.found else ""
 
 
-def _refuted(session: Session, checks: list[Check], tell: Progress, start: float) -> Report:
+def _refuted(
+    session: Session, checks: list[Check], tell: Progress, standing: Standing, start: float
+) -> Report:
     witness = _leading(session)
     home = witness.home or session
+
+    def told(about: Witness) -> Report:
+        return _report(session, checks, "does not hold", _why(home, about), start)
+
+    standing(told(witness))
     tell("a small counter-example")
     small = shrink(home, witness)
+    report = replace(told(small), counterexample=counterexample(home, small))
+    standing(report)
     tell("what it computes instead")
-    causes = diagnose(home, witness)
-    report = _report(session, checks, "does not hold", _why(home, small), start)
-    return replace(report, counterexample=counterexample(home, small), diagnoses=tuple(causes))
+    causes = tuple(diagnose(home, witness))
+    return replace(report, diagnoses=causes, seconds=_since(start))
 
 
 def _leading(session: Session) -> Witness:
@@ -176,9 +191,13 @@ def _report(
         checks=tuple(checks),
         evidence=found.text if found else (),
         notes=tuple(session.notes),
-        seconds=round(time.monotonic() - start, 2),
+        seconds=_since(start),
         where=question.target.where,
     )
+
+
+def _since(start: float) -> float:
+    return round(time.monotonic() - start, 2)
 
 
 def assumptions(question: Question) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def derivation(session: Session, exact: Exact, reduction: str) -> list[str]:
     parts = dict.fromkeys(x for x in walk(spec.item) if isinstance(x, Let))
     for let in sorted(parts, key=lambda x: sum(isinstance(y, Let) for y in walk(x.body))):
         numbers = _values(exact, let)
-        if numbers and kind(let.body, spec) == "real" and len(lines) < _LINES:
+        if numbers and kind(let.body, spec) != "boolean" and len(lines) < _LINES:
             head = named(let.name, map(str, in_order(let)))
             lines.append(f"{head} = {in_words(let.body)} = {_listed(numbers)}")
     lines = [x for x in dict.fromkeys(lines) if len(x) < _WIDE]

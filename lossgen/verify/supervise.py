@@ -1,6 +1,7 @@
 """Asks a question in a process of its own, and holds it to its time.
 
-In: a ``Request``. Out: a ``Report``; code that hangs, crashes or eats all memory gets one too.
+In: a ``Request``. Out: a ``Report``; code that hangs, crashes or eats all memory gets one too, and
+what was refuted before that stays refuted.
 Neither torch nor SymPy is imported here.
 """
 
@@ -14,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import IO, Any
 
 from lossgen.errors import LossgenError
@@ -59,20 +60,23 @@ def _listen(
     messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
     threading.Thread(target=_read, args=(process.stdout, messages), daemon=True).start()
     start, doing = time.monotonic(), "starting"
+    standing: Report | None = None
     while True:
         left = start + request.time_limit + GRACE - time.monotonic()
         try:
             message = messages.get(timeout=max(left, 0.01))
         except queue.Empty:
             text = f"It did not come back within {request.time_limit:g} s (in: {doing})."
-            return _unanswered(request, text, time.monotonic() - start)
+            return _cut_short(request, standing, text, time.monotonic() - start)
         if message is None:
             code = process.wait()
             text = f"The process in which it ran ended with exit code {code} (in: {doing})."
-            return _unanswered(request, text, time.monotonic() - start)
+            return _cut_short(request, standing, text, time.monotonic() - start)
         if "progress" in message:
             doing = message["progress"]
             progress(doing)
+        elif "standing" in message:
+            standing = report_of(message["standing"])
         elif "error" in message:
             raise LossgenError(message["error"])
         elif "fault" in message:
@@ -90,7 +94,11 @@ def _read(stream: IO[str], messages: queue.Queue[dict[str, Any] | None]) -> None
     messages.put(None)
 
 
-def _unanswered(request: Request, reason: str, seconds: float) -> Report:
+def _cut_short(request: Request, standing: Report | None, reason: str, seconds: float) -> Report:
+    """What is known at the end: a refutation that stood by then, or nothing."""
+    if standing is not None:
+        notes = (*standing.notes, reason)
+        return replace(standing, notes=notes, seconds=round(seconds, 2))
     return Report(
         target=request.target,
         formula=request.formula or request.expr or "",

@@ -58,8 +58,8 @@ def narrowed() -> Watch:
     return Watch(step)
 
 
-def broadcasts() -> Watch:
-    """Notices the first operation that makes more numbers than any of its inputs holds."""
+def broadcasts(fits: Callable[[tuple[int, ...]], bool]) -> Watch:
+    """Notices the first operation whose result outgrows its inputs to a shape that does not fit."""
 
     def step(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         result = func(*args, **kwargs)
@@ -71,6 +71,7 @@ def broadcasts() -> Watch:
             and "mm" not in name
             and result.numel() > max(x.numel() for x in came)
             and result.dim() > min(x.dim() for x in came)
+            and not fits(tuple(result.shape))
         )
         if widened and not watch.found:
             shapes = " and ".join(str(list(x.shape)) for x in came)

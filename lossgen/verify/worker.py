@@ -1,7 +1,8 @@
 """The process in which code that is not ours runs: ``python -m lossgen.verify.worker``.
 
 In: a ``Request`` as JSON on standard input. Out: one JSON object a line on the original standard
-output: progress, then a report or an error. Whatever the code prints goes elsewhere, and is told.
+output: progress, a refutation as soon as it stands, then a report or an error. Whatever the code
+prints goes elsewhere, and is told.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ def _answer(asked: dict[str, Any], channel: IO[str], printed: IO[bytes]) -> dict
         from lossgen.verify.request import Request
 
         request = Request(**asked)
-        report = verify_request(request, lambda text: _send(channel, {"progress": text}))
+        report = verify_request(
+            request,
+            lambda text: _send(channel, {"progress": text}),
+            lambda found: _send(channel, {"standing": plain_data(found)}),
+        )
         text = _printed(printed)
         if text:
             report = replace(report, notes=(*report.notes, f"the code prints: {text}"))

@@ -372,6 +372,16 @@ def test_integer_inputs_have_no_gradient() -> None:
     assert written("x[n, y[n]]", LABELLED).backward.gradients == ("x",)
 
 
+def test_what_alone_reaches_a_part_has_its_adjoints_name() -> None:
+    loss = written(
+        "logit = 2 * (x[n, d] - m[d]); logsumexp(logit, d) - at(logit, d=label[n])",
+        "x: Logits[n, d], label: ClassIndex[n], m: Real[d]",
+    )
+    made = [x.name for x in loss.backward.program.statements]
+    assert "d_logit" in made
+    assert not any(name.startswith("d_logit_") for name in made)
+
+
 def test_what_the_mean_divides_by_has_a_gradient_of_its_own() -> None:
     loss = written("averaged(w[n] * Sum(x[n, d], d), over=w[n])", "x: Real[n, d], w: Weight[n]")
     assert loss.backward.seeds == ("loss", "divisor")

@@ -49,6 +49,30 @@ def test_a_reduction_is_a_statement_of_its_own_and_says_what_it_is() -> None:
     ]
 
 
+def test_a_product_is_called_after_both_factors() -> None:
+    made = written("sim = Sum(x[i, d] * y[j, d], d) / 2; logsumexp(sim, j)", PAIR).forward
+    assert names(made) == ["dot_x_y", "sim", "loss"]
+    made = written("logsumexp(Sum(x[i, d] * x[j, d], d) / 2, j)", PAIR.split(", y")[0]).forward
+    assert names(made) == ["dot_x", "loss"]
+
+
+def test_a_mean_of_squares_says_so() -> None:
+    made = written("gap = x[n, d] - y[n, d]; sqrt(Mean(gap**2, d))", PAIR).forward
+    assert "mean_square_gap" in names(made)
+    made = written("sqrt(Mean((y[n, d] - x[n, d])**2, d))", PAIR).forward
+    assert names(made) == ["mean_square", "loss"]
+
+
+@pytest.mark.parametrize("bias", ["a", "z"])
+def test_a_reduction_is_called_after_the_largest_that_it_reads(bias: str) -> None:
+    loss = written(
+        f"-at(log_softmax(x[n, c] + {bias}[c], c), c=label[n])",
+        f"x: Logits[n, c], label: ClassIndex[n], {bias}: Real[c]",
+    )
+    assert names(loss.forward) == ["nll_x", "loss"]
+    assert set(loss.backward.gradients) == {"x", bias}
+
+
 def test_equal_reductions_are_computed_once() -> None:
     made = lines("Sum(x[n, d], d) / (1 + Sum(x[n, d], d) ** 2)")
     assert made[0] == "sum_x[n] = sum_{d} x[n, d]"

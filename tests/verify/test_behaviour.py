@@ -90,6 +90,13 @@ def test_code_that_ends_its_process() -> None:
     assert "exit code 3" in report.reason
 
 
+def test_what_is_refuted_stays_refuted_when_the_process_ends() -> None:
+    report = supervised("doubled_but_dies_of_one_number")
+    assert report.verdict == "does not hold", report
+    assert "exit code 3 (in: a small counter-example)" in report.notes[-1]
+    assert report.checks[-1].status == "fails"
+
+
 def test_code_that_raises_system_exit() -> None:
     with pytest.raises(LossgenError, match=r"ends the process: SystemExit\(0\)"):
         supervised("leaves")

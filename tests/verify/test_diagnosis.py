@@ -15,7 +15,7 @@ from lossgen.verify.verdict import Report
 COSTLY = ("torch.compile", "large tensors")
 
 
-def asked(code: object, formula: str, **how: object) -> Report:
+def asked(code: object, formula: str | None, **how: object) -> Report:
     return lossgen.verify(code, formula, skip=COSTLY, **how)
 
 
@@ -138,6 +138,41 @@ def test_confusions_are_named(code: Callable[..., Tensor], formula: str, words: 
     if words:
         assert report.diagnoses, report
         assert words in report.diagnoses[0]
+
+
+def test_another_exponent_is_worked_out() -> None:
+    def code(input: Tensor, target: Tensor) -> Tensor:
+        return ((1 + (input - target).abs()) ** -0.5).mean()
+
+    report = asked(code, None, expr="(1 + abs(input - target))**(-1/4)")
+    assert report.diagnoses == ("with the exponent -1/2 in place of -1/4",)
+
+
+def test_a_table_that_the_formula_has_too_is_no_cause() -> None:
+    def code(input: Tensor, target: Tensor) -> Tensor:
+        hot = target[:, None] == torch.arange(input.shape[1], device=input.device)
+        return -(hot * input.log_softmax(1)).sum(1).mean() + 0.37 * input.std()
+
+    report = asked(code, "cross_entropy", sizes={"s": "none"})
+    assert report.verdict == "does not hold", report
+    assert not any("broadcasts" in x for x in report.diagnoses)
+
+
+def test_a_table_of_all_pairs_is_a_cause() -> None:
+    def code(input: Tensor, target: Tensor) -> Tensor:
+        return (input.flatten() - target.flatten()[:, None]).square().mean()
+
+    report = asked(code, "mse")
+    assert any("broadcasts" in x for x in report.diagnoses), report
+
+
+def test_a_step_that_counts_is_in_the_derivation() -> None:
+    def code(input: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(input, target, ignore_index=-100).mean() * 2
+
+    example = asked(code, "cross_entropy", sizes={"s": "none"}).counterexample
+    assert example is not None
+    assert any(line.startswith("label[n") for line in example.derivation)
 
 
 def test_the_derivation_leads_to_what_is_expected() -> None:

@@ -116,16 +116,8 @@ def power(node: sp.Pow, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     if exponent == 2:
         yield f"without the square of {shown}", base
         yield f"with |{shown}| in place of its square", nd.Abs(base)
-    for words, other in (("1/", 1 / exponent), ("2*", 2 * exponent), ("-", -exponent)):
-        yield f"with the exponent {words}({short(exponent)})", base**other
-    yield (
-        f"with the exponent {short(exponent + 1)} in place of {short(exponent)}",
-        base ** (exponent + 1),
-    )
-    yield (
-        f"with the exponent {short(exponent - 1)} in place of {short(exponent)}",
-        base ** (exponent - 1),
-    )
+    for other in (1 / exponent, 2 * exponent, -exponent, exponent + 1, exponent - 1):
+        yield f"with the exponent {short(other)} in place of {short(exponent)}", base**other
     if isinstance(base, sp.Add) and sp.S.One in base.args:
         yield f"with {short(1 - base)} in place of {shown}", (1 - base) ** exponent
     yield f"without the factor {short(node)}", sp.S.One

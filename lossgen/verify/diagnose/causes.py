@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from lossgen.spec import LossSpec
 from lossgen.verify.caller import CallFailed, Outcome
 from lossgen.verify.point import Point
 from lossgen.verify.session import Session, Witness
+from lossgen.verify.slicing import extents
 from lossgen.verify.truth import evaluate
 from lossgen.verify.watch import broadcasts, first_nonfinite
 
@@ -78,13 +81,23 @@ def broadcast_causes(session: Session, witness: Witness) -> list[str]:
     """Whether tensors that do not fit meet somewhere and grow."""
     if witness.difference.kind != "formula":
         return []
-    seen = broadcasts()
+    room = _room(session.question.spec, witness.point)
+    seen = broadcasts(lambda shape: Counter(x for x in shape if x > 1) <= room)
     try:
         with seen:
             session.caller.run(witness.point, witness.reduction, grad=False)
     except CallFailed:
         return []
     return [f"but {seen.found}"] if seen.found else []
+
+
+def _room(spec: LossSpec, point: Point) -> Counter[int]:
+    """How often a size may occur in one shape: once for each letter of the axes that have it."""
+    letters = Counter(axis.name for axis in spec.axes.values())
+    room: Counter[int] = Counter()
+    for label, size in extents(spec, point).items():
+        room[size] += max(1, letters[label.rstrip("0123456789")])
+    return room
 
 
 def nonfinite_causes(session: Session, witness: Witness) -> list[str]:

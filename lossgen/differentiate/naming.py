@@ -1,0 +1,50 @@
+"""Plain names for adjoints.
+
+In: the statements of a backward, and the pieces that its arrays got. Out: the statements, where
+what alone reaches an array has the name of its adjoint.
+
+    d_logit_nll_logit[n, c] = …; d_x = scale*d_logit_nll_logit  →  d_logit[n, c] = …
+
+It refuses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import sympy as sp
+from sympy.core.symbol import Str
+
+from lossgen.differentiate.collecting import is_plain_read
+from lossgen.differentiate.tape import Piece
+from lossgen.nodes import Read, rebuild
+from lossgen.program import Statement
+
+
+def lone_pieces(pieces: Mapping[str, Sequence[Piece]], taken: Container[str]) -> dict[str, str]:
+    """The names of what is all that reaches an array, and the adjoint's name for each."""
+    names: dict[str, str] = {}
+    for name, (piece, *others) in pieces.items():
+        short = f"d_{name}"
+        if others or not isinstance(piece, sp.Expr) or not is_plain_read(piece):
+            continue
+        if short not in taken and piece.name.startswith(f"{short}_"):
+            names.setdefault(piece.name, short)
+    return names
+
+
+def renamed(statements: Iterable[Statement], names: Mapping[str, str]) -> tuple[Statement, ...]:
+    """The statements under other names."""
+
+    def reading(expr: sp.Basic) -> sp.Basic:
+        if isinstance(expr, Read) and expr.name in names:
+            return expr.func(Str(names[expr.name]), *map(reading, expr.args[1:]))
+        return rebuild(expr, [reading(a) for a in expr.args]) if expr.args else expr
+
+    def one(x: Statement) -> Statement:
+        body, where, base, *target = map(reading, x.expressions())
+        name = names.get(x.name, x.name)
+        return replace(x, name=name, body=body, where=where, base=base, target=tuple(target))
+
+    return tuple(map(one, statements)) if names else tuple(statements)
