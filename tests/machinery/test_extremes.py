@@ -285,3 +285,17 @@ def test_rows_too_long_are_made_shorter_in_a_batch_of_vmap_as_well() -> None:
     label = torch.ones(2, 2)
     apart = torch.func.vmap(lambda a, b, t: loss(a, b, t, reduction="none"))(one, two, label)
     assert torch.allclose(apart, torch.tensor([[0.0, 1.0], [1.0, 0.0]]), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_small_weight_takes_back_what_twice_a_difference_would_overflow_by(
+    dtype: torch.dtype,
+) -> None:
+    largest, least = torch.finfo(dtype).max, torch.finfo(dtype).tiny
+    x, t = torch.tensor([0.75 * largest], dtype=dtype), torch.tensor([0.0], dtype=dtype)
+    loss = functional("mse")
+    for weight in (0.0, least):
+        given = torch.tensor([weight], dtype=dtype)
+        slopes = gradients(lambda a, b, w=given: loss(a, b, weight=w, reduction="none"), x, t)
+        slope = 2 * (0.75 * largest * weight)
+        assert [g.item() for g in slopes] == pytest.approx([slope, -slope], rel=1e-6)
