@@ -1,9 +1,12 @@
 """Accuracy of every loss of the catalogue, and of the same losses of other packages.
 
-Run: ``python benchmarks/accuracy.py [NAME …] [--effort E] [--seed S] [--part peers|catalogue]``.
-Writes ``benchmarks/results/accuracy.md`` when no names are given (with ``--part catalogue`` that
-part of it). Same points and the same exact results for all: errors in ulp against 50 digits, as
-``lossgen verify`` measures them. Packages that are not installed are left out and named.
+Run: ``python benchmarks/accuracy.py [NAME …] [--effort E] [--seed S] [--part peers|catalogue]
+[--keep FOLDER [--no-more]]``. Writes ``benchmarks/results/accuracy.md`` when no names are given
+(with ``--part catalogue`` that part of it). What the folder has and has not changed since is not
+measured again, so that a run may be cut short, or made of several; ``--no-more`` measures nothing
+and tells what is missing, beside what the page had of it. Same points and the same exact results
+for all: errors in ulp against 50 digits, as ``lossgen verify`` measures them. Packages that are not
+installed are left out and named.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import kept  # noqa: E402
 from lossgen.accuracy.cases import Case  # noqa: E402
 from lossgen.accuracy.generated import load, measure_module  # noqa: E402
 from lossgen.accuracy.measuring import Style, measure  # noqa: E402
@@ -62,7 +66,7 @@ def module_of(name: str) -> Path:
     return ROOT / "generated" / f"{name}.py"
 
 
-def compare(peer: Peer, seed: int, effort: float) -> Against:
+def compare(peer: Peer, seed: int, effort: float, keep: kept.Kept) -> Against:
     """Measure ours and the peer's on the same points.
 
     Raises:
@@ -81,10 +85,9 @@ def compare(peer: Peer, seed: int, effort: float) -> Against:
         # Only what is told apart from the loss's own options reaches torch: its defaults are ours.
         Style("theirs", lambda **given: theirs(**_kept(given, spec, told)), {}, True, slopes),
     )
-    return Against(
-        peer,
-        setting,
-        measure(
+
+    def measured() -> Accuracy:
+        return measure(
             spec,
             styles,
             seed,
@@ -93,8 +96,20 @@ def compare(peer: Peer, seed: int, effort: float) -> Against:
             chosen=(setting,),
             admits=lambda case: _admits(case, peer),
             formulas=(spec,),
-        ),
-    )
+        )
+
+    about = (peer.package, words, seed, effort)
+    key = kept.key(peer.ours, about, ("torch", DISTRIBUTIONS[peer.package]))
+    return Against(peer, setting, keep.measured(key, measured))
+
+
+def measure_own(name: str, seed: int, effort: float, keep: kept.Kept) -> Accuracy:
+    """Measure a loss of the catalogue in both its styles."""
+
+    def measured() -> Accuracy:
+        return measure_module(spec_of(name), module_of(name), seed=seed, effort=effort)
+
+    return keep.measured(kept.key(name, (seed, effort), ("torch",)), measured)
 
 
 def _kept(given: dict[str, Any], spec: LossSpec, told: Any) -> dict[str, Any]:
@@ -289,13 +304,18 @@ def main() -> None:
     parser.add_argument("--effort", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", choices=("peers", "catalogue"))
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--no-more", action="store_true")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/accuracy.md")
     told = parser.parse_args()
     torch.set_num_threads(1)
     names = told.names or sorted(p.stem for p in (ROOT / "specs").glob("*.py"))
+    keep = kept.Kept(told.keep, told.no_more)
     against: list[Against] = []
     found: list[Accuracy] = []
     missing: dict[str, str] = {}
+    absent: list[str] = []
+    before = told.out.read_text("utf-8") if told.out.exists() else ""
 
     def write() -> None:
         """The page so far: a run takes its time, and may be cut short."""
@@ -304,26 +324,32 @@ def main() -> None:
         if told.part is None:
             text = page(against, missing, found, told.seed, told.effort)
         else:
-            before = told.out.read_text("utf-8").partition(CATALOGUE)[0]
-            text = before + catalogue_page(found, told.seed, told.effort)
+            text = before.partition(CATALOGUE)[0]
+            text += catalogue_page(found, told.seed, told.effort)
+        text += not_measured(absent, before)
         told.out.write_text(text, "utf-8")
 
     for peer in PEERS if told.part != "catalogue" else ():
         if peer.ours not in names or not peer.items:
             continue
         try:
-            against.append(compare(peer, told.seed, told.effort))
+            against.append(compare(peer, told.seed, told.effort, keep))
         except ImportError as fault:
             missing[peer.package] = str(fault)
+            continue
+        except kept.NotThere:
+            absent.append(f"{peer.ours} against {peer.package}")
             continue
         print("\n".join(peers_table(against[-1:])[2:]), flush=True)
         for error in against[-1].accuracy.errors[:2]:
             print("   raised:", error[:200], flush=True)
         write()
     for name in names if told.part != "peers" else ():
-        found.append(
-            measure_module(spec_of(name), module_of(name), seed=told.seed, effort=told.effort)
-        )
+        try:
+            found.append(measure_own(name, told.seed, told.effort, keep))
+        except kept.NotThere:
+            absent.append(name)
+            continue
         held = "meets its bars" if found[-1].holds else "breaks a bar"
         print(f"{name:34s} {held}, {found[-1].seconds:.0f} s", flush=True)
         write()
@@ -373,6 +399,23 @@ def catalogue_page(found: list[Accuracy], seed: int, effort: float) -> str:
         "\n".join(breaks_list(found)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def not_measured(absent: list[str], before: str) -> str:
+    """What the run lacks, and what the page had of it: numbers of earlier code."""
+    if not absent:
+        return ""
+    rows = [
+        line
+        for line in before.partition(CATALOGUE)[2].splitlines()
+        if line.count("|") == 9 and line.split("|")[1].strip() in absent
+    ]
+    told = [
+        "\n### Not in this run",
+        "Not in the counts and medians above; rows, where there are any, were measured at an "
+        f"earlier state of the generator, in the same way: {', '.join(absent)}.",
+    ]
+    return "\n\n".join((*told, "\n".join((*catalogue_table(()), *rows)))) + "\n"
 
 
 if __name__ == "__main__":

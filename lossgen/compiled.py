@@ -18,6 +18,7 @@ from lossgen.schedule import with_guards
 from lossgen.sharing import share
 from lossgen.spec import TAKEN, LossSpec
 from lossgen.stabilize import (
+    RULES,
     Choice,
     Known,
     Refusal,
@@ -54,23 +55,37 @@ class Compiled:
     floating: Compiled | None = None
 
 
-def compile_loss(spec: LossSpec, public_name: str = "") -> Compiled:
-    """Carry a spec through ``stabilize``, ``lower`` and ``differentiate``."""
+def compile_loss(spec: LossSpec, public_name: str = "", *, kernels: bool = False) -> Compiled:
+    """Carry a spec through ``stabilize``, ``lower`` and ``differentiate``.
+
+    Args:
+        kernels: whether the rules are left out that are for code of whole arrays alone.
+    """
     # SymPy would spread -2*(a + b) out; the author's grouping is kept.
     with distribute(False):
         known = Known({a.name: a.role for a in spec.arguments})
-        stable = Stabilizer(known=known)
+        stable = Stabilizer((r for r in RULES if r.kernels or not kernels), known)
         item = stable(spec.item)
         over = None if spec.over is None else stable(spec.over)
         forward, chosen = _with_chosen_forms(lower(spec, item, over, known), known)
         taken = {*TAKEN, *(p.name for p in spec.parameters)}
         forward, backward, again = _completed(spec, share(forward, taken), known)
         name = public_name or spec.functional_name
-        floating = None if spec.floating is None else compile_loss(spec.floating, name)
+        floating = (
+            None if spec.floating is None else compile_loss(spec.floating, name, kernels=kernels)
+        )
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))
     refused = tuple(dict.fromkeys((*stable.refused, *again.refused)))
     choices = (*chosen, *again.choices)
     return Compiled(spec, forward, backward, fired, refused, choices, name, floating)
+
+
+def for_kernels(compiled: Compiled) -> Compiled:
+    """A loss without what is for code of whole arrays alone, and says nothing to a reader."""
+    formulas = (compiled, *((compiled.floating,) if compiled.floating else ()))
+    if all(r.kernels for f in formulas for r in f.rules):
+        return compiled
+    return compile_loss(compiled.spec, compiled.public_name, kernels=True)
 
 
 def complete(spec: LossSpec, forward: Program) -> Compiled:

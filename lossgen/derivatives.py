@@ -131,6 +131,8 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         for side in expr.args:
             slope = side / expr if never_zero else nd.Ratio(side, expr)
             _pull(side, times(seed, slope), found)
+    elif isinstance(expr, nd.Fitted):
+        _pull(expr.args[0], times(seed, nd.Fitted(ONE, expr.args[1])), found)
     elif isinstance(expr, nd.Ratio):
         a, b = expr.args
         # The quotient again, rather than a/b**2: the square is out of range where b is not.

@@ -43,7 +43,7 @@ def _choice(expr: Where) -> sp.Expr:
     """What both branches are multiplied by, outside: no branch that is 0 has a factor."""
     expr = _joined(expr)
     condition, yes, no = expr.args
-    common = sorted(_factors(yes) & _factors(no), key=str)
+    common = sorted(factors(yes) & factors(no), key=str)
     if not common:
         return expr
     for factor in common:
@@ -73,12 +73,12 @@ def _sum(expr: sp.Add) -> sp.Expr:
     expr = sp.Add(*map(_subtracted, expr.args))
     counts: Counter[sp.Expr] = Counter()
     for term in expr.args:
-        counts.update(_factors(term))
+        counts.update(factors(term))
     repeated = [f for f, count in counts.items() if count > 1]
     if not repeated:
         return expr
     best = max(repeated, key=lambda f: (counts[f], len(free_letters(f)), cost(f), str(f)))
-    inside = [t for t in expr.args if best in _factors(t)]
+    inside = [t for t in expr.args if best in factors(t)]
     rest = [t for t in expr.args if t not in inside]
     product = best * factored(sp.Add(*(_without(t, best) for t in inside)))
     return factored(sp.Add(product, *rest)) if rest else product
@@ -91,10 +91,10 @@ def _subtracted(term: sp.Expr) -> sp.Expr:
     return term
 
 
-def _factors(term: sp.Expr) -> frozenset[sp.Expr]:
+def factors(term: sp.Expr) -> frozenset[sp.Expr]:
     """The factors of a term, numbers apart."""
     if isinstance(term, Where) and is_static(term.args[0]):
-        branches = [_factors(a) for a in term.args[1:] if a != 0]
+        branches = [factors(a) for a in term.args[1:] if a != 0]
         return frozenset.intersection(*branches) if branches else frozenset()
     parts = term.args if isinstance(term, sp.Mul) else (term,)
     return frozenset(f for f in parts if not f.is_number)

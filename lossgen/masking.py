@@ -74,6 +74,8 @@ def times(seed: sp.Expr, factor: sp.Expr) -> sp.Expr:
         # Static conditions stay outermost: what only one of their branches reads is computed there.
         condition, yes, no = seed.args
         return Where(condition, times(yes, factor), times(no, factor))
+    if isinstance(factor, nd.Fitted) and factor.args[0] == 1:
+        return nd.Fitted(seed, factor.args[1])
     number, rest = factor.as_coeff_Mul()
     if number != 1 and isinstance(rest, Where):
         # The number outside, so that what differs by a sign is the same expression.

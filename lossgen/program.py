@@ -22,11 +22,11 @@ from lossgen.roles import Kind
 from lossgen.static import ALWAYS, Guard, condition_of
 
 Op = Literal[
-    "map", "sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm",
+    "map", "sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm", "fitting",
     "nll", "nll_slope", "softmax", "log_softmax", "balance", "scatter", "place", "stack",
 ]  # fmt: skip
 REDUCTIONS: frozenset[str] = frozenset(
-    ("sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm", "nll")
+    ("sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm", "fitting", "nll")
 )
 ALONG: frozenset[str] = frozenset(("softmax", "log_softmax", "balance"))
 Extent = tuple[int, int]  # positions left out at the start and at the end of an axis

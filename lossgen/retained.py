@@ -35,7 +35,7 @@ def retained(forward: Program, known: Mapping[sp.Basic, bool]) -> dict[sp.Basic,
         kinds[x.name] = x.kind
         if not x.reads() & varying:
             continue
-        if x.kind == "real":
+        if x.kind == "real" and x.op != "fitting":
             varying.add(x.name)
         if x.op in ("softmax", "log_softmax"):
             kept.add(Read(Str(x.name), *x.free))

@@ -67,7 +67,7 @@ class Arithmetic(Sums):
                 above.remove(factor)
                 again = -factor.exp if divides_twice(factor, factors) else 1
                 below += [factor.base ** (-factor.exp / again)] * again
-            if isinstance(factor, nd.Ratio):
+            if isinstance(factor, nd.Ratio) and not self._of_a_row(factor):
                 above.remove(factor)
                 above += [] if factor.args[0] == 1 else [factor.args[0]]
                 below.append(nd.Ratio(1, factor.args[1]))
@@ -105,6 +105,11 @@ class Arithmetic(Sums):
             return above, ""
         return large, f" * {self.parenthesize(scaled, PRECEDENCE['Mul'])}"
 
+    def _of_a_row(self, factor: sp.Expr) -> bool:
+        """Whether a factor is a row over its length, or the like: in range, as 1/length is not."""
+        above, below = factor.args if isinstance(factor, nd.Ratio) else (sp.S.One, sp.S.One)
+        return self._size(above) > self._size(below)
+
     def _quotient(self, above: list[Any], below: list[Any], sign: str) -> str:
         parts = [(self._size(f), not is_scalar(f), 0, f) for f in above]
         parts += [(self._size(f), not is_scalar(f), 1, f) for f in below]
@@ -115,6 +120,8 @@ class Arithmetic(Sums):
             sequence = [*(p for p in large if p[2] == 0), *sequence, *(p for p in large if p[2])]
         else:
             sequence += [*(p for p in large if p[2] == 0), *(p for p in large if p[2])]
+        rows = [p for p in sequence if self._of_a_row(p[3])]
+        sequence = [*rows, *(p for p in sequence if p not in rows)]
         if sequence[0][2] == 0:
             # What may be overwritten leads among those of its size.
             top = [p for p in sequence if p[2] == 0]

@@ -156,6 +156,13 @@ class Functions(Reads):
         tensor, number = (b, a) if numbers[0] else (a, b)
         return f"torch.hypot({tensor}, {self.names.like}.new_full((), {number}))"
 
+    def _print_Fitted(self, expr: Any) -> str:
+        row, fitting = expr.args
+        letters = self._letters(fitting)
+        (along,) = (k for k, x in enumerate(self.scope) if x not in letters)
+        text = self.within(letters).code(fitting)
+        return f"_fitted({bare(self.code(row))}, {text}, {along - len(self.scope)})"
+
     def _print_Rewritten(self, expr: Any) -> str:
         return f"({bare(self.code(expr.form))})"
 

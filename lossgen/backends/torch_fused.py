@@ -20,6 +20,7 @@ from dataclasses import replace
 import sympy as sp
 
 from lossgen import nodes as nd
+from lossgen.backends.torch_factors import adjoint
 from lossgen.backends.torch_in_place import FusedStep, moves
 from lossgen.nodes import Letter, Read, Where, free_letters, is_scalar, rebuild
 from lossgen.program import Program, Statement, without_unused
@@ -132,7 +133,8 @@ class _Fuse:
                 continue
             if clipped:
                 return TimesClippedGap(rest, *pair, factor.args[2])
-            if rest.as_coeff_Mul()[0] == 2:
+            # Twice a difference may be out of range where a weight takes it back.
+            if rest.as_coeff_Mul()[0] == 2 and all(map(adjoint, rest.atoms(Read))):
                 return TimesGap(rest / 2, *pair)
         return expr
 

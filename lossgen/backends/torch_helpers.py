@@ -74,12 +74,29 @@ HELPERS: dict[str, str] = {
     """Euclidean length; the squares of very large and very small numbers are in range, too."""
     bits = round(math.log2(torch.finfo(x.dtype).max))
     usual, far = 2.0 ** (3 * bits // 8), 2.0 ** (3 * bits // 4)
-    size = torch.linalg.vector_norm(x.detach(), dim=dim, keepdim=True)
+    length: Tensor = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
+    size = length.detach()
+    if _all_within(size, 1 / usual, usual):
+        return length.squeeze(dim)
     # Powers of two: scaling by them rounds nothing.
     scale = torch.ones_like(size).masked_fill(size > usual, 1 / far)
     scale = scale.masked_fill(size < 1 / usual, far)
-    length: Tensor = torch.linalg.vector_norm(x * scale, dim=dim) / scale.amax(dim)
+    length = torch.linalg.vector_norm(x * scale, dim=dim) / scale.amax(dim)
     return length''',
+    "_largest(": '''def _largest(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """The largest magnitude, held constant; of nothing it is 0."""
+    size = x.detach().abs()
+    # torch's amax refuses an empty axis.
+    return size.amax(dim) if size.numel() else size.sum(dim)''',
+    "_all_within(": '''def _all_within(x: Tensor, low: float, high: float) -> bool:
+    """Whether all numbers are between two, where that is seen at once: on a CPU, not compiled."""
+    if torch.compiler.is_compiling() or not x.is_cpu or not x.numel():
+        return False
+    try:
+        smallest, largest = x.aminmax()
+        return bool(smallest >= low) and bool(largest <= high)
+    except RuntimeError:
+        return False  # a batch of torch.func.vmap, or what is traced, has no one answer''',
     "_log_softmax(": '''def _log_softmax(scores: Tensor, dim: int) -> Tensor:
     """``scores.log_softmax(dim)``, exact to rounding also where it is all but 0."""
     if not scores.numel():
@@ -202,6 +219,16 @@ HELPERS: dict[str, str] = {
     """``x``, the largest number in place of infinity: multiplied by 0 it must be 0."""
     far = torch.finfo(x.dtype).max
     return x.clamp(-far, far)''',
+    "_fitting(": '''def _fitting(x: Tensor, dim: int) -> Tensor:
+    """How much shorter rows are made, for their squares to be in range; empty where all are."""
+    x, far = x.detach(), torch.finfo(x.dtype).max
+    usual: float = far**0.375
+    if _all_within(torch.linalg.vector_norm(x, dim=dim), 0.0, usual):
+        return x.new_empty(0)
+    return (_norm(x, dim).clamp(usual, far) / usual).reciprocal()''',
+    "_fitted(": '''def _fitted(x: Tensor, fitting: Tensor, dim: int) -> Tensor:
+    """Rows, those whose squares would be out of range made shorter."""
+    return x * fitting.unsqueeze(dim) if fitting.numel() else x''',
     "_gauss(": '''def _gauss(x: Tensor, rate: float, rest: Tensor | float = 0.0) -> Tensor:
     """``exp(-rate * (x + rest)**2)``; the first factor's argument is exact, the second's small."""
     x = x.clamp(-64.0, 64.0)

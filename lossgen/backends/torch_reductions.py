@@ -65,8 +65,13 @@ class Reductions(Context):
             code = f"_log_softmax({bare(inner)}, {where or 0})"
         elif x.op in ("softmax", "log_softmax"):
             code = f"{operand(inner)}.{x.op}({where or 0})"
+        elif x.op == "fitting":
+            code = f"_fitting({bare(inner)}, {where or 0})"
         elif x.op == "norm":
             code = f"_norm({bare(inner)}, {where or tuple(range(len(scope)))})"
+        elif x.op == "amax" and _is_held_size(x.body):
+            size = printer.code(x.body.arg.arg)
+            code = f"_largest({bare(size)}, {where or tuple(range(len(scope)))})"
         elif x.op == "logsumexp":
             code = f"{operand(inner)}.logsumexp({where or tuple(range(len(scope)))})"
         else:
@@ -126,3 +131,8 @@ class Reductions(Context):
             kind = ", dtype=torch.int64" if x.op == "count" else ""
             return f"{self.names.like}.new_full({shape}, {count}{kind})"
         return printer.code(x.body)
+
+
+def _is_held_size(body: sp.Expr) -> bool:
+    """Whether a body is a magnitude that is held constant."""
+    return isinstance(body, nd.StopGradient) and isinstance(body.arg, nd.Abs)

@@ -66,13 +66,15 @@ class Sums(Operands):
         """The sum of two terms of which one is a product; nothing, if neither is."""
         # Not in place: torch has no rule for a batch of those.
         if pair := self._pair(term):
-            scale, x, y = pair
-            value = f", value={self.code(scale)}" if scale != 1 else ""
-            return f"torch.addcmul({bare(text)}, {self.code(x)}, {self.code(y)}{value})"
+            return self._addcmul(bare(text), *pair)
         pair = self._pair(first)
-        if pair is None or pair[0] != 1 or isinstance(term, sp.Mul) or is_scalar(term):
+        if pair is None or pair[0] not in (1, -1) or isinstance(term, sp.Mul) or is_scalar(term):
             return ""
-        return f"torch.addcmul({self.code(term)}, {self.code(pair[1])}, {self.code(pair[2])})"
+        return self._addcmul(self.code(term), *pair)
+
+    def _addcmul(self, text: str, scale: sp.Expr, x: sp.Expr, y: sp.Expr) -> str:
+        value = f", value={self.code(scale)}" if scale != 1 else ""
+        return f"torch.addcmul({text}, {self.code(x)}, {self.code(y)}{value})"
 
     def _pair(self, term: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:
         """A number and the two arrays it scales, the smaller first, if that is all of a product."""

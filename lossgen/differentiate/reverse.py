@@ -19,6 +19,7 @@ from sympy.core.symbol import Str
 from lossgen import nodes as nd
 from lossgen.derivatives import partials
 from lossgen.differentiate.collecting import Collecting, is_plain_read
+from lossgen.differentiate.joining import joined
 from lossgen.differentiate.labels import at_labels
 from lossgen.differentiate.naming import lone_pieces, renamed
 from lossgen.differentiate.reads import Reads
@@ -117,7 +118,7 @@ class _Reverse(Reads, Collecting):
         """The names through which a gradient flows."""
         found = {a.name for a in self.forward.inputs if a.kind == "real"}
         for x in self.forward.statements:
-            if x.kind == "real" and x.op not in ("any", "count") and x.reads() & found:
+            if x.kind == "real" and x.op not in ("any", "count", "fitting") and x.reads() & found:
                 found.add(x.name)
         return found
 
@@ -226,7 +227,7 @@ class _Reverse(Reads, Collecting):
             self.arrays[new], self.kinds[new] = self.arrays.pop(old), self.kinds.pop(old)
         statements = renamed(statements, names)
         statements = with_forward_names(at_labels(rewrite(statements), self.forward), self.forward)
-        statements = tuple(_factored(x) for x in statements)
+        statements = joined(_factored(x) for x in statements)
         return shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
 
 

@@ -15,6 +15,7 @@ statements later. A node is built from SymPy objects or numbers; what SymPy cann
 from lossgen.nodes.binders import Along, Let, Reduce
 from lossgen.nodes.compositions import (
     Finite,
+    Fitted,
     Gauss,
     GaussM1,
     HypotPowM1,
@@ -120,6 +121,7 @@ __all__ = [
     "Exp",
     "Expm1",
     "Finite",
+    "Fitted",
     "Floor",
     "Gauss",
     "GaussM1",

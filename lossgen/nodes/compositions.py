@@ -58,6 +58,12 @@ class Remainder(Node):
     __slots__ = ()
 
 
+class Fitted(Node):
+    """``x``, as much shorter as a ``fitting`` says; what reads it must not change by that."""
+
+    __slots__ = ()
+
+
 class Finite(Unary):
     """Its argument, but the largest number in place of infinity."""
 

@@ -81,6 +81,7 @@ _REDUCED: Mapping[str, Callable[[Range], Range]] = {
     "amax": lambda x: x,
     "amin": lambda x: x,
     "norm": lambda x: NONNEGATIVE,
+    "fitting": lambda x: UNIT,
     "count": lambda x: NONNEGATIVE,
     "softmax": lambda x: UNIT,
     "log_softmax": lambda x: -NONNEGATIVE,

@@ -93,7 +93,7 @@ def _built(expr: sp.Basic, by: Arithmetic, made: dict[sp.Basic, Evaluator]) -> E
     if isinstance(expr, nd.Clip):
         x, low, high = map(of, expr.args)
         return lambda p: min(max(x(p), low(p)), high(p))
-    if isinstance(expr, (nd.StopGradient, nd.StraightThrough, nd.Rewritten)):
+    if isinstance(expr, (nd.StopGradient, nd.StraightThrough, nd.Rewritten, nd.Fitted)):
         return of(expr.args[0])
     if isinstance(expr, nd.Node):
         return _called(by.call(type(expr)), [of(a) for a in expr.args])

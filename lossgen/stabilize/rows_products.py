@@ -7,6 +7,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.nodes import Along, Sigmoid
 from lossgen.stabilize import (
+    cosines,
     entropies,
     exponentials,
     letters,
@@ -105,6 +106,15 @@ PRODUCTS: tuple[Rule, ...] = (
         quotients.sums_of_what_differs,
         everywhere=False,
     ),
+    Rule(
+        "Sum(x*y)/(sqrt(Sum(x**2) + c)*sqrt(Sum(y**2) + d))",
+        "the same of x and y whose rows are made shorter where their squares are out of range",
+        "0 <= c, d <= 1",
+        sp.Mul,
+        cosines.rows_in_range,
+        everywhere=False,
+        kernels=False,
+    ),
     # --- powers
     Rule("1/(1 + exp(x))", "sigmoid(-x)", EVERY, sp.Pow, sigmoids.logistic),
     Rule("exp(x)**p", "exp(p*x)", "p no whole number above 0", sp.Pow, exponentials.power_of_exp),
@@ -118,6 +128,22 @@ PRODUCTS: tuple[Rule, ...] = (
         "c, y >= 0",
         ROOT,
         roots.root_of_product,
+    ),
+    Rule(
+        "Sum(abs(x)**p)**(1/p)",
+        "m*Sum(ratio(abs(x), m)**p)**(1/p), m = Amax(abs(x))",
+        "p > 0",
+        sp.Pow,
+        scaling.power_length,
+        everywhere=False,
+    ),
+    Rule(
+        "where(s > 0, s**(1/p), 0), s = Sum(abs(x)**p)",
+        "m*where(s > 0, s**(1/p), 0), s = Sum(ratio(abs(x), m)**p), m = Amax(abs(x))",
+        "p > 0",
+        nd.Where,
+        scaling.power_length_or_zero,
+        everywhere=False,
     ),
     Rule(
         "sqrt(x**2 + y**2), sqrt(x**2 + c)",

@@ -1,11 +1,24 @@
-"""Quotients of weighted sums, whose weights are out of range where their quotient is not."""
+"""Sums of powers, out of range where what is made of them is not.
+
+Weighted sums over one another, and the lengths that are powers of sums of powers.
+"""
 
 from __future__ import annotations
 
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import ONE, Let, Reduce, StopGradient, Where, free_letters, rebuild
+from lossgen.nodes import (
+    ONE,
+    ZERO,
+    Let,
+    Reduce,
+    StopGradient,
+    Where,
+    free_letters,
+    is_scalar,
+    rebuild,
+)
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import inverse, peel, same, strip, without
 
@@ -33,6 +46,55 @@ def weights_in_range(mul: sp.Expr, known: Known) -> sp.Expr | None:
                 rest = without(mul.args, divisor, above[0])
                 return sp.Mul(*rest, quotient[0], quotient[1] ** -1)
     return None
+
+
+def power_length(power: sp.Expr, known: Known) -> sp.Expr | None:
+    """``m*Sum((abs(x)/m)**p)**(1/p)`` for ``Sum(abs(x)**p)**(1/p)``, with m the largest abs(x).
+
+    The length does not depend on m, which is held constant, in value or in slope.
+    """
+    found = _power_sum(power.base)
+    if found is None or power.exp * found[1] != 1:
+        return None
+    known.positive(found[1])
+    largest, total = _largest_and_rest(power.base)
+    return largest * total**power.exp
+
+
+def power_length_or_zero(choice: sp.Expr, known: Known) -> sp.Expr | None:
+    """The same where a condition asks whether the sum is greater than 0."""
+    condition, yes, no = choice.args
+    asked = isinstance(condition, nd.Compare) and (condition.op, condition.right) == (">", 0)
+    if no != 0 or not asked or _power_sum(condition.left) is None:
+        return None
+    largest, total = _largest_and_rest(condition.left)
+    power = yes / largest
+    if not isinstance(power, sp.Pow) or not same(power.base, total):
+        return None
+    return largest * Where(nd.Compare(">", total, 0), power, 0)
+
+
+def _power_sum(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+    """``abs(x)`` and ``p`` of ``Sum(abs(x)**p)``, p other than 2, for which there is the norm."""
+    inner = peel(expr)
+    if not isinstance(inner, Reduce) or inner.op != "sum":
+        return None
+    body = peel(inner.body)
+    if not isinstance(body, sp.Pow) or body.exp in (1, 2) or not is_scalar(body.exp):
+        return None
+    return (body.base, body.exp) if isinstance(peel(body.base), nd.Abs) else None
+
+
+def _largest_and_rest(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """The largest of what is added up powers of, and the sum of the others' powers beside it."""
+    inner = peel(expr)
+    size, power = _power_sum(expr) or (ZERO, ONE)
+    letters = sorted(free_letters(inner), key=str)
+    most = Reduce("amax", StopGradient(size), inner.where, ZERO, inner.bound)
+    largest = Let("largest", letters, most, letters)
+    body = nd.Ratio(size, largest) ** power
+    total = Reduce("sum", body, inner.where, inner.empty, inner.bound)
+    return largest, Let(expr.name if isinstance(expr, Let) else "total", letters, total, letters)
 
 
 def _weights(expr: sp.Expr) -> list[sp.Expr]:

@@ -145,7 +145,7 @@ def evaluate(
     if isinstance(expr, nd.PowerSlope):
         base, exponent = map(at, args)
         return mp.mpf(exponent == 1) if base == 0 else base ** (exponent - 1)
-    if isinstance(expr, (nd.StraightThrough, nd.Rewritten)):
+    if isinstance(expr, (nd.StraightThrough, nd.Rewritten, nd.Fitted)):
         return at(args[0])
     if type(expr) in UNARY:
         return UNARY[type(expr)](at(args[0]))
@@ -174,6 +174,8 @@ def _reduced(expr: nd.Reduce, at: Callable[..., Any], size: int) -> Any:
             return mp.fsum(values) / len(values)
         case "logsumexp":
             return mp.log(mp.fsum(map(mp.exp, values)))
+        case "fitting":
+            return mp.one
         case "norm":
             return mp.sqrt(mp.fsum(v**2 for v in values))
         case "amax":

@@ -171,6 +171,8 @@ class Run:
         if op == "mean":
             assert where.all(), "a masked mean is a sum over a count"
             return body.mean(axes)
+        if op == "fitting":
+            return np.ones_like(body.sum(axes))
         if op == "norm":
             return np.sqrt((np.where(where, body, 0) ** 2).sum(axes))
         if op == "amin":
@@ -274,7 +276,7 @@ def _operation(
             return np.logical_not(inner(args[0]))
         if isinstance(expr, nd.StopGradient):
             return unmoved(args[0])
-        if isinstance(expr, nd.Rewritten):
+        if isinstance(expr, (nd.Rewritten, nd.Fitted)):
             return inner(args[0])
         if isinstance(expr, nd.StraightThrough):
             return unmoved(args[0]) + (inner(args[1]) - unmoved(args[1]))

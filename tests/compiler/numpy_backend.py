@@ -37,6 +37,7 @@ FUNCTIONS = {
     nd.LogSigmoid: "(-np.logaddexp(-({}), 0))", nd.Log1p: "np.log1p({})", nd.Expm1: "np.expm1({})",
     nd.Atan: "np.arctan({})", nd.Max: "np.maximum({}, {})", nd.Min: "np.minimum({}, {})",
     nd.Clip: "np.clip({}, {}, {})", nd.Where: "np.where({}, {}, {})", nd.Not: "np.logical_not({})",
+    nd.Fitted: "({})",
     nd.StopGradient: "({})", nd.StraightThrough: "({})", nd.LogAddExp: "np.logaddexp({}, {})",
 }  # fmt: skip
 REDUCTIONS = {
@@ -45,6 +46,7 @@ REDUCTIONS = {
     "amax": "np.max({}, {}, where={}, initial=-np.inf)",
     "amin": "np.min({}, {}, where={}, initial=np.inf)",
     "norm": "np.sqrt(np.sum(np.square({}), {}, where={}))",
+    "fitting": "np.ones_like(np.sum({}, {}, where={}))",
     "logsumexp": "np.log(np.sum(np.exp({}), {}, where={}))",
 }  # fmt: skip
 

@@ -65,12 +65,20 @@ SOFTPLUS = "x + softplus(-x), max(x, 0) + softplus(-abs(x))"
 WEIGHTS = "Sum(w*x)/(Sum(w*y) + s), w = where(v > 0, 1/v**2, 0)"
 COSH = "softplus(x) - x/2 - log(2), logaddexp(x, -x) - log(2)"
 SHARED = "(Sum(x + y) - 2*Sum(x*y))/(Sum(x + y) + …)"
+POWER_LENGTH = "Sum(abs(x)**p)**(1/p)"
+LENGTH_OR_ZERO = "where(s > 0, s**(1/p), 0), s = Sum(abs(x)**p)"
 ROOT_OF_PRODUCT = "sqrt(Sum(x**2)*y), sqrt((Sum(x**2) + c)*y)"
+COSINE = "Sum(x*y)/(sqrt(Sum(x**2) + c)*sqrt(Sum(y**2) + d))"
 EXPS = "exp(x)*exp(y), exp(x)/exp(y)"
 
 
 def _weight(v: Tensor) -> Tensor:
     return torch.where(v > 0, 1 / v.square(), 0)
+
+
+def _cosine(x: Tensor, y: Tensor) -> Tensor:
+    lengths = (torch.sqrt(z.square().sum(-1) + 1e-12) for z in (x, y))
+    return (x * y).sum(-1) / next(lengths) / next(lengths)
 
 
 def _softplus(x: Tensor) -> Tensor:
@@ -640,6 +648,14 @@ PROOFS = (
         "sqrt((Sum(x[n, c] ** 2, c) + 1e-12) * (Sum(y[n, c] ** 2, c) + 1e-12))",
         ROWS,
     ),
+    Proof(
+        COSINE,
+        "dot = Sum(x[n, c] * y[n, c], c); square = Sum(x[n, c] ** 2, c) + 1e-12;"
+        "dot / (sqrt(square) * sqrt(Sum(y[n, c] ** 2, c) + 1e-12))",
+        ROWS,
+        naive=_cosine,
+        hard=(1e20, 1e37),
+    ),
     Proof("x**2 - y**2", "x[e] ** 2 - 4"),
     Proof(
         "x**2 - 2*x*y + y**2",
@@ -823,6 +839,25 @@ PROOFS = (
         "sqrt(Sum(x**2))",
         "sqrt(Sum(x[n, c] ** 2, c))",
         ROW,
+    ),
+    Proof(
+        POWER_LENGTH,
+        "Sum(Abs(x[n, c]) ** 3, c) ** (1 / 3)",
+        ROW,
+        naive=lambda x: (x.abs() ** 3).sum(-1) ** (1 / 3),
+        hard=(1e13, 1e37),
+    ),
+    Proof(
+        POWER_LENGTH,
+        "Sum(Abs(x[n, c]) ** (5 / 2), c) ** (2 / 5)",
+        ROW,
+    ),
+    Proof(
+        LENGTH_OR_ZERO,
+        "s = Sum(Abs(x[n, c]) ** 3, c); where(s > 0, s ** (1 / 3), 0)",
+        ROW,
+        naive=lambda x: (x.abs() ** 3).sum(-1) ** (1 / 3),
+        hard=(1e13, 1e37),
     ),
     Proof(
         TWO_SQUARES,

@@ -203,3 +203,99 @@ def test_a_ratio_that_overflows_has_slope_0_where_it_is_clipped(dtype: torch.dty
     assert found[0].tolist() == [[0.0, -0.5]]
     assert found[1].tolist() == [-(1.25 + 1.0) / 2]
     assert found[2].tolist() == [[0.0, 0.5]]
+
+
+# --- rows over their lengths ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_row_of_one_number_has_no_slope_however_small_it_is(dtype: torch.dtype) -> None:
+    least = torch.finfo(dtype).smallest_normal * 2**-9  # 1/least is infinite
+    query = torch.tensor([[least], [1e-17], [-3.0], [1e17]], dtype=dtype)
+    key = torch.tensor([[2.0], [-5.0], [1e-30], [0.7]], dtype=dtype)
+    assert all((g == 0).all() for g in gradients(functional("info_nce"), query, key))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_slope_of_a_distance_is_one_where_there_is_one_difference(dtype: torch.dtype) -> None:
+    gaps = torch.tensor([[1e-3], [0.3], [7.1], [1e30], [3e37]], dtype=dtype)
+    zero = torch.zeros_like(gaps)
+    anchor, positive, negative = gradients(
+        functional("triplet_margin"), zero, gaps, -gaps, margin=2.0, eps=0.0, reduction="sum"
+    )
+    assert (positive == 1).all()
+    assert (negative == 1).all()
+    assert (anchor == -2).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("p", [1.0, 2.5, 3.0])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e20, 1e36])
+def test_a_distance_of_any_order_takes_rows_of_any_size(
+    p: float, scale: float, dtype: torch.dtype
+) -> None:
+    gap = [0.3, -0.7, 0.01]
+    rows = torch.tensor([gap], dtype=dtype) * scale
+    zero = torch.zeros_like(rows)
+    loss = functional("triplet_margin")
+    options = {"margin": 1e-300, "p": p, "eps": 0.0}
+    value = loss(rows, zero, rows, **options)
+    slopes = gradients(loss, rows, zero, rows, **options)
+    with mp.workdps(50):
+        exact = [mp.mpf(x) for x in rows[0].tolist()]
+        length = sum(abs(x) ** mp.mpf(p) for x in exact) ** (1 / mp.mpf(p))
+        assert ulps(value.item(), length, dtype) <= 8
+        for found, x in zip(slopes[1][0].tolist(), exact, strict=True):
+            slope = -mp.sign(x) * (abs(x) / length) ** (mp.mpf(p) - 1)
+            assert ulps(found, slope, dtype) <= 16
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("target", [1.0, -1.0])
+def test_a_cosine_takes_rows_of_any_length(target: float, dtype: torch.dtype) -> None:
+    largest = torch.finfo(dtype).max
+    first = [[3.0, 1.0], [largest, largest / 4], [1e-3, 2.0], [0.0, 0.0], [largest, 0.0]]
+    second = [[-1.0, 2.0], [1e-3, 1.0], [largest / 8, largest / 2], [1.0, 2.0], [-1.0, largest]]
+    one, two = (torch.tensor(x, dtype=dtype) for x in (first, second))
+    label = torch.full((5,), target, dtype=dtype)
+    loss = functional("cosine_embedding")
+    values = loss(one, two, label, reduction="none")
+    slopes = gradients(lambda a, b: loss(a, b, label, reduction="sum"), one, two)
+    with mp.workdps(50):
+        eps = mp.mpf(1e-12)
+        for n in range(5):
+            x, y = ([mp.mpf(v) for v in rows[n].tolist()] for rows in (one, two))
+            square1, square2 = (sum(v * v for v in row) + eps for row in (x, y))
+            dot = sum(a * b for a, b in zip(x, y, strict=True))
+            cosine = dot / mp.sqrt(square1 * square2)
+            wanted = 1 - cosine if target == 1 else max(cosine, 0)
+            assert abs(values[n].item() - wanted) <= 4 * torch.finfo(dtype).eps
+            pull = -1 if target == 1 else int(cosine >= 0)
+            for k in range(2):
+                slope = pull * (y[k] / mp.sqrt(square1 * square2) - cosine * x[k] / square1)
+                size = abs(y[k]) / mp.sqrt(square1 * square2) + abs(cosine * x[k]) / square1
+                error = abs(slopes[0][n, k].item() - slope)
+                assert error <= 32 * torch.finfo(dtype).eps * size + 1e-45
+
+
+def test_rows_too_long_are_made_shorter_in_a_batch_of_vmap_as_well() -> None:
+    loss = functional("cosine_embedding")
+    one = torch.tensor([[[1e30, 2e30], [1.0, 2.0]], [[0.5, 1.0], [3e38, 0.0]]])
+    two = torch.tensor([[[1.0, 2.0], [2.0, -1.0]], [[-1e25, 5e24], [1.0, 0.0]]])
+    label = torch.ones(2, 2)
+    apart = torch.func.vmap(lambda a, b, t: loss(a, b, t, reduction="none"))(one, two, label)
+    assert torch.allclose(apart, torch.tensor([[0.0, 1.0], [1.0, 0.0]]), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_small_weight_takes_back_what_twice_a_difference_would_overflow_by(
+    dtype: torch.dtype,
+) -> None:
+    largest, least = torch.finfo(dtype).max, torch.finfo(dtype).tiny
+    x, t = torch.tensor([0.75 * largest], dtype=dtype), torch.tensor([0.0], dtype=dtype)
+    loss = functional("mse")
+    for weight in (0.0, least):
+        given = torch.tensor([weight], dtype=dtype)
+        slopes = gradients(lambda a, b, w=given: loss(a, b, weight=w, reduction="none"), x, t)
+        slope = 2 * (0.75 * largest * weight)
+        assert [g.item() for g in slopes] == pytest.approx([slope, -slope], rel=1e-6)

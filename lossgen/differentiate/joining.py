@@ -1,0 +1,65 @@
+"""Adjoints written into the sum that reads them, where a factor then leaves that sum.
+
+In: the statements of a backward.  Out: the same, some of them gone.
+
+    d_m[n] = -s[n]*ratio(1, m[n]); d_x[n, d] = d_m[n]*u[n, d] + ratio(1, m[n])*g[n, d]
+    →  d_x[n, d] = (g[n, d] - s[n]*u[n, d])*ratio(1, m[n])
+
+What cancels is subtracted before it is divided: the quotients may be infinite where their
+difference is not, and each of them is rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import sympy as sp
+
+from lossgen.factoring import factored, factors
+from lossgen.nodes import Read, free_letters, substitute
+from lossgen.program import Statement
+
+
+def joined(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """The statements, those written into a sum that can be."""
+    made = {x.name: x for x in statements}
+    for x in reversed(tuple(made.values())):
+        if x.op == "map" and isinstance(x.body, sp.Add):
+            for term in x.body.args:
+                source = _source(term, x, made)
+                if source is not None:
+                    made[x.name] = _with(made[x.name], term, source)
+                    del made[source.name]
+    return tuple(made.values())
+
+
+def _source(term: sp.Expr, x: Statement, made: dict[str, Statement]) -> Statement | None:
+    """The statement that a factor of a term reads, if nothing else does and it shares a factor."""
+    others = [t for t in x.body.args if t is not term]
+    for factor in factors(term):
+        source = made.get(factor.name) if type(factor) is Read else None
+        if source is None or source.op != "map" or not isinstance(source.body, sp.Mul):
+            continue
+        alone = [y for y in made.values() if source.name in y.reads()] == [made[x.name]]
+        plain = source.guard == x.guard and not source.extents
+        thin = len(source.free) < len(x.free) and not free_letters(term) - {*x.free}
+        common = factors(_written(source, factor)).intersection(*map(factors, others))
+        if alone and plain and thin and common and source.name not in _names(others):
+            return source
+    return None
+
+
+def _with(x: Statement, term: sp.Expr, source: Statement) -> Statement:
+    read = next(f for f in factors(term) if isinstance(f, Read) and f.name == source.name)
+    terms = [t if t is not term else t / read * _written(source, read) for t in x.body.args]
+    return replace(x, body=factored(sp.Add(*terms)))
+
+
+def _written(source: Statement, read: Read) -> sp.Expr:
+    """The body of a statement over the letters of a read."""
+    return substitute(source.body, dict(zip(source.free, read.subscripts, strict=True)))
+
+
+def _names(terms: Iterable[sp.Expr]) -> set[str]:
+    return {r.name for t in terms for r in t.atoms(Read)}
