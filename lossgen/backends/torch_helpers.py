@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from lossgen.backends.torch_parts import BLOCKS
 from lossgen.backends.torch_steps import STEPS
 
 # By the text that calls for each.
@@ -32,25 +33,7 @@ HELPERS: dict[str, str] = {
     "_in_autocast(": '''def _in_autocast(device_type: str) -> bool:
     """Whether autocast is on; the meta device has none."""
     return device_type != "meta" and torch.is_autocast_enabled(device_type)''',
-    "_large(": '''def _large(*tensors: Tensor) -> bool:
-    """Whether blocks pay: on a CPU, for tensors that its cores' caches do not hold."""
-    if torch.compiler.is_compiling() or tensors[0].numel() < 4 * _block():
-        return False
-    return all(x.is_cpu and x.is_contiguous() for x in tensors)''',
-    "_huge(": '''def _huge(*tensors: Tensor) -> bool:
-    """Whether blocks pay: on a CPU, for arrays that the C library maps anew at every step."""
-    if torch.compiler.is_compiling() or tensors[0].numel() < _MAPPED:
-        return False
-    return all(x.is_cpu and x.is_contiguous() for x in tensors)''',
-    "_MAPPED": "_MAPPED = 2**23  # of float32, 32 MB",
-    "_blocks(": '''def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The tensors in parts along the first axis that fit the caches."""
-    row = max(x.numel() // len(x) for x in tensors)
-    rows = max(1, _block() // row)
-    return zip(*(torch.split(x, rows) for x in tensors), strict=True)''',
-    "_block(": '''def _block() -> int:
-    """So many elements of some tensors fit the caches of all threads."""
-    return 131072 * torch.get_num_threads()''',
+    **BLOCKS,
     "_masked_logsumexp(": '''def _masked_logsumexp(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:
