@@ -5,7 +5,8 @@
 Every mutant runs in a process forked after the test has been imported and its exact numbers are
 known, and stops at the first claim that fails.  Survivors are written out with their change, and
 with the rule of ``equivalent_mutants.toml`` that shows them to be equivalent.  Exit code 1: one has
-none, or a module fails its test as it is.  ``--report`` judges the last run's outcomes again.
+none, or a module fails its test as it is.  ``--report`` judges the last run's outcomes again, and
+``--resume`` runs only the modules whose code or test has changed since.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import ast
 import contextlib
 import difflib
+import hashlib
 import importlib.util
 import itertools
 import multiprocessing
@@ -183,6 +185,13 @@ def study(name: str, folder: Path, count: int, seed: int) -> list[Outcome]:
     return outcomes
 
 
+def source(name: str, folder: Path, count: int) -> str:
+    """What a module's outcomes depend on: its code, its test, and how many mutants are made."""
+    texts = (folder / f"{name}.py", folder / "tests" / f"test_{name}.py")
+    whole = "".join(path.read_text(encoding="utf-8") for path in texts) + str(count)
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
 def _calmed() -> None:
     """Of a worker: one thread, no warnings."""
     torch.set_num_threads(1)
@@ -194,6 +203,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--each", type=int, default=8, help="mutants of each module")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="keep what is known of same modules")
     parser.add_argument("--workers", type=int, default=1, help="modules studied at a time")
     parser.add_argument("--folder", type=Path, default=GENERATED)
     parser.add_argument("--output", type=Path, default=RESULT)
@@ -204,15 +214,26 @@ def main() -> int:
         return reported(Run.read(record), options.output)
     names = options.names or sorted(p.stem for p in options.folder.glob("*.py"))
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    start, outcomes = time.perf_counter(), []
+    start = time.perf_counter()
+    sources = {name: source(name, options.folder, options.each) for name in names}
+    before = Run.read(record) if options.resume and record.exists() else Run(options.seed, 0, ())
+    same = {k for k, v in sources.items() if before.sources.get(k) == v}
+    same &= set(names) if before.seed == options.seed else set()
+    outcomes = [x for x in before.outcomes if x.module in same]
     one = partial(study, folder=options.folder, count=options.each, seed=options.seed)
     pool = multiprocessing.get_context("spawn").Pool(options.workers, _calmed)
-    for name, found in zip(names, pool.imap(one, names), strict=True):
+    left = [name for name in names if name not in same]
+    done = before
+    for name, found in zip(left, pool.imap(one, left), strict=True):
         outcomes += found
+        same.add(name)
         missed = sum(not x.caught_by for x in found)
         print(f"{name}: {len(found)} mutants, {missed} survive", flush=True)
         # Written after every module: a run that is cut short can still be reported.
-        done = Run(options.seed, round(time.perf_counter() - start), tuple(outcomes))
+        seconds = before.seconds + round(time.perf_counter() - start)
+        known = {k: sources[k] for k in sorted(same)}
+        outcomes.sort(key=lambda x: x.module)
+        done = Run(options.seed, seconds, tuple(outcomes), known)
         done.write(record)
     return reported(done, options.output)
 

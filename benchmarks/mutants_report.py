@@ -7,7 +7,7 @@ to be equivalent, or says that none does.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All outcomes of a run."""
+    """All outcomes of a run, and by module what they were found in."""
 
     seed: int
     seconds: int
     outcomes: tuple[Outcome, ...]
+    sources: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8", newline="\n")
@@ -41,7 +42,7 @@ class Run:
     def read(cls, path: Path) -> Run:
         kept = json.loads(path.read_text(encoding="utf-8"))
         outcomes = tuple(Outcome(**{**row, "site": _site(row["site"])}) for row in kept["outcomes"])
-        return cls(kept["seed"], kept["seconds"], outcomes)
+        return cls(kept["seed"], kept["seconds"], outcomes, kept.get("sources", {}))
 
 
 def _site(row: dict[str, Any] | None) -> Site | None:

@@ -28,7 +28,7 @@ from lossgen.testrefusals import (
     rigid,
     takes_number,
 )
-from lossgen.testsamples import indexed_axis, marker, samples
+from lossgen.testsamples import indexed_axis, marker, paired, samples
 from lossgen.testsignatures import constructor, plain_names, signature
 from lossgen.testtexts import case_text, sample_text
 
@@ -97,6 +97,7 @@ class TestPage:
     functional_signature: str
     class_signature: str
     batch_in_result: bool
+    separate: bool
     unbatched: bool
     ragged: str
     batched_divisor: bool
@@ -184,10 +185,11 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     labels = labels_of_rows(spec)
     ignored = next((t for t in spec.tensors if t.role.kind == "integer" and marker(spec, t)), None)
     free_rank = (first.ragged is not None) + spec.unbatched
+    batch = spec.tensors[0].axes[0]
+    batched = any(spec.axes[x] == batch for x in result_letters(spec))
     return {
-        "batch_in_result": any(
-            spec.axes[x] == spec.tensors[0].axes[0] for x in result_letters(spec)
-        ),
+        "batch_in_result": batched,
+        "separate": batched and not paired(spec, batch),
         "unbatched": spec.unbatched,
         "ragged": ragged,
         "batched_divisor": ragged == "e" and bool(spec.divisors),

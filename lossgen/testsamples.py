@@ -80,7 +80,7 @@ def sizes(spec: LossSpec) -> dict[str, tuple[int, ...]]:
 def _batch(spec: LossSpec, axis: Letter) -> int:
     """How many samples: several of small ones that take sides, so that each side is taken."""
     small = all(len(t.axes) <= 2 and t.ragged is None for t in spec.tensors)
-    if _paired(spec, axis):
+    if paired(spec, axis):
         return 4
     return 8 if small and kinked(spec) else 2
 
@@ -96,7 +96,7 @@ def kinked(spec: LossSpec) -> bool:
     )
 
 
-def _paired(spec: LossSpec, axis: Letter) -> bool:
+def paired(spec: LossSpec, axis: Letter) -> bool:
     """Whether the loss compares positions along an axis, or takes statistics over it."""
     exprs = [spec.item, *((spec.over,) if spec.over is not None else ())]
     others = [x for x, over in spec.axes.items() if over == axis and x != axis]

@@ -2,7 +2,7 @@
 
 In: a ``LossSpec`` and one of its tensors.  Out: the dimension along which a softmax of its elements
 is taken.  The generated test makes one class lead there, the same in all such tensors: what is left
-of the other classes is then all that a divergence is made of.
+of the other classes is then all that a divergence is made of.  Once two classes lead together.
 
     log_softmax(a[s, c] / t, c)    dimension 1 of a
 """
