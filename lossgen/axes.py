@@ -2,7 +2,8 @@
 
 In: expressions and the tensors they read. Out: a map from every letter to the axis letter of an
 annotation.  ``z[i, d] * z[j, d]`` over ``z: Embedding[n, d]`` makes ``i`` and ``j`` run over the
-rows. One letter, one axis; a letter that no subscript places is refused.
+rows, and in ``Sum(x[n, b], b, where=b <= k)`` ``k`` runs over the axis of ``b``.  One letter, one
+axis; a letter that neither a subscript nor a comparison places is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 import sympy as sp
 
 from lossgen.errors import suggest
-from lossgen.nodes import Along, Let, Letter, Read, Reduce, Size, walk
+from lossgen.nodes import Along, Compare, Let, Letter, Read, Reduce, Size, walk
 
 
 class AxisFault(Exception):
@@ -75,6 +76,7 @@ def infer_axes(
     """
     groups = _Groups(axis for axes in tensors.values() for axis in axes)
     used: dict[Letter, None] = {}
+    compared: list[tuple[Letter, Letter]] = []
     for node in walk(sp.Tuple(*expressions)):
         if isinstance(node, Letter):
             used.setdefault(node)
@@ -92,6 +94,12 @@ def infer_axes(
             used.update(dict.fromkeys(node.bound))
         elif isinstance(node, Size):
             used.setdefault(node.letter)
+        elif isinstance(node, Compare) and {type(node.left), type(node.right)} == {Letter}:
+            compared.append((node.left, node.right))
+    # A letter that no subscript places runs over the axis of what it is compared with.
+    for first, second in compared * len(compared):
+        if (groups.find(first) in groups.axes) != (groups.find(second) in groups.axes):
+            groups.join(first, second)
     faults = groups.faults
     axes: dict[Letter, Letter] = {}
     known = sorted({axis.name for axis in groups.axes})

@@ -52,6 +52,8 @@ class Reductions(Context):
             return self.likelihood(x, x.free, "_fused_nll" if self.names.fusing else "_nll")
         if split := self._split(x, scope, bound, idle):
             return split
+        if running := self._running(x):
+            return running
         masked = x.where is not TRUE
         inner = printer.code(x.body)
         if masked and x.op in ("logsumexp", "amax", "amin"):
@@ -98,6 +100,33 @@ class Reductions(Context):
         if free_letters(x.body) != {*x.free}:
             code = f"{operand(code)}.expand({self.shape(x.free)})"
         return f"_balanced({code}, {printer.code(prob)}, {dim})"
+
+    def _running(self, x: Statement) -> str:
+        """A sum over ``k <= b`` or ``k >= b``, of what has no ``b``, as a cumulative sum."""
+        body, where = x.body, x.where
+        masks = [f for f in sp.Mul.make_args(body) if isinstance(f, nd.Where) and f.args[2] == 0]
+        if where is TRUE and len(masks) == 1:
+            rest = (f for f in sp.Mul.make_args(body) if f is not masks[0])
+            where, body = masks[0].args[0], sp.Mul(masks[0].args[1], *rest)
+        if x.op != "sum" or len(x.bound) != 1 or x.extents or self.names.fusing:
+            return ""
+        if not isinstance(where, nd.Compare) or {where.left, where.right} - {*x.bound, *x.free}:
+            return ""
+        (k,) = x.bound
+        forwards = "<=" if where.left == k else ">="
+        b = where.right if where.left == k else where.left
+        scope = tuple(k if y == b else y for y in x.free)
+        factors = sp.Mul.make_args(body)
+        inner = sp.Mul(*(f for f in factors if k in free_letters(f)))
+        outer = sp.Mul(*(f for f in factors if k not in free_letters(f)))
+        same = self.names.axes.get(k, k) == self.names.axes.get(b, b)
+        whole = self.program.sorted(free_letters(inner)) == scope
+        if where.op not in ("<=", ">=") or not same or not whole:
+            return ""
+        code, dim = operand(self.printer(x, scope).code(inner)), dims((b,), x.free) or "0"
+        turn = "" if where.op == forwards else f".flip({dim})"
+        code = f"{code}{turn}.cumsum({dim}){turn}"
+        return code if outer == 1 else f"{code} * {operand(self.printer(x, x.free).code(outer))}"
 
     def _split(
         self, x: Statement, scope: Sequence[Letter], bound: list[Letter], idle: list[Letter]

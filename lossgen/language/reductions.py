@@ -14,6 +14,8 @@ from lossgen import nodes
 from lossgen.language.letters import Expr
 from lossgen.nodes import TRUE, Letter
 
+_WORDS = {x.lower(): x for x in ("Sum", "Mean", "Amax", "Amin", "Any", "Count")}
+
 
 def _reduce(op: str, body: Expr, letters: tuple[Letter, ...], where: Expr = TRUE) -> Expr:
     _check_letters(op, letters)
@@ -21,8 +23,9 @@ def _reduce(op: str, body: Expr, letters: tuple[Letter, ...], where: Expr = TRUE
 
 
 def _check_letters(op: str, letters: tuple[Letter, ...]) -> None:
+    op = _WORDS.get(op, op)
     if not letters:
-        raise TypeError(f"{op} needs the letters it runs over, as in Sum(body, s)")
+        raise TypeError(f"{op} needs the letters it runs over, as in {op}(body, s)")
     for position, letter in enumerate(letters):
         if not isinstance(letter, Letter):
             raise TypeError(f"{op} runs over letters, and '{letter}' is none")

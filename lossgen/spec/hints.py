@@ -25,6 +25,9 @@ _ELSEWHERE = {
     "any": "Any(condition, d)",
     "all": "All(condition, d)",
     "clamp": "clip(x, low, high)",
+    "cumsum": "Sum(at(x, c=k), k, where=k <= c)",
+    "detach": "stop_gradient(x)",
+    "eye": "where(i == j, 1, 0)",
     "gather": "at(x, c=target[n])",
     "logsigmoid": "log_sigmoid(x)",
     "matmul": "Sum(x * y, d)",
@@ -33,10 +36,14 @@ _ELSEWHERE = {
     "mean": "Mean(x, d)",
     "min": "Amin(x, d), or Min(x, y) of two",
     "minimum": "Min(x, y)",
+    "numel": "size(c)",
+    "one_hot": "where(c == target[n], 1, 0)",
     "pow": "x ** y",
     "relu": "Max(0, x)",
+    "shape": "size(c)",
     "square": "x ** 2",
     "sum": "Sum(x, d)",
+    "Tensor": "a role, such as Real[n, c]",
 }
 _OPERATORS = {
     "^": ("'^' is not a power here", "write **"),
@@ -59,6 +66,8 @@ def undefined(name: str, others: list[str]) -> str:
     """A hint for a name that a spec does not define, ``others`` being those that it does."""
     if name in language.__all__:
         return f"import it: from lossgen.language import {name}"
+    if name == "Tensor":
+        return word_for(name)
     return suggest(name, [*others, *language.__all__]) or word_for(name)
 
 
@@ -81,6 +90,10 @@ def explained(error: Exception) -> tuple[str, str] | None:
         for sign, words in _OPERATORS.items():
             if re.search(rf"operand type(\(s\) for|.* unary) {re.escape(sign)}:", text):
                 return words
+        if text.endswith("object is not subscriptable"):
+            return "only a tensor is read in brackets", "write at(x, c=target[n])"
+        if text.endswith("has no len()"):
+            return "an expression is one number, and has no length", "write size(c)"
         if text.endswith("object is not iterable"):
             return "an expression is one number, and nothing to go through", word_for("sum")
     return f"{type(error).__name__}: {text}", ""

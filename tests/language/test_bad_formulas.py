@@ -155,6 +155,19 @@ def test_a_spec_that_raises() -> None:
             "Did you mean 'gradient_of'?",
         ),
         ("input", "tensor 'input' is read without letters. write input[n, c]"),
+        (
+            "exp(input[n, c])[n, 0]",
+            "only a tensor is read in brackets. write at(x, c=target[n])",
+        ),
+        (
+            "input[n, c] / len(input)",
+            "an expression is one number, and has no length. write size(c)",
+        ),
+        (
+            "one_hot(input[n, c])",
+            "the name 'one_hot' is not defined. write where(c == target[n], 1, 0)",
+        ),
+        ("input[n, c].detach()", "an expression has no '.detach'. write stop_gradient(x)"),
     ],
 )
 def test_what_torch_writes_is_told_in_the_languages_words(formula: str, message: str) -> None:
@@ -256,9 +269,9 @@ def test_the_wrong_branch_of_given() -> None:
         ("at(1, n=0)", "at(): the expression does not depend on 'n'; its letters: none"),
         ("softmax(input[n, c], d)", "softmax: the expression does not depend on 'd'; its"),
         ("log_softmax(input[n, c], s)", "log_softmax: the expression does not depend on 's'"),
-        ("Sum(input[n, c])", "sum needs the letters it runs over, as in Sum(body, s)"),
-        ("Amax(input[n, c], 1)", "amax runs over letters, and '1' is none"),
-        ("Sum(input[n, c], c, c)", "sum runs over 'c' twice"),
+        ("Sum(input[n, c])", "Sum needs the letters it runs over, as in Sum(body, s)"),
+        ("Amax(input[n, c], 1)", "Amax runs over letters, and '1' is none"),
+        ("Sum(input[n, c], c, c)", "Sum runs over 'c' twice"),
         ("Mean(input[n, c], c, empty=0)", "empty= is the mean where a mask holds nowhere; give"),
         (
             "Mean(input[n, c], c, where=input[n, c] > 0, empty=target[n, c])",

@@ -30,6 +30,12 @@ def test_a_letter_is_placed_through_a_named_part() -> None:
     assert {spec.axes[x] for x in (i, j, k)} == {d}
 
 
+def test_a_letter_is_placed_through_a_comparison() -> None:
+    spec = read("return Sum(input[n, d] - target[n, d], d, where=d <= k)", EMBEDDINGS)
+    assert spec.axes[k] == d
+    assert free_letters(spec.item) == {n, k}
+
+
 def test_pairs_of_rows() -> None:
     made = unreduced("return Sum(input[i, d] * target[j, d], d)", EMBEDDINGS)
     x, y = tensor(3, 2), tensor(3, 2)
