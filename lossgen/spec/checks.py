@@ -21,6 +21,7 @@ from lossgen.spec.data import Parameter, TensorArg
 Finding = tuple[str, str, str]
 
 _CONDITIONS = (nodes.Compare, nodes.And, nodes.Or, nodes.Not, Given)
+_STEPS = (nodes.Floor, nodes.Sign, nodes.Step, nodes.StopGradient)
 
 
 def check_used(
@@ -44,8 +45,14 @@ def check_formula(
     yield from _check_divisors(result)
     yield from _check_nodes(everything)
     yield from _check_absent(arguments, exprs)
+    tensors = (t for t in arguments if isinstance(t, TensorArg))
+    real = frozenset(t.name for t in tensors if t.role.kind == "real")
     if _is_condition(result.item):
         yield "the loss returns a condition", "write where(condition, 1, 0)", ""
+    elif _reads(everything) and not any(_moves(x, real) for x in exprs):
+        message = "the loss has no gradient: its tensors count in conditions and steps alone"
+        hint = "write a smooth form, or in a spec straight_through(steps, gradient_of=smooth)"
+        yield message, hint, ""
 
 
 def expressions(result: Averaged) -> list[sp.Expr]:
@@ -57,6 +64,26 @@ def _is_condition(expr: sp.Expr) -> bool:
     while isinstance(expr, nodes.Let):
         expr = expr.body
     return isinstance(expr, _CONDITIONS)
+
+
+def _reads(everything: list[sp.Basic]) -> bool:
+    """Whether a formula reads tensors, and all that it reads is known."""
+    unknown = any(isinstance(x, Unknown) for x in everything)
+    return not unknown and any(isinstance(x, Read) for x in everything)
+
+
+@cache
+def _moves(expr: sp.Basic, real: frozenset[str]) -> bool:
+    """Whether a gradient may flow from an expression to one of the tensors."""
+    if isinstance(expr, Read):
+        return expr.name in real
+    if isinstance(expr, (*_CONDITIONS, *_STEPS)):
+        return False
+    if isinstance(expr, (Where, nodes.StraightThrough)):
+        return any(_moves(x, real) for x in expr.args[1:])
+    if isinstance(expr, (nodes.Let, nodes.Along, Reduce)):
+        return _moves(expr.body, real)
+    return any(_moves(x, real) for x in expr.args)
 
 
 def _check_divisors(result: Averaged) -> Iterator[Finding]:

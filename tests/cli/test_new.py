@@ -137,6 +137,15 @@ def test_a_formula_outside_the_grammar_writes_nothing(
     assert files(project) == []
 
 
+@pytest.mark.parametrize("formula", ["where(input > target, 1, 0)", "sign(input - target)"])
+def test_a_formula_without_a_gradient_writes_nothing(run: Run, project: Path, formula: str) -> None:
+    result = run("new", "zero_one", "--expr", formula, "--no-verify")
+    assert result.exit_code == 2
+    assert "zero_one.py:5: the loss has no gradient" in result.output
+    assert "write a smooth form" in result.output
+    assert files(project) == []
+
+
 def test_options_that_do_not_go_together(run: Run, project: Path) -> None:
     assert "give --expr too" in run("new", "soft", "--param", "eps=1").output
     assert "choose one" in run("new", "soft", "--expr", "input", "--blank").output

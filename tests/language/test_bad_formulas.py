@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.language.reading import fault, faults, faults_of, spec_text
+from tests.language.reading import fault, faults, faults_of, read, spec_text
 
 OPTIONAL = "input: Real[n, c], guide: Real[n, c] = None"
 LABELS = "input: Real[n, c], target: ClassIndex[n]"
@@ -118,6 +118,35 @@ def test_nothing_is_returned() -> None:
 def test_a_condition_is_returned() -> None:
     message = fault("return input[n, c] > target[n, c]")
     assert message == "5: the loss returns a condition. write where(condition, 1, 0)"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "where(input[n, c] > target[n, c], 1, 0)",
+        "Sum(sign(input[n, c]) * sign(target[n, c]), c)",
+        "stop_gradient(input[n, c] - target[n, c])",
+        "straight_through(input[n, c], gradient_of=sign(target[n, c]))",
+        "Any(input[n, c] > target[n, c], c) * 2",
+    ],
+)
+def test_a_loss_without_a_gradient(item: str) -> None:
+    assert fault(f"return {item}") == (
+        "5: the loss has no gradient: its tensors count in conditions and steps alone. write a "
+        "smooth form, or in a spec straight_through(steps, gradient_of=smooth)"
+    )
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "straight_through(sign(input[n, c]) * target[n, c], gradient_of=input[n, c])",
+        "where(input[n, c] > 0, target[n, c], 0)",
+        "sign(input[n, c]) * softmax(target[n, c], c)",
+    ],
+)
+def test_a_gradient_of_one_input_is_enough(item: str) -> None:
+    assert read(f"return {item}").name
 
 
 def test_a_spec_that_raises() -> None:
