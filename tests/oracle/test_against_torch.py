@@ -74,7 +74,8 @@ def test_oracle_is_torch(name: str, tmp_path: Path) -> None:
     calm = [
         case
         for case in test.CASES.values()
-        if case.manner != "extreme"
+        # At confident labels torch leaves digits out that the formula has.
+        if case.manner not in ("extreme", "confident")
         # Where the hinge is exactly 0, torch's own rounding of margin + near - far picks the side.
         and not (case.manner == "ties" and case.options.get("p") == math.inf)
     ]

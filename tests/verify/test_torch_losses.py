@@ -15,6 +15,7 @@ KNOWN = {
     "huber": "mixed precision",
     "binary_cross_entropy": "half precision",
     "multilabel_margin": "torch.compile",
+    "poisson_nll": "half precision",
     "soft_margin": "extreme values",
 }
 
