@@ -6,7 +6,6 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -18,7 +17,6 @@ from tests.native.kernels import functional, load, only_kernels, without_kernels
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 pytestmark = pytest.mark.skipif(COMPILER is None or os.name == "nt", reason="no C compiler")
 MB = 1 << 20
-SMAPS = Path("/proc/self/smaps")
 
 
 @pytest.fixture
@@ -53,27 +51,6 @@ def test_memory_is_taken_again(module: ModuleType) -> None:
     first = place(gradient(0))
     assert place(gradient(1)) == first
     assert kept(module) == 4 * MB
-
-
-@pytest.mark.skipif(not SMAPS.exists(), reason="no /proc/self/smaps")
-@pytest.mark.parametrize("keep", [0, 64 * MB])
-def test_large_gradients_ask_for_large_pages(module: ModuleType, keep: int) -> None:
-    module.keep_gradients(keep)
-    asked = {size: "hg" in flags(place(x)) for size in (4, 48) for x in [gradient(2, size)]}
-    assert asked == {4: False, 48: True}
-
-
-def flags(address: int) -> list[str]:
-    """What the system notes of the memory 2 MB after an address."""
-    here = False
-    for line in SMAPS.read_text(encoding="ascii").splitlines():
-        name, *rest = line.split()
-        if "-" in name:
-            low, high = (int(x, 16) for x in name.split("-"))
-            here = low <= address + 2 * MB < high
-        elif here and name == "VmFlags:":
-            return rest
-    raise AssertionError("not mapped")
 
 
 def test_by_default_nothing_is_kept() -> None:
