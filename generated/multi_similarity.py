@@ -50,9 +50,9 @@ def multi_similarity(
     min_sim = _masked_amin(sim, positive, -1)  # [N]
     hard_negative = negative & (sim + eps > min_sim[..., None])  # [N, N]
     lse_sim = _masked_logsumexp(alpha * (base - sim), hard_positive, -1)  # [N]
-    pull = (-F.logsigmoid(-lse_sim)) / alpha  # [N]
+    pull = -F.logsigmoid(-lse_sim) / alpha  # [N]
     push_lse_sim = _masked_logsumexp(beta * (sim - base), hard_negative, -1)  # [N]
-    push = (-F.logsigmoid(-push_lse_sim)) / beta  # [N]
+    push = -F.logsigmoid(-push_lse_sim) / beta  # [N]
     loss = pull + push  # [N]
     return loss.mean()
 
@@ -303,9 +303,9 @@ class _MultiSimilarity(torch.autograd.Function):
         min_sim = _masked_amin(sim, positive, -1)  # [N]
         hard_negative = negative & (sim + eps > min_sim[..., None])  # [N, N]
         lse_sim = _masked_logsumexp(alpha * (base - sim), hard_positive, -1)  # [N]
-        pull = (-F.logsigmoid(-lse_sim)) / alpha  # [N]
+        pull = -F.logsigmoid(-lse_sim) / alpha  # [N]
         push_lse_sim = _masked_logsumexp(beta * (sim - base), hard_negative, -1)  # [N]
-        push = (-F.logsigmoid(-push_lse_sim)) / beta  # [N]
+        push = -F.logsigmoid(-push_lse_sim) / beta  # [N]
         loss = pull + push  # [N]
         return loss, length, sim, lse_sim, push_lse_sim, hard_positive, hard_negative
 

@@ -33,3 +33,9 @@ def atomic(code: str) -> bool:
 def enclosed(code: str) -> str:
     """Code fit for a method call."""
     return code if atomic(code) else f"({code})"
+
+
+def opposite(code: str) -> str:
+    """``x`` of ``(-x)``; nothing, if the code is not the negative of what binds tightly."""
+    inner = bare(code)
+    return inner[1:] if inner != code and inner[:1] == "-" and atomic(inner[1:]) else ""

@@ -86,8 +86,7 @@ def with_forward_names(statements: Sequence[Statement], forward: Program) -> tup
 
     done = []
     for x in statements:
-        body, where, base, *target = map(reading, x.expressions())
-        done.append(replace(x, body=body, where=where, base=base, target=tuple(target)))
+        done.append(x.mapped(reading))
     return tuple(done)
 
 

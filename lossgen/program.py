@@ -9,8 +9,8 @@ earlier names.  Bodies are elementwise: every reduction is a statement of its ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import sympy as sp
@@ -53,7 +53,8 @@ class Statement:
             label ``target``; ``nll_slope``, its slope in ``body``, is made with it: the value is
             the second ``target``; ``balance``, the adjoint of a softmax's scores, is ``body`` less
             the softmax ``target`` times the sum of ``body`` along the bound letter, which stays
-            free: it adds up to 0; ``scatter`` adds ``body`` to ``base`` at the positions
+            free: it adds up to 0; ``fitting`` is what rows are multiplied by for their squares to
+            be in range; ``scatter`` adds ``body`` to ``base`` at the positions
             ``target``, and ``place`` puts it there instead; ``stack`` lays the expressions
             ``target`` along the bound letter.
         guard: when the statement is needed at all (a static condition).
@@ -75,6 +76,11 @@ class Statement:
     def expressions(self) -> tuple[sp.Expr, ...]:
         """Everything the statement computes with."""
         return (self.body, self.where, self.base, *self.target)
+
+    def mapped(self, by: Callable[[sp.Expr], sp.Expr]) -> Statement:
+        """The statement with what ``by`` makes of each of its expressions."""
+        body, where, base, *target = map(by, self.expressions())
+        return replace(self, body=body, where=where, base=base, target=tuple(target))
 
     def reads(self) -> set[str]:
         """The names it reads."""

@@ -71,8 +71,7 @@ def record(
 
 
 def _with(x: Statement, made: Mapping[sp.Basic, Read]) -> Statement:
-    body, where, base, *target = (_reading(e, made) for e in x.expressions())
-    return replace(x, body=body, where=where, base=base, target=tuple(target))
+    return x.mapped(lambda e: _reading(e, made))
 
 
 def _reading(expr: sp.Basic, made: Mapping[sp.Basic, Read]) -> sp.Basic:

@@ -10,7 +10,6 @@ It is a model of torch's own derivatives: which of them need their argument, whi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import sympy as sp
 from sympy.core.symbol import Str
@@ -69,8 +68,7 @@ def _under(x: Statement, known: Mapping[sp.Basic, bool]) -> Statement | None:
     """A statement under known conditions; None where nothing needs it."""
     if narrow(x.guard, known) == NEVER:
         return None
-    body, where, base, *target = (resolve(e, known) for e in x.expressions())
-    return replace(x, body=body, where=where, base=base, target=tuple(target))
+    return x.mapped(lambda e: resolve(e, known))
 
 
 def _kept_for(node: sp.Basic, varying: set[str]) -> set[sp.Basic]:

@@ -152,8 +152,7 @@ class _Naming:
                 self.named[x.body] = Read(Str(x.name), *x.free)
                 self.out.append(replace(x, body=body))
                 continue
-            body, where, base, *target = map(self, x.expressions())
-            self.out.append(replace(x, body=body, where=where, base=base, target=tuple(target)))
+            self.out.append(x.mapped(self))
         return tuple(self.out)
 
     def __call__(self, expr: sp.Basic) -> sp.Basic:

@@ -89,8 +89,7 @@ def _spelt_out(program: Program, outputs: set[str]) -> Program:
     out: list[Statement] = []
     bodies: dict[str, Statement] = {}
     for x in program.statements:
-        body, where, base, *target = (_reading(e, bodies) for e in x.expressions())
-        x = replace(x, body=body, where=where, base=base, target=tuple(target))
+        x = x.mapped(lambda e: _reading(e, bodies))
         plain = x.op == "map" and x.kind == "real" and not x.extents and x.name not in outputs
         small = sum(1 for _ in walk(x.body)) <= _LARGEST
         # A sum or a product would become one with what it stands in, and round otherwise.

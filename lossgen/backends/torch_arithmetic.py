@@ -28,7 +28,7 @@ from lossgen.backends.torch_factors import (
     numbers_joined,
 )
 from lossgen.backends.torch_sums import Sums
-from lossgen.brackets import atomic, enclosed
+from lossgen.brackets import atomic, enclosed, opposite
 from lossgen.nodes import Read, is_scalar
 
 
@@ -144,7 +144,8 @@ class Arithmetic(Sums):
                 argument = item if whole else self.code(factor)
                 text = f"{enclosed(text)}.{'div_' if inverse else 'mul_'}({argument})"
             elif not done and text in ("", "-"):
-                text += item
+                # A sign at the start of a product needs no brackets.
+                text += f"-{opposite(item)}" if not text and opposite(item) else item
             else:
                 text = f"{text} / {item}" if inverse else f"{text} * {item}"
             done.append(factor)

@@ -39,22 +39,22 @@ def in_blocks(f: Formula, call: str) -> list[str]:
         return [call]
     if f.slopes():
         # In half precision nothing is kept but what was given: all is computed twice.
-        return _items(f, call, f"{f.checks.lead.name}.dtype is not compute and _large")
+        return _items(f, call, "", f"{f.checks.lead.name}.dtype is not compute and ")
     passes = _passes(f)
     if passes < _SOME:
         return [call]
     parted = sum(not t.optional for t in f.spec.tensors)
-    test = "_large" if passes >= _MANY * parted else "_huge"
-    return _sums(f, call, test) if f.reduces else _items(f, call, test)
+    least = "" if passes >= _MANY * parted else "least=_MAPPED"
+    return _sums(f, call, least) if f.reduces else _items(f, call, least)
 
 
-def _sums(f: Formula, call: str, large: str) -> list[str]:
+def _sums(f: Formula, call: str, least: str) -> list[str]:
     given = [t.name for t in f.spec.tensors if not t.optional]
     absent = [t.name for t in f.spec.tensors if t.optional]
     flat = ", ".join(f"{x}.flatten()" for x in given)
     sums = f"[{_applied(f, absent)}[0] for {_names(given)} in blocks]"
     return [
-        f"if {_test(f, absent, given, large)}:",
+        f"if {_test(f, absent, given, least)}:",
         f"    blocks = _blocks({flat})",
         f"    {f.item} = torch.stack({sums}).sum()",
         '    if reduction == "mean":',
@@ -64,26 +64,32 @@ def _sums(f: Formula, call: str, large: str) -> list[str]:
     ]
 
 
-def _items(f: Formula, call: str, large: str) -> list[str]:
+def _items(f: Formula, call: str, least: str, where: str = "") -> list[str]:
     row = f.checks.lead.axes[0]
     given = [t.name for t in f.spec.tensors if row in t.axes and not t.optional]
     absent = [t.name for t in f.spec.tensors if row in t.axes and t.optional]
     results = f.compiled.forward.results
-    parts = f"[{_applied(f, absent)}[:{len(results)}] for {_names(given)} in blocks]"
-    first = f"{results[0]}," if len(results) == 1 else ", ".join(results)
+    blocks = f"for {_names(given)} in blocks"
+    if len(results) == 1:
+        joined = [f"    {results[0]} = torch.cat([{_applied(f, absent)}[0] {blocks}])"]
+    else:
+        joined = [
+            f"    parts = [{_applied(f, absent)}[:{len(results)}] {blocks}]",
+            f"    {', '.join(results)} = (torch.cat(x) for x in zip(*parts, strict=True))",
+        ]
     return [
-        f"if {_test(f, absent, given, large)}:",
+        f"if {where}{_test(f, absent, given, least)}:",
         f"    blocks = _blocks({', '.join(given)})",
-        f"    parts = {parts}",
-        f"    {first} = (torch.cat(x) for x in zip(*parts, strict=True))",
+        *joined,
         "else:",
         f"    {call}",
     ]
 
 
-def _test(f: Formula, absent: list[str], given: list[str], large: str) -> str:
+def _test(f: Formula, absent: list[str], given: list[str], least: str) -> str:
     whole = ['reduction != "none"'] if f.reduces else []
-    return " and ".join((*whole, *(f"{x} is None" for x in absent), f"{large}({', '.join(given)})"))
+    large = f"_large({', '.join((*given, *filter(None, (least,))))})"
+    return " and ".join((*whole, *(f"{x} is None" for x in absent), large))
 
 
 def _applied(f: Formula, absent: list[str]) -> str:

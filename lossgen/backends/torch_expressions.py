@@ -18,8 +18,9 @@ from sympy.printing.precedence import PRECEDENCE
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
 from lossgen.backends.torch_functions import Functions
+from lossgen.backends.torch_masks import is_diagonal
 from lossgen.brackets import bare
-from lossgen.nodes import Letter, Read, is_scalar, walk
+from lossgen.nodes import Read, is_scalar, walk
 from lossgen.program import kind_of
 
 
@@ -29,22 +30,11 @@ class Expressions(Functions):
     # --- conditions -------------------------------------------------------------------------
 
     def _print_Compare(self, expr: Any) -> str:
-        if self._is_diagonal(expr):
+        if is_diagonal(expr, self.names.axes, self.extents):
             return ("~" if expr.op == "!=" else "") + self._eye(expr, "torch.bool")
         level = PRECEDENCE["BitwiseOr"]
         left, right = (self.parenthesize(x, level) for x in (expr.left, expr.right))
         return f"({left} {expr.op} {right})"
-
-    def _is_diagonal(self, expr: Any) -> bool:
-        """Whether a condition compares two letters of one axis."""
-        return (
-            isinstance(expr, nd.Compare)
-            and isinstance(expr.left, Letter)
-            and isinstance(expr.right, Letter)
-            and expr.op in ("==", "!=")
-            and self.names.axes.get(expr.left) == self.names.axes.get(expr.right)
-            and not self.extents.keys() & {expr.left, expr.right}
-        )
 
     def _eye(self, expr: Any, dtype: str) -> str:
         pair = [x for x in self.scope if x in (expr.left, expr.right)]
@@ -96,9 +86,10 @@ class Expressions(Functions):
         if all(numbers):
             # where(mask, 0.1, 0.2) is float32 whatever the inputs are.
             dtype = f"{self.names.like}.dtype"
-            if (yes, no) == (1, 0) and self._is_diagonal(condition) and condition.op == "==":
-                return self._eye(condition, dtype)
             if (yes, no) == (1, 0):
+                diagonal = is_diagonal(condition, self.names.axes, self.extents)
+                if diagonal and condition.op == "==":
+                    return self._eye(condition, dtype)
                 return f"{self.operand(condition)}.to({dtype})"
             if (yes, no) == (0, 1):
                 return f"{self.operand(nd.Not(condition))}.to({dtype})"

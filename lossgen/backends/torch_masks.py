@@ -12,8 +12,9 @@ It leaves alone what asks once, and letters that do not run over their whole axi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeGuard
 
 import sympy as sp
 from sympy.core.symbol import Str
@@ -47,6 +48,18 @@ def with_masks(program: Program, taken: Container[str]) -> Program:
     return replace(program, statements=(*made.values(), *read))
 
 
+def is_diagonal(
+    expr: sp.Basic, axes: Mapping[Letter, Letter], extents: Container[Letter]
+) -> TypeGuard[nd.Compare]:
+    """Whether a condition compares two letters that run over the whole of one axis."""
+    if not isinstance(expr, nd.Compare) or expr.op not in ("==", "!="):
+        return False
+    left, right = expr.left, expr.right
+    if not isinstance(left, Letter) or not isinstance(right, Letter):
+        return False
+    return axes.get(left) == axes.get(right) and not (left in extents or right in extents)
+
+
 class _Masks:
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -57,15 +70,8 @@ class _Masks:
     def found(self, x: Statement) -> Iterator[nd.Compare]:
         """The comparisons of a statement that ask whether two letters stand for one thing."""
         for expr in (e for whole in x.expressions() for e in walk(whole)):
-            if self._asks(expr) and not x.extents.keys() & {*expr.args[1:]}:
+            if is_diagonal(expr, self.program.axes, x.extents):
                 yield expr
-
-    def _asks(self, expr: sp.Basic) -> bool:
-        if not isinstance(expr, nd.Compare) or expr.op not in ("==", "!="):
-            return False
-        left, right = expr.left, expr.right
-        both = isinstance(left, Letter) and isinstance(right, Letter)
-        return both and self.program.axes.get(left) == self.program.axes.get(right)
 
     def reading(self, x: Statement, named: dict[Letter, str]) -> Statement:
         """A statement that reads the masks that have a name."""
@@ -77,5 +83,4 @@ class _Masks:
                 return mask if expr.op == "!=" else Not(mask)
             return rebuild(expr, [read(a) for a in expr.args]) if expr.args else expr
 
-        body, where, base, *target = map(read, x.expressions())
-        return replace(x, body=body, where=where, base=base, target=tuple(target))
+        return x.mapped(read)

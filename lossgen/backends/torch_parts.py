@@ -1,23 +1,21 @@
-"""What a generated module needs to go through large tensors in blocks.
+"""The source of helpers that take large tensors in blocks.
 
-In: nothing.  Out: the text of each helper, under what a line that needs it says; ``torch_helpers``
-puts them into a module.
+In: nothing.  Out: definitions by the text that calls for each, a part of ``torch_helpers``.
+
+    BLOCKS["_large("]  →  the definition of _large
+
+It refuses nothing.
 """
 
 from __future__ import annotations
 
-BLOCKS = {
-    "_large(": '''def _large(*tensors: Tensor) -> bool:
+BLOCKS: dict[str, str] = {
+    "_large(": '''def _large(*tensors: Tensor, least: int = 0) -> bool:
     """Whether blocks pay: on a CPU, for tensors that its cores' caches do not hold."""
-    if torch.compiler.is_compiling() or tensors[0].numel() < 4 * _block():
+    if torch.compiler.is_compiling() or tensors[0].numel() < max(least, 4 * _block()):
         return False
     return all(x.is_cpu and x.is_contiguous() for x in tensors)''',
-    "_huge(": '''def _huge(*tensors: Tensor) -> bool:
-    """Whether blocks pay: on a CPU, for arrays that the C library maps anew at every step."""
-    if torch.compiler.is_compiling() or tensors[0].numel() < _MAPPED:
-        return False
-    return all(x.is_cpu and x.is_contiguous() for x in tensors)''',
-    "_MAPPED": "_MAPPED = 2**23  # of float32, 32 MB",
+    "_MAPPED": "_MAPPED = 2**23  # elements, 32 MB: the C library maps so much anew each time",
     "_blocks(": '''def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The tensors in parts along the first axis that fit the caches."""
     row = max(x.numel() // len(x) for x in tensors)

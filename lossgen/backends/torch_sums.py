@@ -17,7 +17,7 @@ from sympy.printing.precedence import PRECEDENCE
 from lossgen import nodes as nd
 from lossgen.backends.torch_factors import adjoint, negate, negative
 from lossgen.backends.torch_operands import Operands
-from lossgen.brackets import atomic, bare, enclosed
+from lossgen.brackets import bare, enclosed, opposite
 from lossgen.nodes import Read, is_scalar
 
 
@@ -54,7 +54,8 @@ class Sums(Operands):
             elif negative(term):
                 text += f" - {self.parenthesize(negate(term), PRECEDENCE['Add'])}"
             else:
-                text = _plus(text, self.parenthesize(term, PRECEDENCE["Add"], strict=True))
+                code = self.parenthesize(term, PRECEDENCE["Add"], strict=True)
+                text += f" - {opposite(code)}" if opposite(code) else f" + {code}"
         return text
 
     def _overwritable(self, term: sp.Expr) -> tuple[bool, bool]:
@@ -98,11 +99,3 @@ class Sums(Operands):
             rest = sp.Mul(*(f for f in sp.Mul.make_args(term) if not is_scalar(f) or f.is_Pow))
             return f"{enclosed(text)}.{method}({self.code(rest)}, alpha={self.code(scale)})"
         return f"{enclosed(text)}.{method}({self.code(term)})"
-
-
-def _plus(text: str, term: str) -> str:
-    """``text + term``; a term that is printed as a negative is subtracted."""
-    inner = bare(term)
-    if inner != term and inner.startswith("-") and atomic(inner[1:]):
-        return f"{text} - {inner[1:]}"
-    return f"{text} + {term}"

@@ -67,12 +67,9 @@ def resolved(
     for x in named.values():
         if narrow(x.guard, known) == NEVER:
             continue
-        body, where, base, *target = (resolve(e, known) for e in x.expressions())
-        if decide(where, known) is nodes.FALSE:
-            continue
-        run.append(
-            replace(x, body=body, where=where, base=base, target=tuple(target), guard=ALWAYS)
-        )
+        x = x.mapped(lambda e: resolve(e, known))
+        if decide(x.where, known) is not nodes.FALSE:
+            run.append(replace(x, guard=ALWAYS))
     values = forward.results[: 1 if spec.over is None else 2]
     asked = tuple(x for x in backward.gradients if x in gradients)
     needed = without_unused(tuple(run), (*values, *(f"d_{x}" for x in asked)))

@@ -42,9 +42,6 @@ def renamed(statements: Iterable[Statement], names: Mapping[str, str]) -> tuple[
             return expr.func(Str(names[expr.name]), *map(reading, expr.args[1:]))
         return rebuild(expr, [reading(a) for a in expr.args]) if expr.args else expr
 
-    def one(x: Statement) -> Statement:
-        body, where, base, *target = map(reading, x.expressions())
-        name = names.get(x.name, x.name)
-        return replace(x, name=name, body=body, where=where, base=base, target=tuple(target))
-
-    return tuple(map(one, statements)) if names else tuple(statements)
+    if not names:
+        return tuple(statements)
+    return tuple(replace(x.mapped(reading), name=names.get(x.name, x.name)) for x in statements)

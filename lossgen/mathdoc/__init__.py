@@ -207,8 +207,7 @@ class _Gradient:
 
     def _equation(self, x: Statement) -> Equation:
         known = _agreed(x.guard)
-        body, where, base, *target = (simpler(resolve(e, known)) for e in x.expressions())
-        x = replace(x, body=body, where=where, base=base, target=tuple(target))
+        x = x.mapped(lambda e: simpler(resolve(e, known)))
         left = (
             self.printer.text(Read(Str(x.name), *x.free))
             if x.op != "stack"

@@ -96,8 +96,7 @@ def _resolved(
     if guard == NEVER:
         return None
     guard = tidy(guard, gradients)
-    body, where, base, *target = (resolve(e, known) for e in x.expressions())
-    return replace(x, body=body, where=where, base=base, target=tuple(target), guard=guard)
+    return replace(x.mapped(lambda e: resolve(e, known)), guard=guard)
 
 
 def _conditions(x: Statement) -> list[sp.Basic]:

@@ -106,8 +106,7 @@ def _renamed(block: Block, old: str, new: str) -> Block:
             tuple(_renamed(x, old, new) for x in b) for b in (block.then, block.otherwise)
         )
         return Branch(block.condition, then, otherwise)
-    body, where, base, *target = (_reading(e, old, new) for e in block.expressions())
-    return replace(block, body=body, where=where, base=base, target=tuple(target))
+    return block.mapped(lambda e: _reading(e, old, new))
 
 
 def _reading(expr: sp.Basic, old: str, new: str) -> sp.Basic:
