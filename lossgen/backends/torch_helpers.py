@@ -124,6 +124,20 @@ HELPERS: dict[str, str] = {
     "_fused_sigmoid(": '''def _fused_sigmoid(u: Tensor, sign: int = 1) -> Tensor:
     """``_sigmoid`` without a value that is read twice, which a compiler would write to memory."""
     return torch.where(sign * u < 0, torch.exp(-u.abs()), 1.0) / (1.0 + torch.exp(-u.abs()))''',
+    "_fused_sigmoid_slope(": '''def _fused_sigmoid_slope(u: Tensor) -> Tensor:
+    """``sigmoid(u) * sigmoid(-u)``, exact to rounding however near to 1 either is."""
+    return torch.exp(-u.abs()) / (1.0 + torch.exp(-u.abs())).square()''',
+    "_fused_logsigmoid(": '''def _fused_logsigmoid(u: Tensor, sign: int = 1) -> Tensor:
+    """``F.logsigmoid(sign * u)`` of one exponential for both signs."""
+    return (sign * u).clamp(max=0.0) - torch.log1p(torch.exp(-u.abs()))''',
+    "_fused_eye(": '''def _fused_eye(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """``torch.eye`` by positions of 64 bits: a compiler's loops take its own, of 16, one by one."""
+    position = torch.arange(size, device=device)
+    return (position[:, None] == position).to(dtype)''',
+    "_fused_softmax(": '''def _fused_softmax(scores: Tensor, dim: int) -> Tensor:
+    """``scores.softmax(dim)``, whose largest score and total a compiler can share with others."""
+    top = scores.amax(dim, keepdim=True)
+    return torch.exp(scores - top) / torch.exp(scores - top).sum(dim).unsqueeze(dim)''',
     "_fused_nll(": '''def _fused_nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``_nll`` without writing to positions, which a compiler would not fuse."""
     at = label.unsqueeze(dim)
