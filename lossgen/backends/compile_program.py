@@ -4,10 +4,12 @@ In: a ``Compiled`` loss.  Out: a ``Split``.
 
     keeps prob[n, c, s], mass[n, c]  →  keeps mass; the gradients compute prob again
     sigmoid(x[e])*sigmoid(-x[e])     →  sigmoid_slope(x[e]), of one division
+    d_mass[n, c] = g/(mass + 1)      →  written(g/(mass + 1)), if a loop over more reads it
 
 Between two kernels an array as large as an input costs a pass to write and another to read; inside
 one, computing it again costs nothing.  torch's compiler writes whatever has two readers and an
-exponential or a logarithm in it, unless each reader has a text of its own.  It refuses nothing.
+exponential or a logarithm in it, unless each reader has a text of its own; a division or a root of
+few numbers it makes anew for each element of what reads them.  It refuses nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from functools import partial
 import sympy as sp
 
 from lossgen import nodes as nd
+from lossgen.backends.compile_softmax import Share, with_totals
 from lossgen.compiled import Compiled
-from lossgen.nodes import Letter, Read, rebuild, substitute, walk
+from lossgen.nodes import Letter, Read, free_letters, rebuild, substitute, walk
 from lossgen.program import REDUCTIONS, Array, Program, Statement, check, without_unused
 from lossgen.static import ALWAYS
 
@@ -55,9 +58,16 @@ class SigmoidSlope(nd.Unary):
     is_positive = True
 
 
+class Written(nd.Unary):
+    """A value of few numbers, as memory holds it."""
+
+    __slots__ = ()
+
+
 def split(compiled: Compiled) -> Split:
     """The forward's small values, and a backward that needs no others."""
-    forward, backward = compiled.backward.recorded, compiled.backward
+    backward = replace(compiled.backward, program=with_totals(compiled.backward.program))
+    forward = with_totals(backward.recorded)
     own = {x.name for x in backward.program.statements}
     rank = max((len(a.axes) for a in forward.inputs), default=0)
     kept: set[str] = set()
@@ -81,10 +91,11 @@ def split(compiled: Compiled) -> Split:
     extra = [x for x in order if x not in forward.results]
     outputs = {*forward.results, *order}
     return Split(
-        _spelt_out(forward, outputs),
+        # The gradient of a softmax reads its shares in three loops: there writing them is cheaper.
+        _spelt_out(forward, outputs, Share),
         tuple(order),
         tuple(extra),
-        _with_slopes(_spelt_out(program, {*program.results})),
+        _with_written(_with_slopes(_spelt_out(program, {*program.results}))),
     )
 
 
@@ -92,7 +103,7 @@ def _array(x: Statement) -> Array:
     return Array(x.name, x.free, x.kind, extents=x.extents)
 
 
-def _spelt_out(program: Program, outputs: set[str]) -> Program:
+def _spelt_out(program: Program, outputs: set[str], *spelt: type[nd.Node]) -> Program:
     """The program with large values that are dear to write standing where they are read."""
     rank = max((len(a.axes) for a in program.inputs), default=0)
     out: list[Statement] = []
@@ -100,9 +111,9 @@ def _spelt_out(program: Program, outputs: set[str]) -> Program:
     for x in program.statements:
         x = x.mapped(lambda e: _reading(e, bodies))
         plain = x.op == "map" and x.kind == "real" and not x.extents and x.name not in outputs
-        small = sum(1 for _ in walk(x.body)) <= _LARGEST
+        small = sum(1 for _ in walk(x.body)) <= _LARGEST and isinstance(x.body, _WRITTEN)
         # A sum or a product would become one with what it stands in, and round otherwise.
-        if plain and small and len(x.free) >= rank and isinstance(x.body, _WRITTEN):
+        if plain and len(x.free) >= rank and (small or isinstance(x.body, spelt)):
             bodies[x.name] = x
         out.append(x)
     return check(replace(program, statements=without_unused(tuple(out), program.results)))
@@ -136,3 +147,30 @@ def _with_slope(expr: sp.Basic, sigmoids: list[nd.Sigmoid]) -> sp.Basic:
         at = next(x.arg for x in sigmoids if not x.arg.could_extract_minus_sign())
         return sp.Mul(SigmoidSlope(at), *(a for a in expr.args if a not in sigmoids))
     return rebuild(expr, [_with_slope(a, sigmoids) for a in expr.args])
+
+
+def _with_written(program: Program) -> Program:
+    """The program with small values written where making them anew would cost a loop over more."""
+    rank = max((len(a.axes) for a in program.inputs), default=0)
+    large = {x.name for x in program.statements if len({*x.free, *x.bound}) >= rank}
+    read = {name for x in program.statements if x.name in large for name in x.reads()}
+    dear: set[str] = set()
+    out: list[Statement] = []
+    for x in program.statements:
+        # What is put at a position is made for every position.
+        free = free_letters(x.body) if x.op == "place" else {*x.free}
+        asked = x.op == "place" or (x.op == "map" and x.kind == "real")
+        if asked and len(free) < rank and (x.reads() & dear or any(map(_is_dear, walk(x.body)))):
+            if x.op == "place" or x.name in read:
+                x = replace(x, body=Written(x.body))
+            else:
+                dear.add(x.name)
+        out.append(x)
+    return replace(program, statements=tuple(out))
+
+
+def _is_dear(expr: sp.Basic) -> bool:
+    """Whether an operation takes longer than to read its result."""
+    if isinstance(expr, sp.Pow):
+        return not (expr.exp.is_Integer and expr.exp.is_positive)
+    return isinstance(expr, (nd.Ratio, nd.Sqrt, nd.Expm1, *_WRITTEN))

@@ -142,6 +142,12 @@ class Functions(Reads):
         name = "_fused_sigmoid" if self.names.fusing else "_sigmoid"
         return f"{name}({self._signed(expr.arg)})"
 
+    def _print_Share(self, expr: Any) -> str:
+        return f"_fused_share({', '.join(bare(self.code(a)) for a in expr.args)})"
+
+    def _print_Written(self, expr: Any) -> str:
+        return f"_written({bare(self.code(expr.arg))})"
+
     def _print_SigmoidSlope(self, expr: Any) -> str:
         return f"_fused_sigmoid_slope({bare(self.code(expr.arg))})"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from lossgen.backends.compile_helpers import FUSED
 from lossgen.backends.torch_parts import BLOCKS
 from lossgen.backends.torch_steps import STEPS
 
@@ -30,6 +31,7 @@ HELPERS: dict[str, str] = {
     """1 where x is positive, 1/2 where it is 0, else 0."""
     return 0.5 * torch.sign(x) + 0.5''',
     **STEPS,
+    **FUSED,
     "_in_autocast(": '''def _in_autocast(device_type: str) -> bool:
     """Whether autocast is on; the meta device has none."""
     return device_type != "meta" and torch.is_autocast_enabled(device_type)''',
@@ -121,48 +123,6 @@ HELPERS: dict[str, str] = {
     top = prob.amax(dim, keepdim=True)
     rest = (others - (top - prob.gather(dim, at))) / top
     return (below + torch.log1p(rest)).squeeze(dim)''',
-    "_fused_sigmoid(": '''def _fused_sigmoid(u: Tensor, sign: int = 1) -> Tensor:
-    """``_sigmoid`` without a value that is read twice, which a compiler would write to memory."""
-    return torch.where(sign * u < 0, torch.exp(-u.abs()), 1.0) / (1.0 + torch.exp(-u.abs()))''',
-    "_fused_sigmoid_slope(": '''def _fused_sigmoid_slope(u: Tensor) -> Tensor:
-    """``sigmoid(u) * sigmoid(-u)``, exact to rounding however near to 1 either is."""
-    return torch.exp(-u.abs()) / (1.0 + torch.exp(-u.abs())).square()''',
-    "_fused_logsigmoid(": '''def _fused_logsigmoid(u: Tensor, sign: int = 1) -> Tensor:
-    """``F.logsigmoid(sign * u)`` of one exponential for both signs."""
-    return (sign * u).clamp(max=0.0) - torch.log1p(torch.exp(-u.abs()))''',
-    "_fused_eye(": '''def _fused_eye(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """``torch.eye`` by positions of 64 bits: a compiler's loops take its own, of 16, one by one."""
-    position = torch.arange(size, device=device)
-    return (position[:, None] == position).to(dtype)''',
-    "_fused_softmax(": '''def _fused_softmax(scores: Tensor, dim: int) -> Tensor:
-    """``scores.softmax(dim)``, whose largest score and total a compiler can share with others."""
-    top = scores.amax(dim, keepdim=True)
-    return torch.exp(scores - top) / torch.exp(scores - top).sum(dim).unsqueeze(dim)''',
-    "_fused_nll(": '''def _fused_nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
-    """``_nll`` without writing to positions, which a compiler would not fuse."""
-    at = label.unsqueeze(dim)
-    shape = (-1, *(1,) * (scores.ndim - dim - 1))
-    classes = torch.arange(scores.shape[dim], device=scores.device).reshape(shape)
-    top = scores.amax(dim, keepdim=True)
-    total = torch.exp(scores - top).sum(dim)
-    # Anew rather than by name: what is used twice would be written to memory.
-    share = torch.where(classes == at, 0.0, torch.exp(scores - top)).sum(dim) / total
-    near = -torch.log1p(-share.clamp(max=0.5))
-    below = top.squeeze(dim) - _at(scores, at, dim).squeeze(dim)
-    return torch.where(share < 0.5, near, below + torch.log(total))''',
-    "_at(": '''def _at(values: Tensor, index: Tensor, dim: int | None = None) -> Tensor:
-    """The values at an index; NaN outside, where compiled code would end the process."""
-    inside = index.clamp(0, values.shape[dim or 0] - 1)
-    found = values[inside] if dim is None else values.gather(dim, inside)
-    return torch.where(index == inside, found, math.nan) if found.is_floating_point() else found''',
-    "_as_given(": '''def _as_given(
-    gradient: Tensor | None, given: Tensor | None, onto: Tensor | None = None
-) -> Tensor | None:
-    """A gradient in the shape and the dtype of its tensor, which was expanded onto another."""
-    if gradient is None or given is None:
-        return None
-    whole = gradient.reshape((given if onto is None else onto).shape)
-    return whole.sum_to_size(given.shape).to(given.dtype)''',
     "_straight_through(": '''def _straight_through(value: Tensor, slope_of: Tensor) -> Tensor:
     """``value``, with the gradient of another."""
     if not (torch.is_grad_enabled() or torch.compiler.is_compiling()):

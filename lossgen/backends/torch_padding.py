@@ -1,7 +1,7 @@
 """Sums of arrays padded with 0, each added where it stands.
 
 In: a statement of a backward whose terms are padded arrays.  Out: its lines; nothing where the
-value may not be overwritten, and then it is printed as any other.
+value may not be overwritten, or a compiler fuses, and then it is printed as any other.
 
     d_x[h] = d_down[h - 1] - d_down[h]    (each 0 beyond its ends)
     →  d_x = F.pad(d_down, (1, 0)); d_x[:-1].sub_(d_down)
@@ -27,7 +27,7 @@ class Padding(Context):
 
     def padded_sum(self, x: Statement) -> tuple[sp.Expr, list[str]]:
         """What such a sum starts from, and the lines that add the rest to it."""
-        if x.op != "map" or not isinstance(x.body, sp.Add):
+        if x.op != "map" or not isinstance(x.body, sp.Add) or self.names.fusing:
             return x.body, []
         printer = self.printer(x, x.free)
         terms = sorted(x.body.args, key=lambda t: (_padded(t) is not None, _is_subtracted(t)))

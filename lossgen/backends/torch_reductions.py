@@ -49,7 +49,7 @@ class Reductions(Context):
         if not bound:
             return self._over_nothing(x, printer, idle)
         if x.op == "nll":
-            return self.likelihood(x, x.free, "_fused_nll" if self.names.fusing else "_nll")
+            return self.likelihood(x, x.free, "_fused_nll" if len(x.target) > 1 else "_nll")
         if split := self._split(x, scope, bound, idle):
             return split
         if running := self._running(x):
@@ -65,8 +65,6 @@ class Reductions(Context):
         where = dims(bound, scope)
         if x.op == "log_softmax" and not self.names.plain:
             code = f"_log_softmax({bare(inner)}, {where or 0})"
-        elif x.op == "softmax" and self.names.fusing and len(bound) == 1:
-            code = f"_fused_softmax({bare(inner)}, {where})"
         elif x.op in ("softmax", "log_softmax"):
             code = f"{operand(inner)}.{x.op}({where or 0})"
         elif x.op == "fitting":
@@ -87,9 +85,9 @@ class Reductions(Context):
     def likelihood(self, x: Statement, free: Sequence[Letter], name: str) -> str:
         """A call that takes scores, the label, and the dimension that is the classes."""
         scope = self.program.sorted(free_letters(x.body))
-        label = self.printer(x, free).code(x.target[0])
+        read = [bare(self.printer(x, free).code(y)) for y in x.target]
         scores = bare(self.printer(x, scope).code(x.body))
-        return f"{name}({scores}, {bare(label)}, {scope.index(x.bound[0])})"
+        return f"{name}({', '.join((scores, *read))}, {scope.index(x.bound[0])})"
 
     def balance(self, x: Statement) -> str:
         """The adjoint of scores, of which a softmax was taken along the bound letter."""

@@ -1,0 +1,65 @@
+"""Softmaxes and likelihoods from a largest score and a total, which a compiler cannot share itself.
+
+In: a program.  Out: the same, where each softmax over one axis, and each likelihood at a label,
+reads two statements that all of one array's scores have in common.
+
+    prob[n, c] = softmax_c x[n, c]  →  top_x[n] = amax_c x[n, c]
+                                       total_x[n] = sum_c exp(x[n, c] - top_x[n])
+                                       prob[n, c] = share(x[n, c], top_x[n], total_x[n])
+
+Both are small, so that the gradients are given them instead of finding them again.  What is masked
+or runs over part of an axis it leaves alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sympy.core.symbol import Str
+
+from lossgen import nodes as nd
+from lossgen.nodes import TRUE, Letter, Read
+from lossgen.program import Program, Statement
+
+
+class Share(nd.Node):
+    """``exp(x - top) / total``."""
+
+    __slots__ = ()
+
+
+def with_totals(program: Program) -> Program:
+    """The program with the largest score and the total of its softmaxes made once."""
+    taken = {a.name for a in program.inputs} | {x.name for x in program.statements}
+    made: set[str] = set()
+    out: list[Statement] = []
+    for x in program.statements:
+        names = _names(x)
+        if not names or taken & {*names}:
+            out.append(x)
+            continue
+        free = tuple(y for y in x.body.subscripts if y not in x.bound)
+        top, total = (Read(Str(name), *free) for name in names)
+        if names[0] not in made:
+            made.add(names[0])
+            out.append(Statement(names[0], free, x.body, "amax", x.bound))
+            out.append(Statement(names[1], free, nd.Exp(x.body - top), "sum", x.bound))
+        if x.op == "nll":
+            out.append(replace(x, target=(*x.target, top, total)))
+        else:
+            out.append(replace(x, op="map", bound=(), body=Share(x.body, top, total)))
+    return replace(program, statements=tuple(out))
+
+
+def _names(x: Statement) -> tuple[str, ...]:
+    """Names for what normalises the whole of one axis of an array: one pair for each axis."""
+    whole = len(x.bound) == 1 and x.where is TRUE and not x.extents
+    if not whole or x.op not in ("softmax", "nll") or type(x.body) is not Read:
+        return ()
+    letters, name = x.body.subscripts, x.body.name
+    if not all(isinstance(y, Letter) for y in letters) or len({*letters}) < len(letters):
+        return ()
+    # The second axis is the classes' and the columns'; what runs along another says so.
+    axis = letters.index(x.bound[0])
+    mark = "" if axis == 1 or len(letters) == 1 else f"_along{axis}"
+    return f"top_{name}{mark}", f"total_{name}{mark}"
