@@ -158,6 +158,9 @@ class KernelExpressions(Squares):
     def _print_NormScale(self, expr: Any) -> str:
         return self.call("norm_scale", self.code(expr.args[0]))
 
+    def _print_ExpNegative(self, expr: Any) -> str:
+        return self.code(nd.Exp(expr.arg))
+
     def _print_HypotPowM1(self, expr: Any) -> str:
         x, power = expr.args
         return self.code(nd.Pow1pM1(nd.HypotM1(x), power))

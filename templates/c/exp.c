@@ -25,9 +25,13 @@ inlined exp_parts exp_reduce(real x)
 #if REAL_IS_DOUBLE
 #define EXP_LOWEST -746.0
 #define EXP_HIGHEST 710.0
+#define EXP_LIFT 512
+#define EXP_DROP 0x1p-512
 #else
 #define EXP_LOWEST -104.0f
 #define EXP_HIGHEST 89.0f
+#define EXP_LIFT 64
+#define EXP_DROP 0x1p-64f
 #endif
 
 /* e**x from its parts and e**r - 1 - r; of 1 + r also the rounding error is added. */
@@ -50,6 +54,17 @@ inlined real real_exp(real x)
     exp_parts at = exp_reduce(exp_clamp(x));
     real y = exp_sum(at, at.r * at.r * exp_tail(at.r));
     return x > EXP_HIGHEST ? INFINITY : y;
+}
+
+/* e**x for x <= 0: nothing is too large, so that 2**k goes in as one factor, 2**EXP_LIFT times
+ * too large where it may be below the least normal number. */
+inlined real real_exp_negative(real x)
+{
+    const real shift = (real)3 * ((word)1 << (REAL_DIGITS - 1)) + (REAL_BIAS + EXP_LIFT);
+    real at = exp_clamp(x), shifted = at * (real)0x1.71547652b82fep+0 + shift;
+    real k = shifted - shift, r = (at - k * LN2_HIGH) - k * LN2_LOW;
+    real scale = from_word(to_word(shifted) << REAL_DIGITS);
+    return (1 + (r + r * r * exp_tail(r))) * scale * EXP_DROP;
 }
 
 /* e**x - 1 from its parts: 2**k * (e**r - 1) and 2**k - 1 are added without rounding the larger

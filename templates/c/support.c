@@ -26,6 +26,30 @@ static inline real load(const scalar *place) { return *place; }
 static inline void store(scalar *place, real value) { *place = value; }
 #endif
 
+// Memory that is only written is written past the caches, which would read it first.
+#if STREAMED && defined(__SSE2__)
+#include <emmintrin.h>
+static inline void stream(scalar *restrict place, const scalar *restrict from, int64_t count)
+{
+    const int64_t line = 64 / sizeof(scalar);
+    int64_t k = 0;
+    for (; k < count && (uintptr_t)(place + k) % 64; k++)
+        place[k] = from[k];
+    for (; k + line <= count; k += line)
+        for (int64_t part = 0; part < line; part += line / 4)
+            _mm_stream_si128((__m128i *)(place + k + part),
+                _mm_loadu_si128((const __m128i *)(from + k + part)));
+    for (; k < count; k++)
+        place[k] = from[k];
+}
+static inline void streams_done(void) { _mm_sfence(); }
+#else
+#undef STREAMED
+#define STREAMED 0
+static inline void stream(scalar *place, const scalar *from, int64_t count) {}
+static inline void streams_done(void) {}
+#endif
+
 enum { NO_MEMORY = 1, BAD_LABEL = 2 };
 enum { BLOCK = 1024 }; // elements that one run of a loop takes, at most
 enum { SPACED = BLOCK + 208 }; // an array of them: a page apart, two would meet in the cache

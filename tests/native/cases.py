@@ -96,6 +96,7 @@ _SIZES = ((-1, 1), (1e30, 3e38), (1e-45, 1e-36), (1e-320, 1e-300), (-2, 2))
 
 CASES: dict[str, Case] = {
     "real_exp": Case(lambda x: mp.exp(x), (_EXP,), 1.5),
+    "real_exp_negative": Case(lambda x: mp.exp(x), (_EXP,), 1.5, high=0),
     "real_expm1": Case(lambda x: mp.expm1(x), (_EXP,), 1.5),
     "real_log": Case(
         lambda x: mp.log(x), (((0.5, 2), (0.99, 1.01), (1.3, 1.5), (0.6, 0.8)),), 1.5, 0

@@ -7,6 +7,7 @@ NAN = float("nan")
 # At the ends of the type, by the limits of the formula; where there is none, as torch has it.
 ENDS: dict[str, tuple[tuple[float, ...], ...]] = {
     "real_exp": ((INF, INF), (-INF, 0), (0, 1), (1e5, INF), (-1e5, 0)),
+    "real_exp_negative": ((-INF, 0), (0, 1), (-0.0, 1), (-1e5, 0)),
     "real_expm1": ((INF, INF), (-INF, -1), (0, 0), (-0.0, -0.0), (1e5, INF), (-1e5, -1)),
     "real_log": ((INF, INF), (0, -INF), (-0.0, -INF), (1, 0), (-1, NAN), (-INF, NAN)),
     "real_log1p": ((INF, INF), (-1, -INF), (0, 0), (-0.0, -0.0), (-2, NAN), (-INF, NAN)),

@@ -134,6 +134,57 @@ def test_the_layout_is_that_of_the_input() -> None:
         found.keep_gradients(0)
 
 
+# What a loop writes begins and ends anywhere in a line of 64 bytes: one row has 1037 elements,
+# one plane 5 * 29, a block of it 128 and 17.
+STREAMED: dict[str, tuple[str, tuple[int, ...], torch.memory_format]] = {
+    "rows": ("cross_entropy", (7, 1037), torch.contiguous_format),
+    "planes": ("cross_entropy", (2, 5, 5, 29), torch.contiguous_format),
+    "channels last": ("cross_entropy", (2, 5, 5, 29), torch.channels_last),
+    "short rows": ("nll", (301, 3), torch.contiguous_format),
+    "sums first": ("generalized_dice", (2, 3, 5, 29), torch.contiguous_format),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("case", STREAMED.values(), ids=STREAMED)
+def test_past_the_caches(
+    case: tuple[str, tuple[int, ...], torch.memory_format],
+    dtype: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name, shape, layout = case
+    found = load(name)
+    lead = torch.randn(shape).to(dtype).contiguous(memory_format=layout)
+    target = torch.randint(0, shape[1], (shape[0], *shape[2:]))
+    if name == "generalized_dice":
+        target = torch.nn.functional.one_hot(target, shape[1]).movedim(-1, 1).to(dtype)
+
+    def once() -> Tensor:
+        leaf = lead.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(functional(name)(leaf, target), leaf)
+        return gradient
+
+    monkeypatch.setattr(found, "_STREAMED", 0)
+    found.keep_gradients(64 * MB)
+    try:
+        with only_kernels(found):
+            past = once()
+            assert any("-DSTREAMED=1" in key for key in found._Native.loaded)
+            found.keep_gradients(0)
+            torch.testing.assert_close(past, once(), rtol=0, atol=0)
+        with without_kernels(found):
+            torch.testing.assert_close(past, once())
+    finally:
+        found.keep_gradients(0)
+
+
+def test_small_gradients_stay_in_the_caches(module: ModuleType) -> None:
+    assert not module._streamed(torch.empty(MB))  # no larger than 32 MB
+    module.keep_gradients(64 * MB)
+    assert module._streamed(torch.empty(8 * MB))
+    assert not module._streamed(torch.empty(32 * MB))  # more than is kept
+
+
 def test_a_negative_number_is_refused() -> None:
     with pytest.raises(ValueError, match="keep_gradients: most must be at least 0, got -1"):
         load("mse").keep_gradients(-1)

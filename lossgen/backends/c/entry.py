@@ -88,7 +88,7 @@ def entry(
         (Parameter(f"const struct {name}_call *call", "call"),),
         tuple(part for line in lines for part in wrapped(line)),
         frozenset(),
-        (f"struct {name}_call {{", *indented(fields), "};"),
+        before=(f"struct {name}_call {{", *indented(fields), "};"),
     )
 
 

@@ -144,6 +144,9 @@ class Expressions(KernelExpressions):
 
     # --- functions --------------------------------------------------------------------------
 
+    def _print_ExpNegative(self, expr: Any) -> str:
+        return self.call("real_exp_negative", self.code(expr.arg))
+
     def _print_Log1pSquare(self, expr: Any) -> str:
         return f"(2 * {self.code(nd.Log1p(nd.HypotM1(expr.arg)))})"
 

@@ -36,6 +36,12 @@ class NormScale(nd.Node):
     is_positive = True
 
 
+class ExpNegative(nd.Exp):
+    """The exponential of a number that is not above 0."""
+
+    __slots__ = ()
+
+
 def joined(compiled: Compiled) -> Program:
     """One program for the loss, the divisor of its mean, and the gradients a kernel can give.
 
@@ -195,7 +201,7 @@ class _Spelling:
             )  # fmt: skip
             yield Statement(largest, outer, x.body, "amax", x.bound, x.where)
             yield Statement(below, whole, x.body - top)
-            yield Statement(powers, whole, nd.Exp(down))
+            yield Statement(powers, whole, ExpNegative(down))
             # The largest terms are 1 exactly; apart from them, what is left keeps its digits.
             is_top = nd.Where(nd.Compare("==", x.body, top), ONE, ZERO)
             yield Statement(rest, outer, power - is_top, "sum", x.bound, x.where)

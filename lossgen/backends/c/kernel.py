@@ -49,6 +49,7 @@ class Kernel:
 
     Attributes:
         used: the maths functions that it calls.
+        streams: whether it may write gradients past the caches.
         before: what stands before it: the type of its argument.
         only: the condition under which it is compiled; empty where it always is.
     """
@@ -58,17 +59,24 @@ class Kernel:
     parameters: tuple[Parameter, ...]
     body: Lines
     used: frozenset[str]
+    streams: bool = False
     before: Lines = ()
     only: str = ""
 
 
 def kernel(
-    plan: Plan, vector: Letter, name: str, doc: Lines, parameters: tuple[Parameter, ...]
+    plan: Plan,
+    vector: Letter,
+    name: str,
+    doc: Lines,
+    parameters: tuple[Parameter, ...],
+    *,
+    in_place: bool,
 ) -> Kernel:
     """The function of one variant."""
-    writer = _Writer(plan, Places(plan, vector))
+    writer = _Writer(plan, Places(plan, vector), streams=not in_place)
     body = tuple(part for line in writer.lines() for part in wrapped(line))
-    return Kernel(name, doc, parameters, body, frozenset(writer.used))
+    return Kernel(name, doc, parameters, body, frozenset(writer.used), writer.streamed)
 
 
 def parameters(plan: Plan, spec: LossSpec, *, in_place: bool) -> tuple[Parameter, ...]:
@@ -106,8 +114,8 @@ def extents(plan: Plan) -> tuple[Letter, ...]:
 
 
 class _Writer:
-    def __init__(self, plan: Plan, places: Places) -> None:
-        self.plan, self.places = plan, places
+    def __init__(self, plan: Plan, places: Places, *, streams: bool) -> None:
+        self.plan, self.places, self.streams, self.streamed = plan, places, streams, False
         self.used: set[str] = set()
         self.statements = {x.name: x for x in plan.program.statements}
         self.item = self.statements[plan.item]
@@ -196,7 +204,8 @@ class _Writer:
         for name, size in parts.items():
             at = "task" if size == "1" else f"task * {size}"
             yield f"double *const {name}_part = {name}_parts + {at};"
-        rounds = Rounds(one, places, self.used)
+        rounds = Rounds(one, places, self.used, streamed=self.streams)
+        self.streamed |= bool(rounds.streamed)
         yield from rounds.allocated()
         yield "const int64_t end = runs * (chunk + 1) / chunks;"
         yield "for (int64_t run = runs * chunk / chunks; run < end; run++) {"

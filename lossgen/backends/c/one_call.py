@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from lossgen.backends.c.conditions import integer_macro, macro
 from lossgen.backends.c.dimensions import Dimensions
 from lossgen.backends.c.entry import ROWS, packing
-from lossgen.backends.c.page import SHORT, SHORTEST, layouts
+from lossgen.backends.c.page import SHORT, SHORTEST, STREAMED, layouts
 from lossgen.backends.c.words import extent
 from lossgen.backends.torch_autograd import tuple_text
 from lossgen.program import Statement
@@ -64,7 +64,11 @@ class OneCall(Dimensions):
     def _along(self) -> list[str]:
         """Code for each switch of the layout."""
         short = f"{extent(self.plan.inner)} < {SHORTEST}"
-        told = {ROWS: "§rows", SHORT: f"§rows and {short}" if self.kernels.both else short}
+        told = {
+            ROWS: "§rows",
+            SHORT: f"§rows and {short}" if self.kernels.both else short,
+            STREAMED: f"_streamed({self.lead.name})",
+        }
         return [told[x] for x in layouts(self.kernels)]
 
     def _item(self) -> Statement:

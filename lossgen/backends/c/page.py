@@ -32,6 +32,7 @@ from lossgen.static import ALWAYS, guard_of
 
 SHORT = "SHORT"  # whether what is left of a row beside whole vectors is most of it
 SHORTEST = 32  # elements of a row from which it is not
+STREAMED = "STREAMED"  # whether gradients are written past the caches
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,28 @@ def kernels_of(compiled: Compiled, name: str, *, in_place: bool = False) -> Kern
     columns = rows = divisor = None
     if plan.lane is not None:
         doc = (f"Vectors run along {plan.lane}.",) if plan.inner else ()
-        columns = kernel(plan, plan.lane, f"{name}_along_{plan.lane}", (spec.summary, *doc), takes)
+        columns = kernel(
+            plan,
+            plan.lane,
+            f"{name}_along_{plan.lane}",
+            (spec.summary, *doc),
+            takes,
+            in_place=in_place,
+        )
     if plan.inner is not None:
         if in_place and any(
             Division(x, Places(plan, plan.inner)).overwrites() for x in plan.passes
         ):
             raise Unsupported("it reads scores again once their gradient is known")
         doc = (f"Vectors run along {plan.inner}.",)
-        rows = kernel(plan, plan.inner, f"{name}_along_{plan.inner}", (spec.summary, *doc), takes)
+        rows = kernel(
+            plan,
+            plan.inner,
+            f"{name}_along_{plan.inner}",
+            (spec.summary, *doc),
+            takes,
+            in_place=in_place,
+        )
     if plan.divisor is not None:
         divisor = _divisor(program, plan.divisor, name, takes)
     conditions = dict.fromkeys(
@@ -124,8 +139,13 @@ def kernels_of(compiled: Compiled, name: str, *, in_place: bool = False) -> Kern
 
 
 def layouts(kernels: Kernels) -> list[str]:
-    """What C is told of the layout."""
-    return [*([ROWS] if kernels.both else []), *([SHORT] if kernels.rows is not None else [])]
+    """What C is told of the layout, and of how gradients are written."""
+    told = {
+        ROWS: kernels.both,
+        SHORT: kernels.rows is not None,
+        STREAMED: any(k.streams for k in kernels.all),
+    }
+    return [name for name, holds in told.items() if holds]
 
 
 def apart(found: Sequence[Kernels]) -> list[Kernels]:
@@ -161,7 +181,9 @@ def _divisor(program: Program, name: str, loss: str, takes: tuple[Parameter, ...
     plan = planned(_guarded(alone), partial=True)
     letter = plan.lane if plan.lane is not None else plan.inner
     assert letter is not None
-    return kernel(plan, letter, f"{loss}_divisor", ("What the mean divides by.",), takes)
+    return kernel(
+        plan, letter, f"{loss}_divisor", ("What the mean divides by.",), takes, in_place=False
+    )
 
 
 def _option(power: sp.Basic) -> tuple[Param, int] | None:
@@ -189,6 +211,7 @@ def defines(kernels: Kernels) -> Iterator[tuple[str, str]]:
     words = {
         ROWS: "whether vectors run along the rows of the scores",
         SHORT: "whether these rows are shorter than two of the widest vectors",
+        STREAMED: "whether gradients are written past the caches, to memory that is kept",
     }
     yield from ((x, words[x]) for x in layouts(kernels))
     for g in kernels.plan.gradients:

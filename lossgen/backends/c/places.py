@@ -100,6 +100,13 @@ class Places:
         """The index of the element that the loops stand at."""
         return self.index(Read(word(array.name), *array.axes), str)
 
+    def run_index(self, array: Array) -> str:
+        """The index of the first of the elements that one loop of vectors runs through."""
+        at = (sp.S.Zero if y == self.vector else y for y in array.axes)
+        index = self.index(Read(word(array.name), *at), str)
+        terms = [*([] if index == "0" else [index]), "first" if self.inside else "start"]
+        return " + ".join(terms)
+
     def item_index(self, x: Statement) -> str:
         """The index of an unreduced loss."""
         return self.dense(x.free)

@@ -18,6 +18,7 @@ from lossgen.backends.c.division import Division
 from lossgen.backends.c.loads import Loads, Part, element, guard_text, under
 from lossgen.backends.c.places import Places, indented
 from lossgen.backends.c.plan import Pass
+from lossgen.backends.c.streams import afterwards, beside, in_parts, streams
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import extent
 from lossgen.brackets import bare
@@ -36,15 +37,18 @@ _CLAUSE = {"sum": "+", "amax": "max", "amin": "min"}
 class Rounds(Division):
     """The sections and inner loops of one run."""
 
-    def __init__(self, one: Pass, places: Places, used: set[str]) -> None:
+    def __init__(self, one: Pass, places: Places, used: set[str], *, streamed: bool) -> None:
         super().__init__(one, places)
         self.used = used
         self.loads = Loads(places, frozenset(self.statements))
+        self.streamed = [x for x in one.writes if streamed and streams(x, places)]
 
     # --- lines ------------------------------------------------------------------------------
 
     def allocated(self) -> Iterator[str]:
         """A task's own memory for what several loops read."""
+        if self.streamed and self.inside:
+            yield f"const int64_t most = STREAMED ? BLOCK : {extent(self.inner)};"
         for name in self.kept:
             size = extent(self.inner) + ("" if self.inside else " * width")
             yield f"real *const {name}_kept = malloc((size_t)({size}) * sizeof(real));"
@@ -55,7 +59,10 @@ class Rounds(Division):
 
     def released(self) -> Iterator[str]:
         """The end of that memory."""
-        return (f"free({name}_kept);" for name in self.kept)
+        yield from (f"free({name}_kept);" for name in self.kept)
+        if self.streamed:
+            yield "if (STREAMED)"
+            yield "    streams_done();"
 
     def lines(self) -> Iterator[str]:
         """All rounds."""
@@ -63,6 +70,7 @@ class Rounds(Division):
             for name in self.stored:
                 kind = "real" if self.local[name].kind == "real" else "int32_t"
                 yield f"{kind} {name}_at[SPACED];"
+        yield from (f"scalar {x.name}_row[SPACED];" for x in self.streamed)
         for k in range(len(self.sections)):
             yield from self._section_lines(k)
             if self.targets[k]:
@@ -137,14 +145,17 @@ class Rounds(Division):
             for x in summed:
                 groups.setdefault("+", []).append(f"{x.name}_sum")
             clause = "".join(f" reduction({s} : {', '.join(v)})" for s, v in groups.items())
+            after = list(afterwards((x for x in targets if x in self.streamed), self.places))
+            first, last = ("first", "last") if after else ("0", extent(inner))
             loop = [
-                *start,
                 f"#pragma omp simd{clause}",
-                f"for (int64_t {inner} = 0; {inner} < {extent(inner)}; {inner}++) {{",
+                f"for (int64_t {inner} = {first}; {inner} < {last}; {inner}++) {{",
                 *indented(lines),
                 "}",
-                *(f"*{x.name}_part += {x.name}_sum;" for x in summed),
+                *after,
             ]
+            loop = list(in_parts(inner, loop)) if after else loop
+            loop = [*start, *loop, *(f"*{x.name}_part += {x.name}_sum;" for x in summed)]
             yield from under(targets, loop)
             return
         if sums:
@@ -160,6 +171,7 @@ class Rounds(Division):
             "    for (int64_t i = 0; i < lanes; i++) {",
             *indented(indented(lines)),
             "    }",
+            *indented(afterwards((x for x in targets if x in self.streamed), self.places)),
             *indented(f"{places[x.name]} += {x.name}_sum;" for x in summed),
             "}",
         ]
@@ -224,7 +236,10 @@ class Rounds(Division):
                 lines.append(f"store({x.name}_out + {index}, {bare(printer.code(part))});")
         else:
             value = bare(printer.code(Read(word(x.name), *x.free)))
-            lines = [f"store({x.name}_out + {self.places.own_index(array)}, {value});"]
+            to = f"{x.name}_out + {self.places.own_index(array)}"
+            if x in self.streamed:
+                to = f"STREAMED ? {beside(x, self.places)} : {to}"
+            lines = [f"store({to}, {value});"]
         need = f"if (NEED_{source.upper()})"
         if len(lines) == 1:
             return printer.loads.before([need, f"    {lines[0]}"])

@@ -9,8 +9,9 @@ _KEYWORDS = (
     "union unsigned void volatile while"
 )
 _OURS = (
-    "real scalar load store chunk task run end start lanes width blocks runs chunks tasks splits "
-    "memory status failure seed team upstream total loss_out call scale weigh weights"
+    "real scalar load store stream chunk task run end start lanes width blocks runs chunks tasks "
+    "splits memory most first last status failure seed team upstream total loss_out call scale "
+    "weigh weights"
 )
 RESERVED = frozenset((*_KEYWORDS.split(), *_OURS.split()))
 
