@@ -198,6 +198,15 @@ HELPERS: dict[str, str] = {
     # What is lost is exact if the larger is taken off first: at a sum near 1, c from 0.5 on.
     rest = c - (total - x) if c < 0.5 else x - (total - c)
     return torch.log(total) + rest / total''',
+    "_log_mixture(": '''def _log_mixture(x: Tensor, share: float) -> Tensor:
+    """``log(1 - share + share * exp(x))``, exact to rounding near 0, in range far from it."""
+    within = x.clamp(max=88.0)
+    more = share * torch.expm1(within)
+    result = torch.log1p(more.clamp(min=-0.5))
+    if share > 0.5:
+        far = torch.log(1 - share + share * torch.exp(within))
+        result = torch.where(more < -0.5, far, result)
+    return result + torch.relu(x - 88.0)''',
     "_finite(": '''def _finite(x: Tensor) -> Tensor:
     """``x``, the largest number in place of infinity: multiplied by 0 it must be 0."""
     far = torch.finfo(x.dtype).max

@@ -56,3 +56,12 @@ inlined real real_log_add_exp(real a, real b)
     real gap = a == b ? 0 : a - b;
     return real_max(a, b) + log1p_exp_negative(-fabs(gap));
 }
+
+/* log(rest + share * e^x), where rest + share = 1; exact to rounding near x = 0, too. */
+inlined real real_log_mixture(real x, real share, real rest)
+{
+    real within = x > 88 ? 88 : x;
+    real more = share * real_expm1(within);
+    real far = share > (real)0.5 ? real_log(rest + share * real_exp(within)) : 0;
+    return (more < (real)-0.5 ? far : real_log1p(more)) + (x > 88 ? x - 88 : 0);
+}
