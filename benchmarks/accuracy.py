@@ -147,7 +147,7 @@ REASONS = {
     ),
     ("tversky", "SMP"): (
         "Neither has a digit there: the slopes in two probabilities of 1 and of 1e-10 agree to "
-        "nine digits, and the gradient is their difference; SMP's 4.4e-18 is further off."
+        "nine digits, and the gradient is what is left of their difference."
     ),
 }
 
