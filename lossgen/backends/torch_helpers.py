@@ -202,11 +202,12 @@ HELPERS: dict[str, str] = {
     """``log(1 - share + share * exp(x))``, exact to rounding near 0, in range far from it."""
     within = x.clamp(max=88.0)
     more = share * torch.expm1(within)
-    result = torch.log1p(more.clamp(min=-0.5))
-    if share > 0.5:
+    if share <= 0.5:
+        result = torch.log1p(more)
+    else:
         far = torch.log(1 - share + share * torch.exp(within))
-        result = torch.where(more < -0.5, far, result)
-    return result + torch.relu(x - 88.0)''',
+        result = torch.where(more < -0.5, far, torch.log1p(more.clamp(min=-0.5)))
+    return result + (x - 88.0).relu_()''',
     "_finite(": '''def _finite(x: Tensor) -> Tensor:
     """``x``, the largest number in place of infinity: multiplied by 0 it must be 0."""
     far = torch.finfo(x.dtype).max
