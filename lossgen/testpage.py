@@ -5,7 +5,7 @@ In: a ``LossSpec``.  Out: a ``TestPage`` of strings and tuples, and the test's s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ class TestPage:
     default_reduction: str
     base_case: str
     full_case: str
+    floating_case: str
     result_shape: str
     constructor: str
     plain_signature: str
@@ -104,6 +105,7 @@ class TestPage:
     discrete: bool
     wrong_for_discrete: str
     refused: str
+    label_only: str
     outside: str
     inside: str
     float_only: str
@@ -169,6 +171,7 @@ def test_page(spec: LossSpec) -> TestPage:
         default_reduction=spec.default_reduction,
         base_case=first[0].name,
         full_case=full,
+        floating_case=_last_calm(rows[1][2]) if len(rows) > 1 else "",
         result_shape=_result_shape(spec),
         constructor=repr(constructor(spec)),
         plain_signature=signature(spec, plain_names(spec)),
@@ -196,6 +199,7 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
         "discrete": any(t.role.kind == "integer" for t in spec.tensors),
         "wrong_for_discrete": "x + 1j" if spec.floating is not None else "x.double()",
         "refused": repr(spec.refused),
+        "label_only": repr(tuple(_label_only(spec))),
         "outside": repr([pair for p in spec.parameters for pair in outside(p)]),
         "inside": repr([pair for p in spec.parameters for pair in inside(p)]),
         "float_only": repr(tuple(t.name for t in spec.tensors if float_only(t, first))),
@@ -218,6 +222,13 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
 
 def _last_calm(rows: Sequence[CaseRow]) -> str:
     return [row.name for row in rows if row.manner == "plain" and not row.shapes][-1]
+
+
+def _label_only(spec: LossSpec) -> Iterator[str]:
+    """The options that have no meaning where the target is floating point."""
+    if spec.floating is not None:
+        known = {p.name for p in spec.floating.parameters}
+        yield from (p.name for p in spec.parameters if p.name not in known)
 
 
 def _part(stated: Formula, spec: LossSpec) -> FormulaPart:

@@ -157,14 +157,15 @@ def _together(f: Formula, parts: Split, stem: str) -> FunctionPage:
         f"{tuple_text([*forward.results, *parts.extra])} = {stem}_items({', '.join(inputs)})",
         *_reduction(f, weighted, own),
         f"if {upstream} is None:",
-        f"    return {tuple_text([f'{value}.to(dtype)', *kept])}",
+        f"    return {tuple_text([*kept, f'{value}.to(dtype)'])}",
         *([] if not kept else [f"if {known} is not None:", f"    {tuple_text(kept)} = {known}"]),
         *incoming,
         f"{tuple_text(results)} = {stem}_gradients("
         f"{', '.join([wanted, *seeds, *parts.kept, *inputs])})",
+        "# The sum joins the loop of what is returned before it, and of nothing that comes after.",
         "return (",
-        f"    {value}.to(dtype) if {known} is None else None,",
         *(f"    {_returned(f, t.name)}," for t in spec.tensors),
+        f"    {value}.to(dtype) if {known} is None else None,",
         ")",
     ]
     arguments = [
@@ -178,7 +179,7 @@ def _together(f: Formula, parts: Split, stem: str) -> FunctionPage:
     doc = [
         "The loss and its gradients, as one function to compile.",
         "",
-        "Without an upstream gradient it gives the loss and what its gradients read again; with",
+        "Without an upstream gradient it gives what the gradients read again and the loss; with",
         "these, the gradients alone.",
     ]
     return FunctionPage(

@@ -3,6 +3,7 @@
 In: a ``Compiled`` loss.  Out: a ``Split``.
 
     keeps prob[n, c, s], mass[n, c]  →  keeps mass; the gradients compute prob again
+    sigmoid(x[e])*sigmoid(-x[e])     →  sigmoid_slope(x[e]), of one division
 
 Between two kernels an array as large as an input costs a pass to write and another to read; inside
 one, computing it again costs nothing.  torch's compiler writes whatever has two readers and an
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import sympy as sp
 
@@ -46,6 +48,13 @@ class Split:
     gradients: Program
 
 
+class SigmoidSlope(nd.Unary):
+    """The sigmoid of something times that of its opposite."""
+
+    __slots__ = ()
+    is_positive = True
+
+
 def split(compiled: Compiled) -> Split:
     """The forward's small values, and a backward that needs no others."""
     forward, backward = compiled.backward.recorded, compiled.backward
@@ -75,7 +84,7 @@ def split(compiled: Compiled) -> Split:
         _spelt_out(forward, outputs),
         tuple(order),
         tuple(extra),
-        _spelt_out(program, {*program.results}),
+        _with_slopes(_spelt_out(program, {*program.results})),
     )
 
 
@@ -107,3 +116,23 @@ def _reading(expr: sp.Basic, bodies: Mapping[str, Statement]) -> sp.Basic:
         if all(isinstance(y, Letter) for y in expr.subscripts) and not isinstance(expr, nd.Padded):
             return substitute(x.body, dict(zip(x.free, expr.subscripts, strict=True)))
     return rebuild(expr, [_reading(a, bodies) for a in expr.args])
+
+
+def _with_slopes(program: Program) -> Program:
+    """The program with one division for two, where nothing read beside it divides for either."""
+    out: list[Statement] = []
+    behind: dict[str, list[nd.Sigmoid]] = {}
+    for x in program.statements:
+        own = [e for whole in x.expressions() for e in walk(whole) if isinstance(e, nd.Sigmoid)]
+        behind[x.name] = own + [e for name in sorted(x.reads()) for e in behind.get(name, [])]
+        out.append(x.mapped(partial(_with_slope, sigmoids=behind[x.name])))
+    return replace(program, statements=tuple(out))
+
+
+def _with_slope(expr: sp.Basic, sigmoids: list[nd.Sigmoid]) -> sp.Basic:
+    if not expr.args or len(sigmoids) != 2 or sigmoids[0].arg != -sigmoids[1].arg:
+        return expr
+    if isinstance(expr, sp.Mul) and all(x in expr.args for x in sigmoids):
+        at = next(x.arg for x in sigmoids if not x.arg.could_extract_minus_sign())
+        return sp.Mul(SigmoidSlope(at), *(a for a in expr.args if a not in sigmoids))
+    return rebuild(expr, [_with_slope(a, sigmoids) for a in expr.args])

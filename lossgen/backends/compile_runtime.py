@@ -42,7 +42,7 @@ RUNTIME = '''class _Together:
         if any(wanted):
             apply: Callable[..., Tensor] = _Differentiated.apply
             return apply(call, *values)
-        value: Tensor = call.run((*values,))[0]
+        value: Tensor = call.run((*values,))[-1]
         return value
 
     def run(self, device: str, key: Any, /, *args: Any, **named: Any) -> tuple[Any, ...]:
@@ -82,7 +82,7 @@ class _Call(NamedTuple):
         upstream: Tensor | None = None,
         known: tuple[Tensor, ...] | None = None,
     ) -> tuple[Any, ...]:
-        """The value, what is kept or the gradients: see the formula."""
+        """What is kept or the gradients, and the value: see the formula."""
         wanted = self.wanted if upstream is not None else (False,) * len(self.wanted)
         device = next(x.device.type for x in tensors if x is not None)
         key = (upstream is None, known is None, wanted, self.reduction)
@@ -121,10 +121,10 @@ class _Differentiated(torch.autograd.Function):
         if call.reduction != "none" and lead.device.type == "cpu":
             ctx.scale = call.together.scale
             upstream = torch.full((), ctx.scale, dtype=torch.float64)
-            value, *ctx.gradients = call.run(tensors, upstream)
+            *ctx.gradients, value = call.run(tensors, upstream)
         else:
             # To read the upstream gradient on a GPU is to wait for it.
-            value, *kept = call.run(tensors)
+            *kept, value = call.run(tensors)
         ctx.save_for_backward(*tensors, *kept)
         result: Tensor = value
         return result
@@ -140,7 +140,7 @@ class _Differentiated(torch.autograd.Function):
         if torch.is_grad_enabled() or _transformed(grad):
             gradients = call.differentiable(tensors, grad)
         elif ctx.scale is None:
-            gradients = call.run(tensors, grad, kept)[1:]
+            gradients = call.run(tensors, grad, kept)[:-1]
         else:
             # Handed over, not kept: whoever gets them may write to them.
             made, ctx.gradients = ctx.gradients, None
@@ -152,7 +152,7 @@ class _Differentiated(torch.autograd.Function):
             elif made is not None and _may_scale(made, scale / ctx.scale):
                 gradients = [x if x is None else x.mul_(scale / ctx.scale) for x in made]
             else:
-                gradients = call.run(tensors, grad)[1:]
+                gradients = call.run(tensors, grad)[:-1]
         return (None, *gradients)
 
 

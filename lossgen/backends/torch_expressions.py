@@ -39,7 +39,10 @@ class Expressions(Functions):
     def _eye(self, expr: Any, dtype: str) -> str:
         pair = [x for x in self.scope if x in (expr.left, expr.right)]
         size, device = self.names.size(expr.left), f"{self.names.like}.device"
-        return aligned(f"torch.eye({size}, dtype={dtype}, device={device})", pair, self.scope)
+        code = f"torch.eye({size}, dtype={dtype}, device={device})"
+        if self.names.fusing:
+            code = f"_fused_eye({size}, {dtype}, {device})"
+        return aligned(code, pair, self.scope)
 
     def _print_And(self, expr: Any) -> str:
         word = " and " if is_scalar(expr) else " & "

@@ -125,7 +125,12 @@ class Functions(Reads):
         if is_scalar(expr):
             return self._print_Node(expr)
         # F.softplus turns linear at 20, where float64 still sees the difference.
-        return f"(-F.logsigmoid({self.code(-expr.arg)}))"
+        return f"(-{self.code(nd.LogSigmoid(-expr.arg))})"
+
+    def _print_LogSigmoid(self, expr: Any) -> str:
+        if is_scalar(expr) or not self.names.fusing:
+            return self._print_Node(expr)
+        return f"_fused_logsigmoid({self._signed(expr.arg)})"
 
     def _print_Xlogy(self, expr: Any) -> str:
         x, y = expr.args
@@ -138,11 +143,16 @@ class Functions(Reads):
     def _print_Sigmoid(self, expr: Any) -> str:
         if is_scalar(expr) or self.names.plain:
             return self._print_Node(expr)
-        at, sign = expr.arg, ""
-        if isinstance(at, sp.Mul) and at.args[0] == -1:
-            at, sign = -at, ", -1"
         name = "_fused_sigmoid" if self.names.fusing else "_sigmoid"
-        return f"{name}({bare(self.code(at))}{sign})"
+        return f"{name}({self._signed(expr.arg)})"
+
+    def _print_SigmoidSlope(self, expr: Any) -> str:
+        return f"_fused_sigmoid_slope({bare(self.code(expr.arg))})"
+
+    def _signed(self, at: sp.Expr) -> str:
+        """Arguments of a helper that takes a sign apart."""
+        negative = isinstance(at, sp.Mul) and at.args[0] == -1
+        return f"{bare(self.code(-at))}, -1" if negative else bare(self.code(at))
 
     def _print_LogCosh(self, expr: Any) -> str:
         if is_scalar(expr):

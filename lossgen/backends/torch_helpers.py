@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from lossgen.backends.torch_compositions import COMPOSITIONS
 from lossgen.backends.torch_parts import BLOCKS
 from lossgen.backends.torch_steps import STEPS
 
@@ -124,6 +125,20 @@ HELPERS: dict[str, str] = {
     "_fused_sigmoid(": '''def _fused_sigmoid(u: Tensor, sign: int = 1) -> Tensor:
     """``_sigmoid`` without a value that is read twice, which a compiler would write to memory."""
     return torch.where(sign * u < 0, torch.exp(-u.abs()), 1.0) / (1.0 + torch.exp(-u.abs()))''',
+    "_fused_sigmoid_slope(": '''def _fused_sigmoid_slope(u: Tensor) -> Tensor:
+    """``sigmoid(u) * sigmoid(-u)``, exact to rounding however near to 1 either is."""
+    return torch.exp(-u.abs()) / (1.0 + torch.exp(-u.abs())).square()''',
+    "_fused_logsigmoid(": '''def _fused_logsigmoid(u: Tensor, sign: int = 1) -> Tensor:
+    """``F.logsigmoid(sign * u)`` of one exponential for both signs."""
+    return (sign * u).clamp(max=0.0) - torch.log1p(torch.exp(-u.abs()))''',
+    "_fused_eye(": '''def _fused_eye(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """``torch.eye`` by positions of 64 bits: a compiler's loops take its own, of 16, one by one."""
+    position = torch.arange(size, device=device)
+    return (position[:, None] == position).to(dtype)''',
+    "_fused_softmax(": '''def _fused_softmax(scores: Tensor, dim: int) -> Tensor:
+    """``scores.softmax(dim)``, whose largest score and total a compiler can share with others."""
+    top = scores.amax(dim, keepdim=True)
+    return torch.exp(scores - top) / torch.exp(scores - top).sum(dim).unsqueeze(dim)''',
     "_fused_nll(": '''def _fused_nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``_nll`` without writing to positions, which a compiler would not fuse."""
     at = label.unsqueeze(dim)
@@ -162,96 +177,7 @@ HELPERS: dict[str, str] = {
     "_xlogy(": '''def _xlogy(x: Tensor, y: Tensor) -> Tensor:
     """``x * log(y)``, and 0 where x = 0; where both are 0 its slope is 0: torch's is NaN."""
     return torch.xlogy(x, torch.where((x == 0) & (y == 0), 1, y))''',
-    "_log1mexp(": '''def _log1mexp(x: Tensor) -> Tensor:
-    """``log(1 - exp(x))`` for x below 0: each form where it loses no digits."""
-    small = x > -math.log(2.0)
-    near = torch.log(-torch.expm1(torch.where(small, x, -1.0)))
-    far = torch.log1p(-torch.exp(torch.where(small, -1.0, x)))
-    return torch.where(small, near, far)''',
-    "_log_erfc(": '''def _log_erfc(x: Tensor) -> Tensor:
-    """``log(1 - erf(x))``, also where the complement is below the smallest number."""
-    far = x.clamp(min=0.5)
-    tail = torch.log(torch.special.erfcx(far)) - far.square()
-    return torch.where(x < 0.5, torch.log1p(-torch.erf(x.clamp(max=0.5))), tail)''',
-    "_hypot(": '''def _hypot(a: Tensor, b: Tensor) -> Tensor:
-    """``sqrt(a**2 + b**2)`` without overflow; where both are 0 its slope is 0."""
-    zero = (a == 0) & (b == 0)
-    return torch.hypot(a, torch.where(zero, 1.0, b)).masked_fill(zero, 0.0)''',
-    "_hypot_minus_one(": '''def _hypot_minus_one(x: Tensor) -> Tensor:
-    """``sqrt(1 + x**2) - 1``, which cancels near 0, without the difference."""
-    return x * (x / (torch.hypot(x, x.new_ones(())) + 1.0))''',
-    "_log1p_square(": '''def _log1p_square(x: Tensor) -> Tensor:
-    """``log(1 + x**2)``, exact to rounding near 0 and in range wherever x is."""
-    return 2.0 * torch.log1p(_hypot_minus_one(x))''',
-    "_hypot_power_minus_one(": '''def _hypot_power_minus_one(x: Tensor, power: float) -> Tensor:
-    """``sqrt(1 + x**2) ** power - 1``, exact to rounding near 0 and in range far from it."""
-    return _pow1p_minus_one(_hypot_minus_one(x), power)''',
-    "_hypot_power_slope(": '''def _hypot_power_slope(x: Tensor, power: float) -> Tensor:
-    """``x * sqrt(1 + x**2) ** (power - 2)``; neither factor alone need be in range."""
-    far = torch.finfo(x.dtype).max
-    x = x.clamp(-far, far)
-    length = torch.hypot(x, x.new_ones(()))
-    return x / length * length ** (power - 1)''',
-    "_log_sum(": '''def _log_sum(x: Tensor, c: float) -> Tensor:
-    """``log(x + c)``; what rounding takes from the sum counts where that is near 1."""
-    total = x + c
-    # What is lost is exact if the larger is taken off first: at a sum near 1, c from 0.5 on.
-    rest = c - (total - x) if c < 0.5 else x - (total - c)
-    return torch.log(total) + rest / total''',
-    "_log_mixture(": '''def _log_mixture(x: Tensor, share: float) -> Tensor:
-    """``log(1 - share + share * exp(x))``, exact to rounding near 0, in range far from it."""
-    within = x.clamp(max=88.0)
-    more = share * torch.expm1(within)
-    if share <= 0.5:
-        result = torch.log1p(more)
-    else:
-        far = torch.log(1 - share + share * torch.exp(within))
-        result = torch.where(more < -0.5, far, torch.log1p(more.clamp(min=-0.5)))
-    return result + (x - 88.0).relu_()''',
-    "_finite(": '''def _finite(x: Tensor) -> Tensor:
-    """``x``, the largest number in place of infinity: multiplied by 0 it must be 0."""
-    far = torch.finfo(x.dtype).max
-    return x.clamp(-far, far)''',
-    "_fitting(": '''def _fitting(x: Tensor, dim: int) -> Tensor:
-    """How much shorter rows are made, for their squares to be in range; empty where all are."""
-    x, far = x.detach(), torch.finfo(x.dtype).max
-    usual: float = far**0.375
-    if _all_within(torch.linalg.vector_norm(x, dim=dim), 0.0, usual):
-        return x.new_empty(0)
-    return (_norm(x, dim).clamp(usual, far) / usual).reciprocal()''',
-    "_fitted(": '''def _fitted(x: Tensor, fitting: Tensor, dim: int) -> Tensor:
-    """Rows, those whose squares would be out of range made shorter."""
-    return x * fitting.unsqueeze(dim) if fitting.numel() else x''',
-    "_gauss(": '''def _gauss(x: Tensor, rate: float, rest: Tensor | float = 0.0) -> Tensor:
-    """``exp(-rate * (x + rest)**2)``; the first factor's argument is exact, the second's small."""
-    x = x.clamp(-64.0, 64.0)
-    near = torch.round(16.0 * x) / 16.0
-    less = ((near - x) * (near + x) - 2.0 * x * rest).clamp(max=64.0)
-    return torch.exp(-rate * near.square()) * torch.exp(rate * less)''',
-    "_remainder(": '''def _remainder(a: Tensor, b: Tensor) -> Tensor:
-    """What rounding takes from ``a - b``."""
-    gap = a - b
-    back = gap - a
-    return ((a - (gap - back)) - (b + back)).nan_to_num(0.0)''',
-    "_gauss_minus_one(": '''def _gauss_minus_one(x: Tensor, rate: float) -> Tensor:
-    """``exp(-rate * x**2) - 1``, exact to rounding near 0."""
-    return torch.expm1(-rate * x.clamp(-64.0, 64.0).square())''',
-    "_pow1p_minus_one(": '''def _pow1p_minus_one(x: Tensor, power: Tensor | float) -> Tensor:
-    """``(1 + x) ** power - 1``, exact to rounding where the difference cancels."""
-    exponent = power * torch.log1p(x)
-    near = torch.expm1(exponent.clamp(-1.0, 1.0))
-    return torch.where(exponent.abs() < 1.0, near, (1.0 + x) ** power - 1.0)''',
-    "_rel_entropy(": '''def _rel_entropy(p: Tensor, q: Tensor) -> Tensor:
-    """``p * log(p / q)``, exact to rounding where p is near q; 0 where p is 0."""
-    return p * _log_ratio(torch.where(p == 0, q, p), q)''',
-    "_log_ratio(": '''def _log_ratio(p: Tensor, q: Tensor) -> Tensor:
-    """``log(p / q)``, exact to rounding where p is near q or the quotient overflows."""
-    near = (p > 0.5 * q) & (p < 2.0 * q)
-    ratio = torch.where(near, 1.0, p / q)
-    usual = (ratio > torch.finfo(ratio.dtype).tiny) & (ratio < math.inf)
-    close = torch.log1p(torch.where(near, (p - q) / q, 0.0))
-    far = torch.where(usual, torch.log(torch.where(usual, ratio, 1.0)), torch.log(p) - torch.log(q))
-    return torch.where(near, close, far)''',
+    **COMPOSITIONS,
     "_masked_amax(": '''def _masked_amax(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:

@@ -65,6 +65,8 @@ class Reductions(Context):
         where = dims(bound, scope)
         if x.op == "log_softmax" and not self.names.plain:
             code = f"_log_softmax({bare(inner)}, {where or 0})"
+        elif x.op == "softmax" and self.names.fusing and len(bound) == 1:
+            code = f"_fused_softmax({bare(inner)}, {where})"
         elif x.op in ("softmax", "log_softmax"):
             code = f"{operand(inner)}.{x.op}({where or 0})"
         elif x.op == "fitting":
