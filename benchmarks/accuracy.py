@@ -3,10 +3,10 @@
 Run: ``python benchmarks/accuracy.py [NAME …] [--effort E] [--seed S] [--part peers|catalogue]
 [--keep FOLDER [--no-more]]``. Writes ``benchmarks/results/accuracy.md`` when no names are given
 (with ``--part catalogue`` that part of it). What the folder has and has not changed since is not
-measured again, so that a run may be cut short, or made of several; ``--no-more`` measures nothing
-and tells what is missing, beside what the page had of it. Same points and the same exact results
-for all: errors in ulp against 50 digits, as ``lossgen verify`` measures them. Packages that are not
-installed are left out and named.
+measured again, so that a run may be cut short, or made of several; ``--no-more`` measures nothing,
+takes what has changed since as the folder or the page has it, and tells which losses these are.
+Same points and the same exact results for all: errors in ulp against 50 digits, as ``lossgen
+verify`` measures them. Packages that are not installed are left out and named.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import statistics
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,15 @@ class Against:
         return None
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What the page says of a comparison: its rows, and where ours is worse."""
+
+    peer: Peer
+    rows: tuple[str, ...]
+    worse: tuple[str, ...]
+
+
 @cache
 def spec_of(name: str) -> LossSpec:
     """A spec of the catalogue."""
@@ -76,7 +85,7 @@ def compare(peer: Peer, seed: int, effort: float, keep: kept.Kept) -> Against:
     theirs = peer.load("none")
     ours = getattr(load(module_of(peer.ours)), spec.functional_name)
     default = settings(spec)[0]
-    words = ", ".join(f"{k}={v!r}" for k, v in peer.options.items())
+    words = _words(peer)
     setting = Setting({**default.options, **peer.options}, frozenset(), words)
     told = setting.options if peer.package != "torch" else {}
     slopes = frozenset(peer.slopes)
@@ -130,50 +139,100 @@ def cell(m: Measured | None) -> str:
     return "" if m is None else f"{number(m.worst)} / {number(m.p99)}"
 
 
-def peers_table(found: Iterable[Against]) -> list[str]:
-    """A row per loss and dtype: worst / p99 of value and gradient, and who is worse."""
-    lines = [
-        "| loss | package | dtype | points | value: ours | value: theirs | gradient: ours "
-        "| gradient: theirs | ours within the bar |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
-    ]
-    for against in found:
-        for dtype in DTYPES:
-            ours = [against.of("ours", dtype, q) for q in ("value", "gradient")]
-            theirs = [against.of("theirs", dtype, q) for q in ("value", "gradient")]
-            if ours[0] is None or theirs[0] is None:
-                continue
-            worse = [
-                q
-                for q, a, b in zip(("value", "gradient"), ours, theirs, strict=True)
-                if a is not None and b is not None and a.worst > max(b.worst, LIMIT)
-            ]
-            name = against.peer.ours + (f" ({against.setting})" if against.setting.words else "")
-            lines.append(
-                f"| {name} | {against.peer.package} | {dtype} | {ours[0].points} "
-                f"| {cell(ours[0])} | {cell(theirs[0])} | {cell(ours[1])} | {cell(theirs[1])} "
-                f"| {'no: ' + ', '.join(worse) if worse else 'yes'} |"
-            )
+# Why ours is worse there, looked into by hand; said where it still is.
+REASONS = {
+    ("multilabel_soft_margin", "torch"): (
+        "These are roundings, four of them in either: over 4.8 million scores drawn at random the "
+        "worst gradient is 3.5 ulp off here and 3.1 in torch, the mean 0.48 and 0.47."
+    ),
+    ("tversky", "SMP"): (
+        "Neither has a digit there: the slopes in two probabilities of 1 and of 1e-10 agree to "
+        "nine digits, and the gradient is what is left of their difference."
+    ),
+}
+
+PEERS_HEAD = (
+    "| loss | package | dtype | points | value: ours | value: theirs | gradient: ours "
+    "| gradient: theirs | ours within the bar |",
+    "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+)
+
+
+def peers_rows(against: Against) -> list[str]:
+    """A row per dtype: worst / p99 of value and gradient, and who is worse."""
+    lines = []
+    for dtype in DTYPES:
+        ours = [against.of("ours", dtype, q) for q in ("value", "gradient")]
+        theirs = [against.of("theirs", dtype, q) for q in ("value", "gradient")]
+        if ours[0] is None or theirs[0] is None:
+            continue
+        worse = [
+            q
+            for q, a, b in zip(("value", "gradient"), ours, theirs, strict=True)
+            if a is not None and b is not None and a.worst > max(b.worst, LIMIT)
+        ]
+        lines.append(
+            f"| {_title(against.peer)} | {against.peer.package} | {dtype} | {ours[0].points} "
+            f"| {cell(ours[0])} | {cell(theirs[0])} | {cell(ours[1])} | {cell(theirs[1])} "
+            f"| {'no: ' + ', '.join(worse) if worse else 'yes'} |"
+        )
     return lines
 
 
-def worse_list(found: Iterable[Against]) -> list[str]:
+def worse_rows(against: Against) -> list[str]:
     """Where ours is worse than max(theirs, 2 ulp): the point, what was computed, what is exact."""
     lines = []
-    for against in found:
-        for dtype in DTYPES:
-            for quantity in ("value", "gradient"):
-                a, b = against.of("ours", dtype, quantity), against.of("theirs", dtype, quantity)
-                if a is None or b is None or a.worst <= max(b.worst, LIMIT) or a.where is None:
-                    continue
-                p = a.where
-                lines.append(
-                    f"- {against.peer.ours} against {against.peer.package}, {dtype} {quantity}: "
-                    f"{number(a.worst)} against {number(b.worst)} ulp{_WHY.get(p.verdict, '')}. "
-                    f"Gave {p.computed!r}, exact {p.exact[:40]}, at {p.how}, {p.what}: "
-                    f"{_short(dict(p.tensors))}"
-                )
-    return lines or ["Nowhere."]
+    for dtype in DTYPES:
+        for quantity in ("value", "gradient"):
+            a, b = against.of("ours", dtype, quantity), against.of("theirs", dtype, quantity)
+            if a is None or b is None or a.worst <= max(b.worst, LIMIT) or a.where is None:
+                continue
+            p = a.where
+            lines.append(
+                f"{_about(against.peer)}{dtype} {quantity}: "
+                f"{number(a.worst)} against {number(b.worst)} ulp{_WHY.get(p.verdict, '')}. "
+                f"Gave {p.computed!r}, exact {p.exact[:40]}, at {p.how}, {p.what}: "
+                f"{_short(dict(p.tensors))}{_worst(b)}"
+            )
+    reason = REASONS.get((against.peer.ours, against.peer.package))
+    if lines and reason:
+        lines[-1] += f" {reason}"
+    return lines
+
+
+def _worst(theirs: Measured) -> str:
+    """Where the other is at its worst."""
+    p = theirs.where
+    return "" if p is None else f" Theirs gave {p.computed!r}, exact {p.exact[:40]}, at {p.how}."
+
+
+def as_before(peer: Peer, before: str) -> Compared:
+    """What the page had of a comparison."""
+    lines = before.partition(CATALOGUE)[0].splitlines()
+    head = f"| {_title(peer)} | {peer.package} |"
+    return Compared(
+        peer,
+        tuple(x for x in lines if x.startswith(head)),
+        tuple(x for x in lines if x.startswith(_about(peer))),
+    )
+
+
+def _title(peer: Peer) -> str:
+    words = _words(peer)
+    return f"{peer.ours} ({words})" if words else peer.ours
+
+
+def _about(peer: Peer) -> str:
+    return f"- {peer.ours} against {peer.package}, "
+
+
+def _words(peer: Peer) -> str:
+    return ", ".join(f"{k}={v!r}" for k, v in peer.options.items())
+
+
+def _is_own(found: Accuracy, seed: int) -> bool:
+    """Whether a measurement is one of the catalogue's, and not a comparison."""
+    return found.seed == seed and {m.style for m in found.measured} <= {"functional", "function"}
 
 
 def _short(tensors: dict[str, str]) -> str:
@@ -311,9 +370,10 @@ def main() -> None:
     torch.set_num_threads(1)
     names = told.names or sorted(p.stem for p in (ROOT / "specs").glob("*.py"))
     keep = kept.Kept(told.keep, told.no_more)
-    against: list[Against] = []
+    against: list[Compared] = []
     found: list[Accuracy] = []
     missing: dict[str, str] = {}
+    earlier: list[str] = []
     absent: list[str] = []
     before = told.out.read_text("utf-8") if told.out.exists() else ""
 
@@ -326,29 +386,33 @@ def main() -> None:
         else:
             text = before.partition(CATALOGUE)[0]
             text += catalogue_page(found, told.seed, told.effort)
-        text += not_measured(absent, before)
+        text += of_earlier_code(earlier) + not_measured(absent, before)
         told.out.write_text(text, "utf-8")
 
     for peer in PEERS if told.part != "catalogue" else ():
         if peer.ours not in names or not peer.items:
             continue
         try:
-            against.append(compare(peer, told.seed, told.effort, keep))
+            ours = compare(peer, told.seed, told.effort, keep)
         except ImportError as fault:
             missing[peer.package] = str(fault)
             continue
         except kept.NotThere:
-            absent.append(f"{peer.ours} against {peer.package}")
+            against.append(as_before(peer, before))
+            earlier.append(f"{peer.ours} against {peer.package}")
             continue
-        print("\n".join(peers_table(against[-1:])[2:]), flush=True)
-        for error in against[-1].accuracy.errors[:2]:
+        against.append(Compared(peer, tuple(peers_rows(ours)), tuple(worse_rows(ours))))
+        print("\n".join(against[-1].rows), flush=True)
+        for error in ours.accuracy.errors[:2]:
             print("   raised:", error[:200], flush=True)
         write()
     for name in names if told.part != "peers" else ():
         try:
             found.append(measure_own(name, told.seed, told.effort, keep))
         except kept.NotThere:
-            absent.append(name)
+            own = keep.newest(name, partial(_is_own, seed=told.seed))
+            found += own
+            (earlier if own else absent).append(name)
             continue
         held = "meets its bars" if found[-1].holds else "breaks a bar"
         print(f"{name:34s} {held}, {found[-1].seconds:.0f} s", flush=True)
@@ -359,7 +423,7 @@ def main() -> None:
 
 
 def page(
-    against: list[Against],
+    against: list[Compared],
     missing: dict[str, str],
     found: list[Accuracy],
     seed: int,
@@ -369,8 +433,9 @@ def page(
     there = {a.peer.package for a in against}
     versions = ", ".join(f"{DISTRIBUTIONS[p]} {version(p)}" for p in DISTRIBUTIONS if p in there)
     left = "".join(f" Left out: {p} ({why})." for p, why in missing.items())
-    compared = peers_table(against)[2:]
+    compared = [row for a in against for row in a.rows]
     within = sum(row.endswith("| yes |") for row in compared)
+    worse = [line for a in against for line in a.worse]
     parts = [
         "# Accuracy",
         f"{versions}; CPU; seed {seed}, effort {effort:g}.{left}",
@@ -378,9 +443,9 @@ def page(
         "## Against other packages",
         f"The bar: our worst error is at most the other's worst, or {LIMIT:g} ulp. Within it: "
         f"{within} of {len(compared)} rows.",
-        "\n".join(peers_table(against)),
+        "\n".join((*PEERS_HEAD, *compared)),
         "### Where ours is worse",
-        "\n".join(worse_list(against)),
+        "\n".join(worse or ["Nowhere."]),
     ]
     return "\n\n".join(parts) + "\n\n" + catalogue_page(found, seed, effort)
 
@@ -399,6 +464,16 @@ def catalogue_page(found: list[Accuracy], seed: int, effort: float) -> str:
         "\n".join(breaks_list(found)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def of_earlier_code(earlier: list[str]) -> str:
+    """What was not measured anew since the code of a loss, or what measures it, has changed."""
+    if not earlier:
+        return ""
+    return (
+        "\n### Of earlier code\n\nMeasured at an earlier state of the generator, in the same way: "
+        f"{', '.join(earlier)}.\n"
+    )
 
 
 def not_measured(absent: list[str], before: str) -> str:

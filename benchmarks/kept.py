@@ -49,6 +49,12 @@ class Kept:
     folder: Path | None
     no_more: bool = False
 
+    def newest(self, name: str, fits: Callable[[Any], bool]) -> list[Any]:
+        """Return the last measurement of a loss that fits, of whatever state of the code."""
+        files = [] if self.folder is None else list(self.folder.glob(f"{name}-*.pickle"))
+        files.sort(key=lambda f: f.stat().st_mtime, reverse=True)
+        return list(filter(fits, (pickle.loads(f.read_bytes()) for f in files)))[:1]
+
     def measured(self, name: str, measure: Callable[[], T]) -> T:
         """Return what the folder has under a name, or measure and keep it."""
         file = None if self.folder is None else self.folder / f"{name}.pickle"

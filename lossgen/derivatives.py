@@ -152,6 +152,14 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
     elif isinstance(expr, nd.LogSum):
         for term in expr.args:
             _pull(term, times(seed, 1 / sp.Add(*expr.args)), found)
+    elif isinstance(expr, nd.LogMixture):
+        x, share = expr.args
+        if _varies(share):
+            raise NoDerivative(type(expr).__name__)
+        if isinstance(expr, nd.SettledLogMixture):
+            return
+        odds = nd.Log(share) - nd.Log(expr.rest)
+        _pull(x, times(seed, nd.Sigmoid(x + odds)), found)
     elif isinstance(expr, nd.LogRatio):
         p, q = expr.args
         _pull(p, times(seed, 1 / p), found)

@@ -88,6 +88,8 @@ def _kept_for(node: sp.Basic, varying: set[str]) -> set[sp.Basic]:
         return {node}
     if isinstance(node, nd.Hypot):
         return {node, *(a for a in node.args if moves(a))}
+    if isinstance(node, nd.LogMixture):
+        return {node.args[0], nd.Expm1(node.args[0])}
     if isinstance(node, nd.LogAddExp):
         return set(node.args)
     if isinstance(node, sp.Pow):

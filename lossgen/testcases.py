@@ -148,19 +148,16 @@ def _strained(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Itera
 
 
 def _confident(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Iterator[CaseRow]:
-    """Scores of which one class leads: at the numbers by which a condition chooses the formula.
+    """Scores of which one class leads, which shows what becomes of the little that others have.
 
-    There it is at its simplest, and shows what becomes of the little that the others have.
+    With each of the numbers by which a condition chooses the formula, and between them.
     """
     if all(row.classes_at is None for row in samples(spec)):
         return
-    special = {p.name: found for p in spec.parameters if (found := compared(spec, p))}
-    defaults = {p.name: p.default for p in spec.parameters}
+    special = {p.name for p in spec.parameters if compared(spec, p)}
     for row in calm:
-        settings = {**defaults, **row.options}
-        plain = row.options.keys() <= special.keys() | calm[0].options.keys()
-        usual = plain or row.options == everything.options
-        if usual and all(settings[name] in found for name, found in special.items()):
+        plain = row.options.keys() <= special | calm[0].options.keys()
+        if plain or row.options == everything.options:
             yield replace(row, name=f"{row.name}, confident", manner="confident")
 
 

@@ -49,7 +49,8 @@ def distillation_jsd(
     p, q = exp(log_p), exp(log_q)
     # By logarithms: where both probabilities round to 0, that of their mixture is still a number.
     log_mix = log(exp(log_q + log(beta)) + exp(log_p + log(1 - beta)))
-    mixed = beta * q * (log_q - log_mix) + (1 - beta) * p * (log_p - log_mix)
+    excess_q, excess_p = log_q - log_mix, log_p - log_mix
+    mixed = beta * q * excess_q + (1 - beta) * p * excess_p
     from_teacher = q * (log_q - log_p)
     from_student = p * (log_p - log_q)
     item = where(beta == 0, from_teacher, where(beta == 1, from_student, mixed))

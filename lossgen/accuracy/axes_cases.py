@@ -44,8 +44,10 @@ def cases(
 ) -> Iterator[Case]:
     """Every pattern at small sizes `rounds` times, some on axes up to `longest`, all of size 1."""
     random_ = random.Random(f"{seed} {spec.name} {setting} {form.name}")
+    # Two that are sure of the same class: what is left of a divergence is small.
+    agreed = ("agreed",) if sum(t.role.name == "Logits" for t in spec.tensors) > 1 else ()
     for _ in range(rounds):
-        for pattern in (*PATTERNS, "confident", "confident"):
+        for pattern in (*PATTERNS, "confident", "confident", *agreed):
             yield one(spec, setting, form, random_, _small(spec, random_), pattern)
     for _ in range(2 * rounds):
         ordinary_ = one(spec, setting, form, random_, _small(spec, random_), "ordinary")
@@ -129,8 +131,12 @@ def one(
         shape = tuple(int(a.name) if a.name.isdigit() else sizes[a.name] for a in tensor.axes)
         flat = _filled(spec, tensor, form, random_, sizes, shape, pattern)
         tensors[tensor.name] = Filled(tuple(flat), shape)
-    if pattern == "confident":
-        _make_confident(spec, tensors, form, random_)
+    if pattern in ("confident", "agreed"):
+        seed = random_.random() if pattern == "agreed" else None
+        for tensor in spec.tensors:
+            draw = random_ if seed is None else random.Random(seed)
+            if tensor.role.name in ("Logits", "LogProbabilities") and tensor.name in tensors:
+                tensors[tensor.name] = _confident(tensor, tensors[tensor.name], form, draw)
     label = f"{pattern}, " + " ".join(f"{k.upper()}={v}" for k, v in sizes.items())
     return Case(spec, setting, tensors, sizes, (label,))
 
@@ -236,23 +242,17 @@ def _indices(
     ]
 
 
-def _make_confident(
-    spec: LossSpec, tensors: dict[str, Filled], form: Format, random_: random.Random
-) -> None:
+def _confident(tensor: TensorArg, filled: Filled, form: Format, random_: random.Random) -> Filled:
     """Let one class of each row lead by a gap between 0 and 100."""
-    for tensor in spec.tensors:
-        names = [axis.name for axis in tensor.axes]
-        if tensor.name not in tensors or tensor.role.name not in ("Logits", "LogProbabilities"):
-            continue
-        filled = tensors[tensor.name]
-        place = names.index("c") if "c" in names else len(names) - 1
-        classes, inner = filled.shape[place], math.prod(filled.shape[place + 1 :])
-        flat = list(filled.flat)
-        for start in range(0, len(flat), classes * inner):
-            for step in range(inner):
-                gap = random_.choice((0.0, 5.0, 10.0, 17.0, 20.0, 37.5, 60.0, 88.0, 100.0))
-                lead = start + step + inner * random_.randrange(classes)
-                for k in range(classes):
-                    spot = start + step + k * inner
-                    flat[spot] = inside(flat[spot] - gap * (spot != lead), tensor.role, form)
-        tensors[tensor.name] = Filled(tuple(flat), filled.shape)
+    names = [axis.name for axis in tensor.axes]
+    place = names.index("c") if "c" in names else len(names) - 1
+    classes, inner = filled.shape[place], math.prod(filled.shape[place + 1 :])
+    flat = list(filled.flat)
+    for start in range(0, len(flat), classes * inner):
+        for step in range(inner):
+            gap = random_.choice((0.0, 5.0, 10.0, 17.0, 20.0, 37.5, 60.0, 88.0, 100.0))
+            lead = start + step + inner * random_.randrange(classes)
+            for k in range(classes):
+                spot = start + step + k * inner
+                flat[spot] = inside(flat[spot] - gap * (spot != lead), tensor.role, form)
+    return Filled(tuple(flat), filled.shape)

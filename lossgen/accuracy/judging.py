@@ -9,6 +9,7 @@ In: a case, what code computed, the exact results. Out: an ``Error`` for each nu
   would better: a rounding of the inputs moves the exact result by far less.
 - ``half``: one ulp of the float32 result, rounded (float16 and bfloat16). The plain function takes
   its dtype as it comes, each step rounded to it: what is further off is ``native``, and no break.
+  So is a number that float32 itself loses.
 
 What meets none breaks the bar. ``conditioned`` marks numbers that meet none although nothing
 cancels, but whose error is no more than what roundings of the inputs do to the exact result: an
@@ -240,7 +241,9 @@ def judge_half(computed: float, wide: float, exact: Any, form: Format, native: b
     """A number of a half format against the float32 result, rounded."""
     ulp = error_in_ulp(computed, exact, form) if mp.isfinite(exact) else 0.0
     if not math.isfinite(wide) or abs(wide) > form.largest:
-        return Error(0.0, "not judged", computed, exact)
+        # A number that float32 loses is missed there, and is no break of half; it is missed here.
+        missed = math.isinf(ulp) and not math.isfinite(wide)
+        return Error(ulp, "native" if missed else "not judged", computed, exact)
     rounded = form.rounded(wide)
     near = math.isfinite(computed) and abs(computed - rounded) <= float(form.ulp(rounded))
     verdict: Verdict = "half" if near else "native" if native else "breaks"

@@ -174,6 +174,10 @@ class KernelExpressions(Squares):
     def _print_LogSum(self, expr: Any) -> str:
         return self.call("real_log_sum_of", *map(self.code, expr.args))
 
+    def _print_LogMixture(self, expr: Any) -> str:
+        x, share = expr.args
+        return self.call("real_log_mixture", *map(self.code, (x, share, expr.rest)))
+
     def _print_Finite(self, expr: Any) -> str:
         return self.call("real_finite", self.code(expr.arg))
 

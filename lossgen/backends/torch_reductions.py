@@ -85,7 +85,9 @@ class Reductions(Context):
     def likelihood(self, x: Statement, free: Sequence[Letter], name: str) -> str:
         """A call that takes scores, the label, and the dimension that is the classes."""
         scope = self.program.sorted(free_letters(x.body))
-        read = [bare(self.printer(x, free).code(y)) for y in x.target]
+        # A slope's second target is not read: it is made with it.
+        targets = x.target if x.op == "nll" else x.target[:1]
+        read = [bare(self.printer(x, free).code(y)) for y in targets]
         scores = bare(self.printer(x, scope).code(x.body))
         return f"{name}({', '.join((scores, *read))}, {scope.index(x.bound[0])})"
 

@@ -48,6 +48,8 @@ _PARTS: Mapping[type[sp.Basic], tuple[tuple[str, str], ...]] = {
     nd.Asinh: (("log", "asinh"),),
     nd.Pow1pM1: (("pow", "pow1p"),),
     nd.LogSum: (("log", "log_sum"),),
+    nd.LogMixture: (("expm1", "mixture"), ("log1p", "mixture")),
+    nd.SettledLogMixture: (("expm1", "mixture"), ("log1p", "mixture")),
     nd.Log1pSquare: (("log1p", "log1p_square"),),
     nd.HypotPowM1: (("pow", "hypot"),),
     nd.HypotPowSlope: (("pow", "hypot_slope"),),

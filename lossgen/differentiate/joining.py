@@ -17,7 +17,7 @@ from dataclasses import replace
 import sympy as sp
 
 from lossgen.factoring import factored, factors
-from lossgen.nodes import Read, free_letters, substitute
+from lossgen.nodes import Read, Where, free_letters, is_static, substitute
 from lossgen.program import Statement
 
 
@@ -32,6 +32,42 @@ def joined(statements: Iterable[Statement]) -> tuple[Statement, ...]:
                     made[x.name] = _with(made[x.name], term, source)
                     del made[source.name]
     return tuple(made.values())
+
+
+def with_choices(statements: Iterable[Statement], results: Iterable[str]) -> tuple[Statement, ...]:
+    """The statements, sums of what options choose written into the one sum that reads them.
+
+    ``d_a = where(k == 0, …, 0) + where(k == 1, …, 0)`` is 0 where neither holds: there its reader
+    has a term less, rather than an array of zeros.
+    """
+    made = {x.name: x for x in statements}
+    for x in tuple(made.values()):
+        readers = [y for y in made.values() if x.name in y.reads()]
+        if x.name in results or x.op != "map" or x.extents or len(readers) != 1:
+            continue
+        (y,) = readers
+        read, others = _terms_of(y, x.name)
+        chosen = isinstance(x.body, sp.Add) and all(map(_is_chosen, x.body.args))
+        if chosen and read is not None and y.op in ("map", "balance") and x.guard == y.guard:
+            terms = sp.Add.make_args(_written(x, read))
+            made[y.name] = replace(y, body=sp.Add(*terms, *others))
+            del made[x.name]
+    return tuple(made.values())
+
+
+def _terms_of(y: Statement, name: str) -> tuple[Read | None, list[sp.Expr]]:
+    """The read of a name that is a term of a statement's sum, if it is read nowhere else."""
+    terms = sp.Add.make_args(y.body)
+    reads = [t for t in terms if type(t) is Read and t.name == name]
+    others = [t for t in terms if t not in reads]
+    elsewhere = _names([*others, *(e for e in y.expressions() if e is not y.body)])
+    return (reads[0], others) if len(reads) == 1 and name not in elsewhere else (None, others)
+
+
+def _is_chosen(term: sp.Expr) -> bool:
+    """Whether a term is 0 unless the options say otherwise."""
+    choice = term.as_coeff_Mul()[1]
+    return isinstance(choice, Where) and is_static(choice.args[0]) and choice.args[2] == 0
 
 
 def _source(term: sp.Expr, x: Statement, made: dict[str, Statement]) -> Statement | None:

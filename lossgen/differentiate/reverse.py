@@ -19,7 +19,7 @@ from sympy.core.symbol import Str
 from lossgen import nodes as nd
 from lossgen.derivatives import partials
 from lossgen.differentiate.collecting import Collecting, is_plain_read
-from lossgen.differentiate.joining import joined
+from lossgen.differentiate.joining import joined, with_choices
 from lossgen.differentiate.labels import at_labels
 from lossgen.differentiate.naming import lone_pieces, renamed
 from lossgen.differentiate.reads import Reads
@@ -227,7 +227,7 @@ class _Reverse(Reads, Collecting):
             self.arrays[new], self.kinds[new] = self.arrays.pop(old), self.kinds.pop(old)
         statements = renamed(statements, names)
         statements = with_forward_names(at_labels(rewrite(statements), self.forward), self.forward)
-        statements = joined(_factored(x) for x in statements)
+        statements = with_choices(joined(_factored(x) for x in statements), results)
         return shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
 
 

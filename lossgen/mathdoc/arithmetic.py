@@ -101,6 +101,7 @@ class Arithmetic(LatexPrinter):
             nd.LogRatio,
             nd.Log1p,
             nd.Log1pSquare,
+            nd.LogMixture,
             nd.LogSum,
             nd.Log1mExp,
             nd.LogAddExp,

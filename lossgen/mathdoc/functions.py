@@ -85,6 +85,10 @@ class Functions(Arithmetic):
     def _print_GaussM1(self, expr: nd.GaussM1) -> str:
         return f"{self._print(nd.Gauss(*expr.args))} - 1"
 
+    def _print_LogMixture(self, expr: nd.LogMixture) -> str:
+        x, share = expr.args
+        return f"\\log{grouped(str(self._print(expr.rest + share * nd.Exp(x))))}"
+
     def _print_LogSum(self, expr: nd.LogSum) -> str:
         return f"\\log{grouped(str(self._print(sp.Add(*expr.args))))}"
 

@@ -21,8 +21,10 @@ from lossgen.nodes.compositions import (
     HypotPowM1,
     HypotPowSlope,
     Log1pSquare,
+    LogMixture,
     LogSum,
     Remainder,
+    SettledLogMixture,
 )
 from lossgen.nodes.conditions import MIRROR, And, Compare, Not, Or, Where
 from lossgen.nodes.functions import (
@@ -140,6 +142,7 @@ __all__ = [
     "LogAddExp",
     "LogCosh",
     "LogErfc",
+    "LogMixture",
     "LogRatio",
     "LogSigmoid",
     "LogSum",
@@ -160,6 +163,7 @@ __all__ = [
     "RelEntropy",
     "Remainder",
     "Rewritten",
+    "SettledLogMixture",
     "Sigmoid",
     "Sign",
     "Sin",

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import sympy as sp
+
 from lossgen.nodes.functions import Unary
-from lossgen.nodes.leaves import ZERO, Node
+from lossgen.nodes.leaves import ONE, ZERO, Node
 
 
 class Log1pSquare(Unary):
@@ -35,6 +37,23 @@ class HypotPowSlope(Node):
 
 class LogSum(Node):
     """``log(x + c)`` for a number c: of the sum it takes the rounding into account."""
+
+    __slots__ = ()
+
+
+class LogMixture(Node):
+    """``log(1 - w + w*exp(x))`` for a number w between 0 and 1."""
+
+    __slots__ = ()
+
+    @property
+    def rest(self) -> sp.Expr:
+        """``1 - w``."""
+        return sp.Add(ONE, *(-term for term in sp.Add.make_args(self.args[1])))
+
+
+class SettledLogMixture(LogMixture):
+    """The same, but its slope is not followed: another's in the sum makes it up to 0."""
 
     __slots__ = ()
 

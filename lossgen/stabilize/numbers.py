@@ -102,6 +102,12 @@ def _log1mexp(x: float) -> float:
     return math.log(-math.expm1(x)) if x > -0.7 else math.log1p(-math.exp(x))
 
 
+def _log_mixture(x: float, w: float) -> float:
+    more = w * math.expm1(min(x, 700))
+    near = math.log1p(more) if more > -0.5 else math.log(1 - w + w * math.exp(x))
+    return near + max(x - 700, 0.0)
+
+
 # What the generated code computes each node by is accurate, so its value in Python's floats,
 # rounded, stands for it.
 FUNCTIONS: Mapping[type[sp.Basic], Callable[..., float]] = {
@@ -140,6 +146,8 @@ FUNCTIONS: Mapping[type[sp.Basic], Callable[..., float]] = {
     nd.HypotPowM1: lambda x, p: math.expm1(p * math.log1p(x * (x / (math.hypot(1.0, x) + 1)))),
     nd.HypotPowSlope: lambda x, p: x / math.hypot(1.0, x) * math.hypot(1.0, x) ** (p - 1),
     nd.LogSum: lambda x, c: math.log(x + c),
+    nd.LogMixture: _log_mixture,
+    nd.SettledLogMixture: _log_mixture,
     nd.Gauss: lambda x, k, r: math.exp(-k * x * x),
     nd.Remainder: lambda a, b: 0.0,
     nd.GaussM1: lambda x, k, r: math.expm1(-k * x * x),
@@ -201,7 +209,7 @@ class Many:
 _FAR = 1e6
 _GROWING = frozenset(
     (nd.Exp, nd.Expm1, nd.Sigmoid, nd.LogSigmoid, nd.Softplus, nd.LogCosh, nd.Tanh, nd.Erf, nd.Erfc)
-) | {nd.Log1mExp, nd.LogAddExp}
+) | {nd.Log1mExp, nd.LogAddExp, nd.LogMixture, nd.SettledLogMixture}
 
 _EXACT: Mapping[type[sp.Basic], Callable[..., Any]] = {
     nd.Exp: lambda m, x: m.exp(x),
@@ -237,6 +245,8 @@ _EXACT: Mapping[type[sp.Basic], Callable[..., Any]] = {
     nd.HypotPowM1: lambda m, x, p: (1 + x * x) ** (p / 2) - 1,
     nd.HypotPowSlope: lambda m, x, p: x * (1 + x * x) ** (p / 2 - 1),
     nd.LogSum: lambda m, x, c: m.log(x + c),
+    nd.LogMixture: lambda m, x, w: m.log(1 - w + w * m.exp(x)),
+    nd.SettledLogMixture: lambda m, x, w: m.log(1 - w + w * m.exp(x)),
     nd.Gauss: lambda m, x, k, r: m.exp(-k * x * x),
     nd.Remainder: lambda m, a, b: m.mpf(0),
     nd.GaussM1: lambda m, x, k, r: m.exp(-k * x * x) - 1,

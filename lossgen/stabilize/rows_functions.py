@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossgen import nodes as nd
 from lossgen.nodes import Exp, Log
-from lossgen.stabilize import compositions, entropies, exponentials, logarithms, sigmoids
+from lossgen.stabilize import compositions, entropies, exponentials, logarithms, mixtures, sigmoids
 from lossgen.stabilize.rule import EVERY, Rule
 
 FUNCTIONS: tuple[Rule, ...] = (
@@ -40,6 +40,20 @@ FUNCTIONS: tuple[Rule, ...] = (
         "every x; weights greater than 0",
         Log,
         logarithms.log_of_exponentials,
+    ),
+    Rule(
+        "log(u*softmax(x) + v*softmax(y))",
+        "logaddexp(log(u) + log_softmax(x), log(v) + log_softmax(y))",
+        "u, v > 0 numbers",
+        Log,
+        mixtures.log_of_two_probabilities,
+    ),
+    Rule(
+        "log(1 - w + w*exp(x))",
+        "log_mixture(x, w)",
+        "w a number, 0 < w < 1",
+        nd.LogAddExp,
+        mixtures.log_of_mixture_with_one,
     ),
     Rule("log(1 - exp(x))", "log1mexp(x)", "x < 0, else NaN", Log, logarithms.log_of_one_minus_exp),
     Rule(

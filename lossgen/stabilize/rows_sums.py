@@ -11,6 +11,7 @@ from lossgen.stabilize import (
     exponentials,
     letters,
     logarithms,
+    mixtures,
     quotients,
     roots,
     sigmoids,
@@ -111,6 +112,20 @@ SUMS: tuple[Rule, ...] = (
         EVERY,
         sp.Add,
         sigmoids.difference_of_log_sigmoids,
+    ),
+    Rule(
+        "x - log(u*exp(x) + v*exp(y))",
+        "-log_mixture(y - x, v)",
+        "u, v > 0 numbers, u + v = 1",
+        sp.Add,
+        mixtures.less_log_of_mixture,
+    ),
+    Rule(
+        "u*exp(x)*log_mixture(y - x, v) + v*exp(y)*log_mixture(x - y, u)",
+        "the same without the slopes of its logarithms, which add up to 0",
+        "every x, y; u + v = 1",
+        (sp.Add,),
+        mixtures.divergence_to_mixture,
     ),
     Rule("x - logsumexp(x)", "log_softmax(x)", "one letter", sp.Add, letters.less_logsumexp),
     Rule(

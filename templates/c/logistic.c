@@ -56,3 +56,16 @@ inlined real real_log_add_exp(real a, real b)
     real gap = a == b ? 0 : a - b;
     return real_max(a, b) + log1p_exp_negative(-fabs(gap));
 }
+
+/* log(rest + share * e**x), where rest + share = 1: of e**x - 1 where it is above -1/2. */
+inlined real real_log_mixture(real x, real share, real rest)
+{
+    exp_parts at = exp_reduce(exp_clamp(x > 88 ? 88 : x));
+    real tail = at.r * at.r * exp_tail(at.r);
+    real more = share * (fabs(x) < (real)0x1p-60 ? x : expm1_sum(at, tail + at.low));
+    log1p_parts near = log1p_reduce(more);
+    log_parts far = log_reduce_any(rest + share * exp_sum(at, tail));
+    int is_far = more < (real)-0.5;
+    real y = log_sum(is_far ? far.k : near.k, is_far ? far.f : near.f);
+    return y + (x < 88 ? 0 : x - 88);
+}

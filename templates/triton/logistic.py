@@ -78,3 +78,12 @@ def _log_add_exp(a, b):
     """log(e**a + e**b)."""
     gap = tl.where(a == b, 0, a - b)
     return _larger(a, b) + _log1p_exp_negative(-tl.abs(gap))
+
+
+@triton.jit
+def _log_mixture(x, share, rest):
+    """log(rest + share * e**x), where rest + share = 1; exact to rounding near x = 0, too."""
+    within = _smaller(88.0, x)
+    more = share * _expm1(within)
+    far = _log(rest + share * _exp(within))
+    return tl.where(more < -0.5, far, _log1p(more)) + tl.where(x > 88, x - 88, 0)

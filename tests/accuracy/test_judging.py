@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from mpmath import mp
 from torch import Tensor
 from torch.nn import functional as F
 
+from lossgen.accuracy.formats import BFLOAT16
+from lossgen.accuracy.judging import judge_half
 from lossgen.accuracy.measuring import DTYPES, Style, measure
 from lossgen.accuracy.results import Accuracy, Measured
 from lossgen.spec import LossSpec
@@ -311,3 +314,13 @@ def test_a_weighted_mean_may_overflow_where_its_sum_does() -> None:
     assert at(spec, mean, 1e10, 1e30, items=False)["value"].verdicts == {"terms": 1}
     nothing = at(spec, lambda input, weight: mean(input, weight) / 0, 1e10, 1e20, items=False)
     assert nothing["value"].verdicts == {"breaks": 1}
+
+
+def test_what_float32_loses_counts_in_half_as_missed() -> None:
+    lost = judge_half(math.nan, math.nan, mp.mpf(0), BFLOAT16, native=False)
+    assert (lost.ulp, lost.verdict) == (math.inf, "native")
+    # Beyond the format's range nothing is missed.
+    far = judge_half(math.inf, math.inf, mp.mpf(10) ** 60, BFLOAT16, native=False)
+    assert (far.ulp, far.verdict) == (0.0, "not judged")
+    near = judge_half(1.0, 1.001, mp.mpf(1), BFLOAT16, native=False)
+    assert (near.ulp, near.verdict) == (0.0, "half")

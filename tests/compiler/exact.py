@@ -131,6 +131,9 @@ def evaluate(
         return mp.exp(-at(args[1]) * at(args[0]) ** 2) - isinstance(expr, nd.GaussM1)
     if isinstance(expr, nd.LogSum):
         return mp.log(at(args[0]) + at(args[1]))
+    if isinstance(expr, nd.LogMixture):
+        x, share = map(at, args)
+        return mp.log(1 - share + share * mp.exp(x))
     if isinstance(expr, nd.LogRatio):
         return mp.log(at(args[0]) / at(args[1]))
     if isinstance(expr, nd.RelEntropy):
@@ -199,6 +202,9 @@ def agree(a: Any, b: Any, digits: int = 50) -> bool:
     a, b = real(a), real(b)
     if a is None or b is None:
         return a is b
+    if a == 0 or b == 0:
+        # A difference that is 0 may be left with what many digits are rounded by.
+        return bool(abs(a - b) <= mp.mpf(10) ** (digits - mp.dps))
     return bool(abs(a - b) <= mp.mpf(10) ** -digits * max(abs(a), abs(b)))
 
 

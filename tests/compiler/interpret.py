@@ -306,6 +306,9 @@ def _operation(
             return np.exp(-rate * x * x) - (REAL(1) if isinstance(expr, nd.GaussM1) else REAL(0))
         if isinstance(expr, nd.LogSum):
             return np.log(inner(args[0]) + inner(args[1]))
+        if isinstance(expr, nd.LogMixture):
+            x, share = map(inner, args)
+            return np.log(1 - share + share * np.exp(x))
         if isinstance(expr, nd.LogRatio):
             return np.log(inner(args[0]) / inner(args[1]))
         if isinstance(expr, nd.RelEntropy):

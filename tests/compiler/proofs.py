@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -69,7 +70,13 @@ POWER_LENGTH = "Sum(abs(x)**p)**(1/p)"
 LENGTH_OR_ZERO = "where(s > 0, s**(1/p), 0), s = Sum(abs(x)**p)"
 ROOT_OF_PRODUCT = "sqrt(Sum(x**2)*y), sqrt((Sum(x**2) + c)*y)"
 COSINE = "Sum(x*y)/(sqrt(Sum(x**2) + c)*sqrt(Sum(y**2) + d))"
+LESS_MIXTURE = "x - log(u*exp(x) + v*exp(y))"
 EXPS = "exp(x)*exp(y), exp(x)/exp(y)"
+
+
+def _divergence(x: Tensor, y: Tensor) -> Tensor:
+    m = torch.logaddexp(x, y + math.log(3)) - math.log(4)
+    return x.exp() * (x - m) / 4 + 0.75 * y.exp() * (y - m)
 
 
 def _weight(v: Tensor) -> Tensor:
@@ -903,6 +910,49 @@ PROOFS = (
         "x: Probabilities[e]",
         low=1e-45,
         high=0.9999,
+    ),
+    # --- mixtures
+    Proof(
+        "log(u*softmax(x) + v*softmax(y))",
+        "log((softmax(x[n, c], c) + softmax(y[n, c], c)) / 2)",
+        ROWS,
+        naive=lambda x, y: torch.log((x.softmax(-1) + y.softmax(-1)) / 2),
+        hard=(100.0, 500.0),
+        close=True,
+    ),
+    Proof(
+        "log(u*softmax(x) + v*softmax(y))",
+        "log(2 * sigmoid(x[e]) + exp(y[e]))",
+        PAIR,
+    ),
+    Proof(
+        "log(1 - w + w*exp(x))",
+        "log(0.75 + 0.25 * exp(x[e]))",
+        naive=lambda x: torch.log(0.75 + 0.25 * x.exp()),
+        hard=(1e-6, 1e-3),
+    ),
+    Proof("log(1 - w + w*exp(x))", "log(0.875 * exp(x[e]) + 0.125)"),
+    Proof(
+        LESS_MIXTURE,
+        "x[e] - log(0.5 * exp(x[e]) + 0.5 * exp(y[e]))",
+        PAIR,
+        naive=lambda x, y: x - (torch.logaddexp(x, y) - math.log(2)),
+        hard=(0.5, 50.0),
+        close=True,
+    ),
+    Proof(LESS_MIXTURE, "x[e] - log((exp(x[e]) + exp(y[e])) / 2)", PAIR),
+    Proof(LESS_MIXTURE, "3 * y[e] * (log(exp(x[e]) + 3 * exp(y[e])) - log(4) - x[e])", PAIR),
+    Proof(
+        "u*exp(x)*log_mixture(y - x, v) + v*exp(y)*log_mixture(x - y, u)",
+        "m = log((exp(x[e]) + 3 * exp(y[e])) / 4);"
+        "exp(x[e]) * (x[e] - m) / 4 + 0.75 * exp(y[e]) * (y[e] - m)",
+        PAIR,
+        low=-80.0,
+        high=80.0,
+        naive=_divergence,
+        hard=(0.5, 50.0),
+        close=True,
+        gradient=True,
     ),
     Proof("softmax(x - m), log_softmax(x - m)", "softmax(x[n, c] - Amax(x[n, k], k), c)", ROW),
     Proof("softmax(x - m), log_softmax(x - m)", "log_softmax(x[n, c] - x[n, 0], c)", ROW),

@@ -120,6 +120,7 @@ SMOOTH = {
     "gauss": nd.Gauss(X * Y, HALF, ZERO),
     "gauss less one": nd.GaussM1(X - Y, ONE, nd.Remainder(X, Y)),
     "log of a sum": nd.LogSum(X**2, P**2),
+    "log of a mixture": nd.LogMixture(X * Y, sp.Rational(1, 4)),
     "power less one": nd.Pow1pM1(X**2, P),
     "power less one, a read in the exponent": nd.Pow1pM1(X**2, Y),
     "relative entropy": nd.RelEntropy(X**2 + 1, Y**2 + 2),

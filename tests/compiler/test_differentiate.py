@@ -9,7 +9,15 @@ from lossgen.compiled import Compiled
 from lossgen.nodes import Padded, walk
 from lossgen.program import show
 from lossgen.static import condition_of, switches
-from tests.compiler.catalogue import NAMES, formulas, sample, settings, sizes_of, written
+from tests.compiler.catalogue import (
+    NAMES,
+    compiled,
+    formulas,
+    sample,
+    settings,
+    sizes_of,
+    written,
+)
 from tests.compiler.interpret import REAL, Array, Run
 
 STEP = REAL(2) ** -18
@@ -433,3 +441,9 @@ def test_results_of_reductions_are_kept_and_elementwise_values_are_computed_agai
     loss = written("total = Sum(x[n, d] ** 2, d); width = x[n, d] - 1; width ** 2 / total")
     assert loss.backward.saved == ("total",)
     assert "width" in {x.name for x in loss.backward.program.statements}
+
+
+def test_what_options_choose_is_no_array_of_zeros_elsewhere() -> None:
+    names = {x.name for x in compiled("distillation_jsd").backward.program.statements}
+    assert {"d_p", "d_scores_p"} <= names
+    assert "d_log_p" not in names

@@ -17,6 +17,7 @@ Library = tuple[ctypes.CDLL, type]
 @pytest.fixture(scope="module", params=[np.float32, np.float64], ids=["float", "double"])
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Library:
     counts = {"real_gauss": 3, "real_remainder": 2, "real_log_sum_of": 2, "real_finite": 1}
+    counts["real_log_mixture"] = 3
     folder = tmp_path_factory.mktemp("gauss")
     return compiled(folder, counts, request.param is np.float64, "-march=native")[0], request.param
 
@@ -58,6 +59,23 @@ def test_the_logarithm_of_a_sum_near_1(library: Library) -> None:
         with mp.workprec(400):
             for value, at in zip(found, x, strict=True):
                 assert ulps(value, mp.log(mp.mpf(float(at)) + mp.mpf(float(kind(c))))) <= 2, (at, c)
+
+
+def test_the_logarithm_of_a_mixture(library: Library) -> None:
+    loops, kind = library
+    x = np.concatenate([ordinals(1e-30, 3, 400, kind), ordinals(0.1, 1e4, 400, kind)])
+    x = np.concatenate([x, -x])
+    for share in (0.5, 0.125, 0.9, 1e-6, 1 - 2.0**-20):
+        weights = (np.full_like(x, kind(share)), np.full_like(x, kind(1 - share)))
+        found = call(loops, "real_log_mixture", x, *weights)
+        with mp.workprec(400):
+            for value, at in zip(found, x, strict=True):
+                less = mp.mpf(float(kind(share))) * mp.expm1(mp.mpf(float(at)))
+                assert ulps(value, mp.log1p(less)) <= 3, (at, share)
+    ends = np.array([0, np.finfo(kind).max, np.inf, -np.inf, np.nan] * 9, dtype=kind)
+    found = call(loops, "real_log_mixture", ends, *(np.full_like(ends, 0.5) for _ in range(2)))
+    wanted = np.array([0, np.finfo(kind).max, np.inf, np.log(0.5), np.nan] * 9, dtype=kind)
+    np.testing.assert_allclose(found, wanted, rtol=3 * np.finfo(kind).eps)
 
 
 def test_the_largest_number_stands_for_infinity(library: Library) -> None:

@@ -21,6 +21,7 @@ LOSSES = {
     "softmax_focal": ("GIVEN_ALPHA",),
     "cross_entropy": ("CROSS_ENTROPY", "LABEL_SMOOTHING_GT_0"),
     "tversky": (),
+    "distillation_jsd": ("BETA_NE_0", "BETA_NE_1"),
     "siglip": (),
     "giou": (),
     "ciou": (),

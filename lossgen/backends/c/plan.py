@@ -234,7 +234,7 @@ class _Planner:
 def dear(x: Statement) -> bool:
     """Whether computing a statement again costs more than reading it back."""
     return any(
-        isinstance(y, (nd.Unary, nd.Xlogy, nd.LogAddExp))
+        isinstance(y, (nd.Unary, nd.Xlogy, nd.LogAddExp, nd.LogMixture))
         and not isinstance(y, (nd.Abs, nd.Sign, nd.Step, nd.StopGradient))
         for y in walk(x.body)
     )
