@@ -110,7 +110,8 @@ class Formula:
             plain: whether autograd is to differentiate them, and a person to read them.
             fusing: whether a compiler is to fuse them.
         """
-        reverse = program in (self.backward.program, self.compiled.backward.program)
+        own = (self.backward.program, self.compiled.backward.program)
+        reverse = not fusing and program in own
         if not plain and not fusing:
             program = without_branches(program)
         if reverse:
