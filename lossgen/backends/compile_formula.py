@@ -139,7 +139,7 @@ def _together(f: Formula, parts: Split, stem: str) -> FunctionPage:
     incoming = [
         f"{upstream} = {upstream}.to(compute) / {count}",
         f'grad_{f.item} = {upstream}.reshape({f.item}.shape) if reduction == "none" '
-        f"else {upstream}.expand({f.item}.shape)",
+        f"else _written({upstream}).expand({f.item}.shape)",
     ]
     if weighted and forward.results[1] in backward.seeds:
         over = forward.results[1]
