@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from lossgen.axes import shifted_letter
 from lossgen.backends.c.plan import Plan
 from lossgen.backends.c.words import extent
 from lossgen.nodes import Letter, Read, word
@@ -71,8 +72,9 @@ class Places:
         assert array is not None
         terms = []
         for y, s in zip(array.axes, read.subscripts, strict=True):
-            if isinstance(s, Letter):
-                at = self.position(s)
+            place = shifted_letter(s)
+            if place is not None:
+                at = self.position(place[0]) + _signed(place[1])
             elif s.is_Integer:
                 at = str(s)
             else:
@@ -82,9 +84,22 @@ class Places:
                 if step == "1":
                     terms.append(at)
                 else:
-                    terms.append(f"({at})" if "+" in at else at)
+                    terms.append(f"({at})" if " + " in at or " - " in at else at)
                     terms[-1] += f" * {step}"
         return " + ".join(terms) or "0"
+
+    def within(self, read: Read) -> str:
+        """Whether a neighbour of an element is there; empty where it always is."""
+        array = self.array(read.name)
+        assert array is not None
+        tests = []
+        for y, s in zip(array.axes, read.subscripts, strict=True):
+            letter, shift = shifted_letter(s) or (y, 0)
+            at = self.position(letter)
+            if shift:
+                after = f"{at}{_signed(shift)} < {extent(y)}"
+                tests.append(after if shift > 0 else f"{at} >= {-shift}")
+        return " & ".join(f"({x})" for x in tests) if len(tests) > 1 else "".join(tests)
 
     def stride(self, array: Array, axis: Letter) -> str:
         """How far apart neighbours along an axis are.
@@ -114,6 +129,10 @@ class Places:
     def small(self, x: Statement, subscripts: Sequence[sp.Basic]) -> str:
         """A value that is known between passes."""
         return f"{x.name}_of[{self.dense(subscripts)}]"
+
+
+def _signed(shift: int) -> str:
+    return "" if not shift else f" + {shift}" if shift > 0 else f" - {-shift}"
 
 
 def dense(array: Array) -> bool:

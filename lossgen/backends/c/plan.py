@@ -10,7 +10,7 @@ A sum over outer letters or lanes ends a pass: what depends on it is computed in
 
     overlap[n, c] = sum_s p*t;  loss[n, c] = 1 - …;  d_x[n, c, s] = …   →   two passes over s
 
-A loss that pairs elements, reads neighbours or multiplies matrices raises ``Unsupported``.
+A loss that pairs elements or multiplies matrices raises ``Unsupported``.
 """
 
 from __future__ import annotations
@@ -68,6 +68,16 @@ class Plan:
     divisor: str | None
     gradients: tuple[str, ...]
 
+    @property
+    def valued(self) -> int:
+        """The last pass that the loss needs: those after it are for gradients alone."""
+        made = zip(self.passes, self.between, strict=True)
+        return next(
+            k
+            for k, (one, small) in enumerate(made)
+            if self.item in {x.name for x in (*one.writes, *one.across, *small)}
+        )
+
 
 def planned(program: Program, *, partial: bool = False) -> Plan:
     """The passes of a joined program; `partial` where it has no gradient.
@@ -113,7 +123,7 @@ class _Planner:
         lead = self.program.inputs[0].name
         if f"d_{lead}" not in self.gradients and not partial:
             raise Unsupported(f"the gradient of '{lead}' is not formed element by element")
-        last = max((depth[r] for r in (self.item, *self.gradients)), default=0)
+        last = max(depth[r] - (r in self.small) for r in (self.item, *self.gradients))
         passes, between = [], []
         for k in range(last + 1):
             passes.append(self._pass(k, depth))
