@@ -43,9 +43,14 @@ class Places:
         return None if behind and not self.inside else self.vector
 
     @property
+    def spreads(self) -> bool:
+        """Whether neighbours along the axis of the vectors may lie apart, in short rows."""
+        return not self.inside and self.plan.spreads
+
+    @property
     def rows(self) -> tuple[Letter, ...]:
         """The letters that one task runs through."""
-        rows = tuple(y for y in self.plan.outer if y not in self.plan.split)
+        rows = tuple(y for y in self.plan.outer if y not in self.plan.split and y != self.vector)
         return (*rows, self.plan.lane) if self.inside and self.plan.lane is not None else rows
 
     def array(self, name: str) -> Array | None:
@@ -81,6 +86,8 @@ class Places:
                 at = f"in_range({gathered(s)}, {extent(y)}, status)"
             if at != "0":
                 step = "1" if y == self.unit else self.stride(array, y)
+                if y == self.unit and self.spreads and self.plan.inner in array.axes:
+                    step = f"lane_step({self.stride(array, y)})"
                 if step == "1":
                     terms.append(at)
                 else:

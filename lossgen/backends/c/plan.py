@@ -69,6 +69,34 @@ class Plan:
     gradients: tuple[str, ...]
 
     @property
+    def spreads(self) -> bool:
+        """Whether vectors may run along rows, where these are short.
+
+        Then all rows are one lane: each has a loss, and a place in every tensor, alike. It pays
+        where elements have dear functions, not where they would only be fetched one by one.
+        """
+        rows = {*self.outer, *([] if self.lane is None else [self.lane])}
+        arrays = [{*a.axes} for a in self.program.inputs]
+        return (
+            self.inner is not None
+            and len(self.outer) == 1
+            and not self.split
+            and all(rows <= axes or not rows & axes for axes in arrays)
+            and not any(y.name.isdigit() for axes in arrays for y in axes)
+            and any(dear(x) and self.inner in x.free for x in self.program.statements)
+            and not self._weighs_elements()
+        )
+
+    def _weighs_elements(self) -> bool:
+        """Whether what the mean divides by is summed from what has the inner letter."""
+        terms = () if self.divisor is None else (self.divisor,)
+        read = {r for x in without_unused(self.program.statements, terms) for r in x.reads()}
+        return any(
+            self.inner in a.axes and self.lane in a.axes and a.name in read
+            for a in self.program.inputs
+        )
+
+    @property
     def valued(self) -> int:
         """The last pass that the loss needs: those after it are for gradients alone."""
         made = zip(self.passes, self.between, strict=True)
