@@ -27,7 +27,7 @@ static inline void store(scalar *place, real value) { *place = value; }
 #endif
 
 // Memory that is only written is written past the caches, which would read it first.
-#if STREAMED && defined(__SSE2__)
+#if STREAMED && defined(__SSE2__) && !SHORT
 #include <emmintrin.h>
 static inline void stream(scalar *restrict place, const scalar *restrict from, int64_t count)
 {
@@ -90,6 +90,9 @@ static inline int64_t block_width(int64_t classes)
     int64_t width = 65536 / (classes ? classes : 1) / 16 * 16;
     return width < 32 ? 32 : width > 128 ? 128 : width;
 }
+
+// How far apart neighbours of a lane are: one, unless they are rows too short to take one by one.
+static inline int64_t lane_step(int64_t stride) { return ROWS && SHORT ? stride : 1; }
 
 // Into how many parts the work is cut. It does not depend on the number of threads, so that a sum
 // is the same however many there are.

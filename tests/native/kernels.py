@@ -18,8 +18,8 @@ from tests.machinery.by_kernel import Kernels
 from tests.machinery.importing import imported
 from tests.machinery.sampling import SPECS
 
-# What has no kernel, and stays in plain torch: sums over pairs, matrix products, neighbours.
-WITHOUT = frozenset(("barlow_twins", "multilabel_margin", "total_variation", "vicreg"))
+# What has no kernel, and stays in plain torch: sums over pairs, matrix products.
+WITHOUT = frozenset(("barlow_twins", "multilabel_margin", "vicreg"))
 # Losses over all pairs of a batch, which a kernel takes by blocks of rows.
 PAIRS = ("arcface", "clip", "info_nce", "multi_similarity", "nt_xent", "siglip", "supcon")
 NAMES = sorted(path.stem for path in SPECS.glob("*.py") if not path.stem.startswith("_"))

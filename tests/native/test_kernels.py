@@ -69,6 +69,16 @@ def test_a_kernel_is_the_plain_form(name: str, reduction: str) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
+OPTIONAL = [n for n in WITH if any(t.optional for t in load_spec(SPECS / f"{n}.py").tensors)]
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_without_what_is_optional(name: str) -> None:
+    drawn = sample(name, optional=False)
+    ours, theirs = both(drawn, kernel_keys(drawn))
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("name", SOME)
 def test_a_kernel_in_every_dtype(name: str, dtype: torch.dtype) -> None:

@@ -22,7 +22,7 @@ from tests.native import kernels
 from tests.native.kernels import NAMES
 
 # What the C backend plans in one go; losses over pairs, which it takes by blocks, it does not.
-WITHOUT = kernels.WITHOUT | {*kernels.PAIRS}
+WITHOUT = kernels.WITHOUT | {*kernels.PAIRS} | {"total_variation"}  # reads neighbours
 WITH = [name for name in NAMES if name not in WITHOUT]
 HAVE_TRITON = importlib.util.find_spec("triton") is not None
 

@@ -20,6 +20,7 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
+from lossgen.axes import shifted_letter
 from lossgen.nodes import Letter, Read, free_letters, is_static
 from lossgen.program import Program, Statement
 from lossgen.roles import Kind
@@ -89,7 +90,7 @@ class Apart:
 
 def at_place(read: Read) -> bool:
     """Whether a read is at a place that is computed."""
-    return any(not isinstance(s, Letter) and not s.is_Integer for s in read.subscripts)
+    return any(shifted_letter(s) is None and not s.is_Integer for s in read.subscripts)
 
 
 def _told(e: sp.Basic, told: dict[sp.Basic, sp.Basic]) -> sp.Basic:

@@ -36,7 +36,9 @@ class Dimensions(KernelArguments):
 
     def _sizes(self) -> Iterator[str]:
         """The sizes of the axes, and the shapes of what is returned."""
-        yield from (f"{x}_shape = {x}.shape" for x in self.sources if self._ragged(x))
+        for x in filter(self._ragged, self.sources):
+            absent = f"torch.Size() if {x} is None else " if self.spec.tensor(x).optional else ""
+            yield f"{x}_shape = {absent}{x}.shape"
         if self._item_shape() == "§shape":
             yield f"§shape = {self.f.checks.output_shape()} if §items else ()"
         sizes = {extent(y): self._size(y) for y in extents(self.plan)}

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lossgen.backends.c.apart import at_place
 from lossgen.backends.c.places import Places
 from lossgen.backends.c.plan import REDUCES, Pass, dear
-from lossgen.nodes import Letter, Read, free_letters, walk
+from lossgen.nodes import Read, free_letters, walk
 from lossgen.program import Statement
 
 
@@ -172,9 +173,4 @@ class Division:
 
 def _picks(x: Statement) -> bool:
     """Whether a statement reads at a place that is computed."""
-    return any(
-        isinstance(r, Read)
-        and any(not isinstance(s, Letter) and not s.is_Integer for s in r.subscripts)
-        for e in x.expressions()
-        for r in walk(e)
-    )
+    return any(isinstance(r, Read) and at_place(r) for e in x.expressions() for r in walk(e))

@@ -20,6 +20,7 @@ from lossgen.backends.c.places import indented, wrapped
 from lossgen.backends.c.plan import Plan
 from lossgen.backends.c.words import extent
 
+SHORT = "SHORT"  # whether what is left of a row beside whole vectors is most of it
 ROWS = "ROWS"  # whether vectors run along the inner letter, where they may run along either
 _CODES = {"pointer": "P", "int64_t": "q", "double": "d"}
 
@@ -81,7 +82,7 @@ def entry(
     assert first is not None
     packed = members(first.parameters, weigh=divisor is not None)
     fields = [f"{m.declaration};" for m in packed]
-    lines = _lines(plan, columns, rows, divisor)
+    lines = _lines(plan, name, columns, rows, divisor)
     return Kernel(
         name,
         ("One call from Python.",),
@@ -93,8 +94,14 @@ def entry(
 
 
 def _lines(
-    plan: Plan, columns: Kernel | None, rows: Kernel | None, divisor: Kernel | None
+    plan: Plan,
+    name: str,
+    columns: Kernel | None,
+    rows: Kernel | None,
+    divisor: Kernel | None,
 ) -> Iterator[str]:
+    if rows is not None and columns is not None and plan.lane is not None and plan.spreads:
+        yield from _one_lane(plan, name)
     elements = " * ".join(f"call->{extent(y)}" for y in extents(plan))
     yield f"const int team = {elements} < GRAIN ? 1 : (int)call->team;"
     yield "double total = 0, scale = call->scale;"
@@ -108,7 +115,8 @@ def _lines(
     calls = [f"{k.name}({_passed(k, 'total')})" for k in (rows, columns) if k is not None]
     yield "if (!failure)"
     if len(calls) == 2:
-        yield f"#if {ROWS}"
+        chosen = [ROWS] * (plan.lane is not None) + [f"!{SHORT}"] * plan.spreads
+        yield f"#if {' && '.join(chosen)}"
         yield f"    failure = {calls[0]};"
         yield "#else"
         yield f"    failure = {calls[1]};"
@@ -118,6 +126,22 @@ def _lines(
     yield "if (VALUE && !ITEMS)"
     yield "    store(call->loss_out, (real)(total * scale));"
     yield "return failure;"
+
+
+def _one_lane(plan: Plan, name: str) -> Iterator[str]:
+    """Short rows become one lane: they, and what there is for each, come without gaps."""
+    (outer,), lane = plan.outer, plan.lane
+    one, many = f"call->{extent(outer)}", f"call->{extent(lane)}"
+    yield f"#if {ROWS} && {SHORT}"
+    yield f"struct {name}_call joined = *call;"
+    for a in plan.program.inputs:
+        if {lane, plan.inner} <= {*a.axes}:
+            along, across = f"call->{a.name}_{lane}", f"call->{a.name}_{outer}"
+            yield f"joined.{a.name}_{lane} = {many} == 1 ? {across} : {along};"
+    yield f"joined.{extent(lane)} = {one} * {many};"
+    yield f"joined.{extent(outer)} = 1;"
+    yield "call = &joined;"
+    yield "#endif"
 
 
 def _passed(kernel: Kernel, total: str) -> str:

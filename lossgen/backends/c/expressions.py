@@ -16,6 +16,7 @@ from typing import Any
 import sympy as sp
 
 from lossgen import nodes as nd
+from lossgen.axes import shifted_letter
 from lossgen.backends.c.conditions import macro, static_code, whole_code
 from lossgen.backends.c.options import Options, of_options, real_literal
 from lossgen.backends.c.unsupported import Unsupported
@@ -120,6 +121,14 @@ class Expressions(KernelExpressions):
         return self.call("real_slope_of_power", self.code(base), self.code(exponent), known)
 
     # --- conditions -------------------------------------------------------------------------
+
+    def _print_Compare(self, expr: Any) -> str:
+        place = shifted_letter(expr.left)
+        if place is None or not (isinstance(expr.right, nd.Size) or expr.right.is_Integer):
+            return super()._print_Compare(expr)
+        at = self.letter(place[0]) + (f" + {place[1]}" if place[1] else "")
+        end = extent(expr.right.letter) if isinstance(expr.right, nd.Size) else expr.right
+        return f"({at} {expr.op} {end})"
 
     def _print_Not(self, expr: Any) -> str:
         return f"!{self.code(expr.args[0])}"

@@ -21,6 +21,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.backends.c.apart import Apart, at_place
+from lossgen.backends.c.neighbours import without_neighbours
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name
 from lossgen.compiled import Compiled
@@ -66,7 +67,8 @@ def joined(compiled: Compiled) -> Program:
             tainted.add(x.name)
     gradients = tuple(r for r in backward.results if r not in tainted)
     results = (*forward.results, *gradients)
-    used = without_unused(tuple(_without_reserved_words(statements)), results)
+    whole = tuple(without_neighbours(_without_reserved_words(statements), frozenset(results)))
+    used = without_unused(whole, results)
     spelled = _Spelling(forward, frozenset(results)).statements(used)
     item = forward.results[0]
     inputs = (
@@ -131,8 +133,6 @@ class _Spelling:
         return tuple(y for x in spelled for y in apart.statements(x))
 
     def _spelled(self, x: Statement) -> Iterator[Statement]:
-        if x.extents:
-            raise Unsupported("it reads neighbours")
         if x.op == "sum" and x.name in self.results:
             total = self._name(f"sum_{x.name}")
             yield replace(x, name=total)

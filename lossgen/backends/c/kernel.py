@@ -130,9 +130,9 @@ class _Writer:
         yield from self._memory()
         for k, one in enumerate(self.plan.passes):
             yield ""
-            yield f"// {_title(k, one)}"
+            yield f"// {_title(one, again=bool(k), valued=k <= self.plan.valued)}"
             lines = [*self._pass(k, one), *self._between(k)]
-            if k:
+            if k > self.plan.valued:
                 wanted = " || ".join(f"NEED_{g[2:].upper()}" for g in self.plan.gradients)
                 lines = [f"if ({wanted}) {{", *indented(lines), "}"]
             yield from lines
@@ -289,10 +289,9 @@ class _Writer:
         yield f"{place} = {best};"
 
 
-def _title(k: int, one: Pass) -> str:
+def _title(one: Pass, *, again: bool, valued: bool) -> str:
     across = ", ".join(x.name for x in one.across)
-    if k:
+    if not valued:
         return "Again over the data, for the gradient."
-    if across:
-        return f"Over the data: {across}."
-    return "Over the data: the loss and its gradient."
+    over = "Again over the data" if again else "Over the data"
+    return f"{over}: {across}." if across else f"{over}: the loss and its gradient."

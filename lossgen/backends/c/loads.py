@@ -7,8 +7,10 @@ In: reads of inputs.  Out: one line of C for each element, before the first line
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
+from lossgen.backends.c.apart import at_place
 from lossgen.backends.c.conditions import static_code
 from lossgen.backends.c.expressions import Expressions
 from lossgen.backends.c.places import Places, indented
@@ -44,9 +46,9 @@ class Loads:
         """The variable that holds an element."""
         text, kind = element(self.places, read, printer)
         if text not in self.found:
-            computed = any(not isinstance(s, Letter) and not s.is_Integer for s in read.subscripts)
-            literal = [str(s) for s in read.subscripts if s.is_Integer]
-            ending = "of_label" if computed else "_".join(literal) or "here"
+            apart = [str(s) for s in read.subscripts if not isinstance(s, Letter)]
+            words = "_".join(re.sub(r"(\w+) ([+-]) (\w+)", _beside, s) for s in apart)
+            ending = "of_label" if at_place(read) else words or "here"
             name = f"{read.name.removesuffix(f'_{self.places.plan.item}')}_{ending}"
             while name in self.taken:
                 name += "_"
@@ -61,6 +63,12 @@ class Loads:
         return [*loads, *lines]
 
 
+def _beside(found: re.Match[str]) -> str:
+    """``h + 1``, ``h - 1``: a neighbour in words."""
+    letter, sign, count = found.groups()
+    return f"{'after' if sign == '+' else 'before'}_{letter}{'' if count == '1' else '_' + count}"
+
+
 def element(places: Places, read: Read, printer: Expressions) -> tuple[str, str]:
     """An element of an input as C text, and its type."""
     array = places.array(read.name)
@@ -72,6 +80,8 @@ def element(places: Places, read: Read, printer: Expressions) -> tuple[str, str]
         )
     index = places.index(read, lambda s: bare(printer.code(s)))
     text = f"load({read.name} + {index})" if array.kind == "real" else f"{read.name}[{index}]"
+    if there := places.within(read):
+        text = f"({there} ? {text} : 0)"
     kind = {"real": "real", "integer": "int64_t", "boolean": "int"}[array.kind]
     return (f"(GIVEN_{read.name.upper()} ? {text} : 0)" if array.optional else text), kind
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lossgen.backends.c.calls import KernelCalls
-from lossgen.backends.c.page import SHORT, Kernels, apart, defines, kernels_of
+from lossgen.backends.c.page import Kernels, apart, defines, kernels_of
 from lossgen.backends.c.pair_calls import PairCalls
 from lossgen.backends.c.pairs import Pairs, cut
 from lossgen.backends.c.unsupported import Unsupported
@@ -157,7 +157,7 @@ def _kernels_page(
     return KernelsPage(
         doc=(compiled.spec.summary,),
         switches=tuple(f"{name:<{width}}  {words}" for name, words in switches.items()),
-        short=SHORT in switches,
+        short=any(k.rows is not None and (k.columns is None or not k.plan.spreads) for k in found),
         support=support_source("\n".join((maths, *lines))),
         maths=maths,
         kernels=tuple(

@@ -18,7 +18,7 @@ from sympy.core.symbol import Str
 from lossgen import nodes as nd
 from lossgen.backends.c.conditions import atoms, integer_macro, macro, whole_exponent
 from lossgen.backends.c.division import Division
-from lossgen.backends.c.entry import ROWS, Member, entry, members
+from lossgen.backends.c.entry import ROWS, SHORT, Member, entry, members
 from lossgen.backends.c.joined import joined
 from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
 from lossgen.backends.c.places import Places
@@ -30,7 +30,6 @@ from lossgen.program import Program, without_unused
 from lossgen.schedule import with_guards
 from lossgen.static import ALWAYS, guard_of
 
-SHORT = "SHORT"  # whether what is left of a row beside whole vectors is most of it
 SHORTEST = 32  # elements of a row from which it is not
 STREAMED = "STREAMED"  # whether gradients are written past the caches
 
@@ -61,7 +60,7 @@ class Kernels:
     @property
     def both(self) -> bool:
         """Whether vectors run along one letter or the other, as the layout has it."""
-        return self.columns is not None and self.rows is not None
+        return self.columns is not None and self.rows is not None and self.plan.lane is not None
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -92,12 +91,15 @@ def kernels_of(compiled: Compiled, name: str, *, in_place: bool = False) -> Kern
     spec = compiled.spec
     takes = parameters(plan, spec, in_place=in_place)
     columns = rows = divisor = None
-    if plan.lane is not None:
-        doc = (f"Vectors run along {plan.lane}.",) if plan.inner else ()
+    lane = plan.lane
+    if lane is None and plan.spreads and not in_place:
+        (lane,) = plan.outer
+    if lane is not None:
+        doc = (f"Vectors run along {lane}.",) if plan.inner else ()
         columns = kernel(
             plan,
-            plan.lane,
-            f"{name}_along_{plan.lane}",
+            lane,
+            f"{name}_along_{lane}",
             (spec.summary, *doc),
             takes,
             in_place=in_place,
@@ -154,6 +156,10 @@ def apart(found: Sequence[Kernels]) -> list[Kernels]:
     for k in found:
         own = k.entry.name.upper() if len(found) > 1 else ""
         columns, rows = (f"!{ROWS}", ROWS) if k.both else ("", "")
+        if k.both and k.plan.spreads:
+            columns, rows = f"(!{ROWS} || {SHORT})", f"{ROWS} && !{SHORT}"
+        elif k.columns is not None and k.rows is not None and k.plan.lane is None:
+            columns, rows = SHORT, f"!{SHORT}"
         parts = replace(
             k,
             columns=_only(k.columns, own, columns),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from lossgen.axes import shifted_letter
 from lossgen.backends.c.plan import Plan
 from lossgen.backends.c.words import extent
 from lossgen.nodes import Letter, Read, word
@@ -42,9 +43,14 @@ class Places:
         return None if behind and not self.inside else self.vector
 
     @property
+    def spreads(self) -> bool:
+        """Whether neighbours along the axis of the vectors may lie apart, in short rows."""
+        return not self.inside and self.plan.spreads
+
+    @property
     def rows(self) -> tuple[Letter, ...]:
         """The letters that one task runs through."""
-        rows = tuple(y for y in self.plan.outer if y not in self.plan.split)
+        rows = tuple(y for y in self.plan.outer if y not in self.plan.split and y != self.vector)
         return (*rows, self.plan.lane) if self.inside and self.plan.lane is not None else rows
 
     def array(self, name: str) -> Array | None:
@@ -71,20 +77,36 @@ class Places:
         assert array is not None
         terms = []
         for y, s in zip(array.axes, read.subscripts, strict=True):
-            if isinstance(s, Letter):
-                at = self.position(s)
+            place = shifted_letter(s)
+            if place is not None:
+                at = self.position(place[0]) + _signed(place[1])
             elif s.is_Integer:
                 at = str(s)
             else:
                 at = f"in_range({gathered(s)}, {extent(y)}, status)"
             if at != "0":
                 step = "1" if y == self.unit else self.stride(array, y)
+                if y == self.unit and self.spreads and self.plan.inner in array.axes:
+                    step = f"lane_step({self.stride(array, y)})"
                 if step == "1":
                     terms.append(at)
                 else:
-                    terms.append(f"({at})" if "+" in at else at)
+                    terms.append(f"({at})" if " + " in at or " - " in at else at)
                     terms[-1] += f" * {step}"
         return " + ".join(terms) or "0"
+
+    def within(self, read: Read) -> str:
+        """Whether a neighbour of an element is there; empty where it always is."""
+        array = self.array(read.name)
+        assert array is not None
+        tests = []
+        for y, s in zip(array.axes, read.subscripts, strict=True):
+            letter, shift = shifted_letter(s) or (y, 0)
+            at = self.position(letter)
+            if shift:
+                after = f"{at}{_signed(shift)} < {extent(y)}"
+                tests.append(after if shift > 0 else f"{at} >= {-shift}")
+        return " & ".join(f"({x})" for x in tests) if len(tests) > 1 else "".join(tests)
 
     def stride(self, array: Array, axis: Letter) -> str:
         """How far apart neighbours along an axis are.
@@ -114,6 +136,10 @@ class Places:
     def small(self, x: Statement, subscripts: Sequence[sp.Basic]) -> str:
         """A value that is known between passes."""
         return f"{x.name}_of[{self.dense(subscripts)}]"
+
+
+def _signed(shift: int) -> str:
+    return "" if not shift else f" + {shift}" if shift > 0 else f" - {-shift}"
 
 
 def dense(array: Array) -> bool:

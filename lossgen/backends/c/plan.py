@@ -10,7 +10,7 @@ A sum over outer letters or lanes ends a pass: what depends on it is computed in
 
     overlap[n, c] = sum_s p*t;  loss[n, c] = 1 - …;  d_x[n, c, s] = …   →   two passes over s
 
-A loss that pairs elements, reads neighbours or multiplies matrices raises ``Unsupported``.
+A loss that pairs elements or multiplies matrices raises ``Unsupported``.
 """
 
 from __future__ import annotations
@@ -68,6 +68,44 @@ class Plan:
     divisor: str | None
     gradients: tuple[str, ...]
 
+    @property
+    def spreads(self) -> bool:
+        """Whether vectors may run along rows, where these are short.
+
+        Then all rows are one lane: each has a loss, and a place in every tensor, alike. It pays
+        where elements have dear functions, not where they would only be fetched one by one.
+        """
+        rows = {*self.outer, *([] if self.lane is None else [self.lane])}
+        arrays = [{*a.axes} for a in self.program.inputs]
+        return (
+            self.inner is not None
+            and len(self.outer) == 1
+            and not self.split
+            and all(rows <= axes or not rows & axes for axes in arrays)
+            and not any(y.name.isdigit() for axes in arrays for y in axes)
+            and any(dear(x) and self.inner in x.free for x in self.program.statements)
+            and not self._weighs_elements()
+        )
+
+    def _weighs_elements(self) -> bool:
+        """Whether what the mean divides by is summed from what has the inner letter."""
+        terms = () if self.divisor is None else (self.divisor,)
+        read = {r for x in without_unused(self.program.statements, terms) for r in x.reads()}
+        return any(
+            self.inner in a.axes and self.lane in a.axes and a.name in read
+            for a in self.program.inputs
+        )
+
+    @property
+    def valued(self) -> int:
+        """The last pass that the loss needs: those after it are for gradients alone."""
+        made = zip(self.passes, self.between, strict=True)
+        return next(
+            k
+            for k, (one, small) in enumerate(made)
+            if self.item in {x.name for x in (*one.writes, *one.across, *small)}
+        )
+
 
 def planned(program: Program, *, partial: bool = False) -> Plan:
     """The passes of a joined program; `partial` where it has no gradient.
@@ -113,7 +151,7 @@ class _Planner:
         lead = self.program.inputs[0].name
         if f"d_{lead}" not in self.gradients and not partial:
             raise Unsupported(f"the gradient of '{lead}' is not formed element by element")
-        last = max((depth[r] for r in (self.item, *self.gradients)), default=0)
+        last = max(depth[r] - (r in self.small) for r in (self.item, *self.gradients))
         passes, between = [], []
         for k in range(last + 1):
             passes.append(self._pass(k, depth))

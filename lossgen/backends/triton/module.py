@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from lossgen.backends.c import Unsupported
 from lossgen.backends.c.module import eager_tail, refusals
+from lossgen.backends.c.neighbours import reads_neighbours
 from lossgen.backends.c.page import Kernels, kernels_of
 from lossgen.backends.torch_formula import Formula
 from lossgen.backends.torch_module import module_page
@@ -44,6 +45,8 @@ def triton_page(compiled: Compiled) -> ModulePage:
         formulas.append(Formula(compiled.floating, public=False))
     try:
         planned = [kernels_of(f.compiled, f.plain.lstrip("_")) for f in formulas]
+        if any(map(reads_neighbours, (k.plan.program for k in planned))):
+            raise Unsupported("it reads neighbours")
         found = [[kernel(k.plan, task) for task in tasks(k.plan)] for k in planned]
     except Unsupported as why:
         return replace(
