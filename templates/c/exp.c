@@ -56,15 +56,28 @@ inlined real real_exp(real x)
     return x > EXP_HIGHEST ? INFINITY : y;
 }
 
-/* e**x for x <= 0: nothing is too large, so that 2**k goes in as one factor, 2**EXP_LIFT times
- * too large where it may be below the least normal number. */
-inlined real real_exp_negative(real x)
+/* The same of x <= 0: nothing is too large, so that 2**k is one factor, 2**EXP_LIFT times too large
+ * since it may be below the least normal number.  EXP_DROP takes that off. */
+typedef struct {
+    real r, lifted;
+} falling_parts;
+
+inlined falling_parts exp_reduce_falling(real x)
 {
     const real shift = (real)3 * ((word)1 << (REAL_DIGITS - 1)) + (REAL_BIAS + EXP_LIFT);
-    real at = exp_clamp(x), shifted = at * (real)0x1.71547652b82fep+0 + shift;
-    real k = shifted - shift, r = (at - k * LN2_HIGH) - k * LN2_LOW;
-    real scale = from_word(to_word(shifted) << REAL_DIGITS);
-    return (1 + (r + r * r * exp_tail(r))) * scale * EXP_DROP;
+    real shifted = x * (real)0x1.71547652b82fep+0 + shift, k = shifted - shift;
+    falling_parts parts = {
+        (x - k * LN2_HIGH) - k * LN2_LOW,
+        from_word(to_word(shifted) << REAL_DIGITS),
+    };
+    return parts;
+}
+
+/* e**x for x <= 0. */
+inlined real real_exp_negative(real x)
+{
+    falling_parts at = exp_reduce_falling(exp_clamp(x));
+    return (1 + (at.r + at.r * at.r * exp_tail(at.r))) * at.lifted * EXP_DROP;
 }
 
 /* e**x - 1 from its parts: 2**k * (e**r - 1) and 2**k - 1 are added without rounding the larger

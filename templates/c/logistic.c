@@ -2,22 +2,23 @@
  * its inverse lack goes into the last sum: each rounding would show in the result. */
 inlined real real_sigmoid(real x)
 {
-    exp_parts at = exp_reduce(exp_clamp(-fabs(x)));
-    real tail = at.r * at.r * exp_tail(at.r), scale = at.scale * at.other;
+    falling_parts at = exp_reduce_falling(exp_clamp(-fabs(x)));
+    real tail = at.r * at.r * exp_tail(at.r), scale = at.lifted * EXP_DROP;
     real e = scale + scale * (at.r + tail), divisor = 1 + e, inverse = 1 / divisor;
     real lack = (1 - inverse * divisor) - inverse * (e - (divisor - 1));
-    real share = x < 0 ? inverse * at.scale : inverse;
-    return (share + share * (x < 0 ? at.r + (tail + lack) : lack)) * (x < 0 ? at.other : 1);
+    real share = inverse * (x < 0 ? at.lifted : 1 / EXP_DROP);
+    return (share + share * (x < 0 ? at.r + (tail + lack) : lack)) * EXP_DROP;
 }
 
 /* log(1 + e**x) for x <= 0.  Where e**x is large, the half of 1 + e**x is one close to 1. */
 inlined real log1p_exp_negative(real x)
 {
-    exp_parts at = exp_reduce(exp_clamp(x));
+    falling_parts at = exp_reduce_falling(exp_clamp(x));
     int large = x > (real)-0.8813736;
-    real tail = at.r * at.r * exp_tail(at.r), half = (real)0.5 * at.scale * at.other;
-    real f = (half - (real)0.5) + half * (at.r + tail);
-    return log_sum(large ? 1 : 0, large ? f : exp_sum(at, tail));
+    real tail = at.r * at.r * exp_tail(at.r), scale = at.lifted * EXP_DROP;
+    real half = (real)0.5 * scale, f = (half - (real)0.5) + half * (at.r + tail);
+    real high = 1 + at.r, low = at.r - (high - 1);
+    return log_sum(large ? 1 : 0, large ? f : (high + (low + tail)) * at.lifted * EXP_DROP);
 }
 
 /* log(1 + e**x). */
