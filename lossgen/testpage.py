@@ -99,6 +99,9 @@ class TestPage:
     class_signature: str
     batch_in_result: bool
     separate: bool
+    crowd: str
+    crowd_name: str
+    crowd_cut: bool
     unbatched: bool
     ragged: str
     batched_divisor: bool
@@ -190,9 +193,15 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     free_rank = (first.ragged is not None) + spec.unbatched
     batch = spec.tensors[0].axes[0]
     batched = any(spec.axes[x] == batch for x in result_letters(spec))
+    separate = batched and not paired(spec, batch)
+    axes = {axis.name for t in spec.tensors for axis in t.axes}
+    crowd = ("c" if "c" in axes else "") if separate else "n" * (batched and "n" in axes)
     return {
         "batch_in_result": batched,
-        "separate": batched and not paired(spec, batch),
+        "separate": separate,
+        "crowd": crowd,
+        "crowd_name": "classes" if separate else "rows",
+        "crowd_cut": any(spec.axes[x].name == "s" != batch.name for x in result_letters(spec)),
         "unbatched": spec.unbatched,
         "ragged": ragged,
         "batched_divisor": ragged == "e" and bool(spec.divisors),
