@@ -49,6 +49,10 @@ _SYMPY = (
 )
 
 
+# Cases that behaviour is tried with; the last is that of another formula, where there is one.
+_BOTH = ("BASE", "FULL", "FLOATING")
+
+
 @dataclass(frozen=True, slots=True)
 class FormulaPart:
     """One formula of the loss, as the template lays it out."""
@@ -92,6 +96,8 @@ class TestPage:
     base_case: str
     full_case: str
     floating_case: str
+    both: str
+    both_ids: str
     result_shape: str
     constructor: str
     plain_signature: str
@@ -175,6 +181,8 @@ def test_page(spec: LossSpec) -> TestPage:
         base_case=first[0].name,
         full_case=full,
         floating_case=_last_calm(rows[1][2]) if len(rows) > 1 else "",
+        both=", ".join(_BOTH[: 1 + len(rows)]),
+        both_ids=", ".join(f'"{name.lower()}"' for name in _BOTH[: 1 + len(rows)]),
         result_shape=_result_shape(spec),
         constructor=repr(constructor(spec)),
         plain_signature=signature(spec, plain_names(spec)),

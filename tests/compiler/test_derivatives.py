@@ -63,10 +63,14 @@ def holds(expr: sp.Expr, x: Any, y: Any = 1, **options: Any) -> bool:
 
 
 def test_every_function_of_one_argument_has_a_slope() -> None:
-    """All of them, but the digamma function: it is itself only a slope, and no spec can say it."""
+    """All of them, but the digamma function: it is itself only a slope, and no spec can say it.
+
+    What a backend adds stands for a step of its own, after all slopes are taken.
+    """
 
     def below(cls: type) -> set[type]:
-        return {cls}.union(*map(below, cls.__subclasses__()))
+        found = {cls}.union(*map(below, cls.__subclasses__()))
+        return {x for x in found if not x.__module__.startswith("lossgen.backends")}
 
     assert below(nd.Unary) - {nd.Unary} - SLOPES.keys() == {nd.Digamma}
 
