@@ -66,8 +66,11 @@ class Written(nd.Unary):
 
 def split(compiled: Compiled) -> Split:
     """The forward's small values, and a backward that needs no others."""
-    backward = replace(compiled.backward, program=with_totals(compiled.backward.program))
-    forward = with_totals(backward.recorded)
+    taken = {p.name for p in compiled.spec.parameters}
+    for program in (compiled.backward.recorded, compiled.backward.program):
+        taken |= {a.name for a in program.inputs} | {x.name for x in program.statements}
+    backward = replace(compiled.backward, program=with_totals(compiled.backward.program, taken))
+    forward = with_totals(backward.recorded, taken)
     own = {x.name for x in backward.program.statements}
     rank = max((len(a.axes) for a in forward.inputs), default=0)
     kept: set[str] = set()

@@ -13,6 +13,7 @@ or runs over part of an axis it leaves alone.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from sympy.core.symbol import Str
@@ -28,14 +29,18 @@ class Share(nd.Node):
     __slots__ = ()
 
 
-def with_totals(program: Program) -> Program:
-    """The program with the largest score and the total of its softmaxes made once."""
-    taken = {a.name for a in program.inputs} | {x.name for x in program.statements}
+def with_totals(program: Program, taken: Container[str]) -> Program:
+    """The program with the largest score and the total of its softmaxes made once.
+
+    Args:
+        program: a forward or a backward.
+        taken: names that stand for something else, in either.
+    """
     made: set[str] = set()
     out: list[Statement] = []
     for x in program.statements:
         names = _names(x)
-        if not names or taken & {*names}:
+        if not names or any(name in taken for name in names):
             out.append(x)
             continue
         free = tuple(y for y in x.body.subscripts if y not in x.bound)

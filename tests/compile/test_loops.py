@@ -36,7 +36,9 @@ def test_value_and_gradient_share_a_loop(name: str) -> None:
 
 def test_pairs_fill_registers() -> None:
     """No loop over all pairs takes them one by one."""
-    assert "uint16" not in code_of("info_nce")
+    code = code_of("info_nce")
+    assert "for(int64_t" in code
+    assert "uint16" not in code
 
 
 def test_likelihood_and_softmax_share_their_total() -> None:

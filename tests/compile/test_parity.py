@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from lossgen.pipeline import render_losses
+from lossgen.spec import load_spec
 from tests import generated_modules
 from tests.compile.made import Compiled
+from tests.machinery.importing import imported
 from tests.machinery.sampling import gradients
 
 NAMES = generated_modules.names()
 # One of a kind each: classes, sums over space, broadcast inputs, matrix products, labels, shifts.
 VARIED = ("cross_entropy", "dice", "gaussian_nll", "info_nce", "multi_margin", "total_variation")
 REDUCTIONS = ("mean", "sum", "none")
+NAMED = '''from lossgen.language import *
+
+
+@loss(reference="none", family="test")
+def named(input: Logits[n, c], target: Probabilities[n, c], *, {option}: Positive = 2.0):
+    """A loss of a softmax, with names that get in its way."""
+    prob = softmax(input[n, c], c)
+    {value} = Sum(target[n, c] * input[n, c], c)
+    return {value} + {option} * Sum(prob * target[n, c], c)
+'''
 
 
 def check(loss: Compiled, reduction: str, upstream: float = 1.0, **options: Any) -> None:
@@ -134,3 +148,27 @@ def test_unbatched(graphs: list[Any]) -> None:
             results.append((value, *torch.autograd.grad(value, leaf)))
         torch.testing.assert_close(*results)
     loss.check_compiled()
+
+
+@pytest.mark.parametrize(
+    ("value", "option"), [("top_input", "share"), ("total_input", "share"), ("hit", "total_input")]
+)
+def test_names_that_a_spec_has_are_its_own(
+    value: str, option: str, tmp_path: Path, graphs: list[Any]
+) -> None:
+    """A value or an option may be called what a softmax's largest score and total would be."""
+    path = tmp_path / "named.py"
+    path.write_text(NAMED.format(value=value, option=option), encoding="utf-8")
+    spec = load_spec(path)
+    found = []
+    for backend in ("compile", "eager"):
+        (made,) = render_losses([spec], backends={"named": backend})
+        module = tmp_path / f"named_{backend}.py"
+        module.write_text(made.module, encoding="utf-8")
+        loss = imported(f"named_{backend}", module).named_loss
+        torch.manual_seed(0)
+        x, t = (torch.rand(3, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
+        result = loss(x, t)
+        found.append((result, *torch.autograd.grad(result, (x, t))))
+    assert graphs
+    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)

@@ -20,7 +20,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
 from lossgen.backends.c.unsupported import Unsupported
-from lossgen.nodes import ZERO, Letter, Padded, Read, Where, substitute
+from lossgen.nodes import ZERO, Letter, Padded, Read, Where, substitute, word
 from lossgen.program import Extent, Program, Statement
 
 
@@ -98,7 +98,7 @@ def _masked(x: Statement) -> Iterator[Statement]:
     if x.op != "mean":
         yield whole
         return
-    total = Read(sp.core.symbol.Str(f"total_{x.name}"), *x.free)
+    total = Read(word(f"total_{x.name}"), *x.free)
     yield replace(whole, name=total.name, op="sum")
     lengths = [nd.Size(y) - sum(x.extents.get(y, (0, 0))) for y in x.bound]
     yield Statement(x.name, x.free, total / sp.Mul(*lengths), guard=x.guard)
