@@ -33,8 +33,7 @@ def binary_cross_entropy(
     fixed = stop_gradient(p)
     held = -(q * Max(log(fixed), -100) + (1 - q) * Max(log(1 - fixed), -100))
     # torch's slope in p is (p - q) / max(p * (1 - p), 1e-12): exact, but at the ends.
-    tilt = (p - stop_gradient(q)) ** 2 / 2e-12
-    at_ends = straight_through(held, gradient_of=held + tilt)
     inside = p * (1 - p) > 1e-12
-    item = where(inside, -(q * log(p) + (1 - q) * log(1 - p)), at_ends)
-    return weight[e] * item
+    at_ends = held + (p - stop_gradient(q)) ** 2 / 2e-12
+    slopes = where(inside, -(q * log(p) + (1 - q) * log(1 - p)), at_ends)
+    return weight[e] * straight_through(held, gradient_of=slopes)

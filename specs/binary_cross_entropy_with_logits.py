@@ -1,4 +1,4 @@
-from lossgen.language import Logits, Probabilities, Weight, broadcast, e, log_sigmoid, loss
+from lossgen.language import Logits, Probabilities, Weight, broadcast, e, loss, softplus
 
 
 @loss(
@@ -21,6 +21,6 @@ def binary_cross_entropy_with_logits(
     Args:
         pos_weight: multiplies the positive term only.
     """
-    hit = pos_weight[e] * target[e] * log_sigmoid(input[e])
-    miss = (1 - target[e]) * log_sigmoid(-input[e])
-    return -weight[e] * (hit + miss)
+    hit = pos_weight[e] * target[e] * softplus(-input[e])
+    miss = (1 - target[e]) * softplus(input[e])
+    return weight[e] * (hit + miss)

@@ -1,4 +1,4 @@
-from lossgen.language import Binary, Logits, Mean, Weight, broadcast, c, log_sigmoid, loss, s
+from lossgen.language import Binary, Logits, Mean, Weight, broadcast, c, loss, s, softplus
 
 
 @loss(
@@ -18,6 +18,6 @@ def multilabel_soft_margin(
 
     The divisor is the number of classes, whatever the weights.
     """
-    hit = target[s, c] * log_sigmoid(input[s, c])
-    miss = (1 - target[s, c]) * log_sigmoid(-input[s, c])
-    return -Mean(weight[s, c] * (hit + miss), c)
+    hit = target[s, c] * softplus(-input[s, c])
+    miss = (1 - target[s, c]) * softplus(input[s, c])
+    return Mean(weight[s, c] * (hit + miss), c)

@@ -3,10 +3,13 @@
 In: a ``Formula``, and the line that calls its ``Function``.  Out: the lines that do so block by
 block where the tensors are large; the call alone where a loss has one step or two, or joins rows.
 
-    loss, *_ = apply(input, target, "sum")
-    →  sums = [apply(input, target, "sum")[0] for input, target in _blocks(...)]
+    loss, *_ = apply(input, target, reduction)
+    →  loss = _sum_in_blocks(function, (input, target), "sum")
 
-What one step makes is still there for the next, and is never there for all elements at once.
+What one step makes is still there for the next, and is never there for all elements at once. Of a
+sum, forward and backward of a block follow one another: what the forward computed is still there,
+and nothing but the gradient is kept.
+
 With few steps that pays only where arrays are so large (32 MB) that the C library maps them anew
 each time: then their pages cost more than the arithmetic.
 
@@ -24,13 +27,14 @@ from lossgen.backends.torch_choices import without_branches
 from lossgen.backends.torch_formula import Formula
 from lossgen.compiled import usual_truths
 from lossgen.keep import cost
-from lossgen.nodes import Letter, Read, is_scalar
+from lossgen.nodes import Letter, Read, Where, is_scalar, is_static, walk
 from lossgen.program import Program, Statement, without_unused
 from lossgen.static import NEVER, narrow, resolve
 
 # Passes of plain arithmetic in the forward; with fewer, to part and join costs what is gained.
 _SOME = 3  # where every array of that size is new memory, which is dearer than arithmetic
 _MANY = 6  # for each tensor, where the caches do not hold them
+_GATE = 3  # of a choice between values, beside that of the values
 
 
 def in_blocks(f: Formula, call: str) -> list[str]:
@@ -51,12 +55,12 @@ def in_blocks(f: Formula, call: str) -> list[str]:
 def _sums(f: Formula, call: str, least: str) -> list[str]:
     given = [t.name for t in f.spec.tensors if not t.optional]
     absent = [t.name for t in f.spec.tensors if t.optional]
-    flat = ", ".join(f"{x}.flatten()" for x in given)
-    sums = f"[{_applied(f, absent)}[0] for {_names(given)} in blocks]"
+    # One without a gradient takes no part in the derivatives.
+    parted = [x if x in f.backward.gradients else f"{x}.detach()" for x in given]
+    rest = [*("None" for _ in absent), *(p.name for p in f.spec.parameters), '"sum"']
     return [
         f"if {_test(f, absent, given, least)}:",
-        f"    blocks = _blocks({flat})",
-        f"    {f.item} = torch.stack({sums}).sum()",
+        f"    {f.item} = _sum_in_blocks(function, ({', '.join(parted)}), {', '.join(rest)})",
         '    if reduction == "mean":',
         f"        {f.item} = {f.item} / {f.checks.lead.name}.numel()",
         "else:",
@@ -149,10 +153,14 @@ def _passes(f: Formula) -> int:
     printed = without_branches(f.backward.recorded).statements
     taken = tuple(replace(x, body=resolve(x.body, usual)) for x in printed)
     return sum(
-        max(1, cost(x.body))
+        max(1, cost(x.body) + _GATE * _choices(x.body))
         for x in without_unused(taken, forward.results)
         if len({*x.free, *x.bound}) >= rank and x.kind == "real" and narrow(x.guard, usual) != NEVER
     )
+
+
+def _choices(expr: sp.Basic) -> int:
+    return sum(isinstance(x, Where) and not is_static(x.args[0]) for x in walk(expr))
 
 
 def _rank(f: Formula) -> int:

@@ -88,7 +88,7 @@ COMPOSITIONS: dict[str, str] = {
     """``(1 + x) ** power - 1``, exact to rounding where the difference cancels."""
     exponent = power * torch.log1p(x)
     near = torch.expm1(exponent.clamp(-1.0, 1.0))
-    return torch.where(exponent.abs() < 1.0, near, (1.0 + x) ** power - 1.0)''',
+    return _chosen(near, (1.0 + x) ** power - 1.0, _positive(1.0 - exponent.abs()))''',
     "_rel_entropy(": '''def _rel_entropy(p: Tensor, q: Tensor) -> Tensor:
     """``p * log(p / q)``, exact to rounding where p is near q; 0 where p is 0."""
     return p * _log_ratio(torch.where(p == 0, q, p), q)''',

@@ -17,14 +17,13 @@ from sympy.printing.precedence import PRECEDENCE
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import aligned
-from lossgen.backends.torch_functions import Functions
+from lossgen.backends.torch_gates import Gates
 from lossgen.backends.torch_masks import is_diagonal
 from lossgen.brackets import bare
-from lossgen.nodes import Read, is_scalar, walk
-from lossgen.program import kind_of
+from lossgen.nodes import is_scalar
 
 
-class Expressions(Functions):
+class Expressions(Gates):
     """Prints one body in one scope."""
 
     # --- conditions -------------------------------------------------------------------------
@@ -72,6 +71,9 @@ class Expressions(Functions):
         asked = " or ".join(f"need_{name}" for name in expr.names)
         return f"({asked})" if len(expr.names) > 1 else asked
 
+    def _print_Recording(self, expr: Any) -> str:
+        return "_recorded()"
+
     def _print_BooleanTrue(self, expr: Any) -> str:
         return "True"
 
@@ -79,53 +81,6 @@ class Expressions(Functions):
         return "False"
 
     # --- choices ----------------------------------------------------------------------------
-
-    def _print_Where(self, expr: Any) -> str:
-        condition, yes, no = expr.args
-        if is_scalar(condition):
-            return f"({self.code(yes)} if {bare(self.code(condition))} else {self.code(no)})"
-        test = bare(self.code(condition))
-        numbers = [is_scalar(x) for x in (yes, no)]
-        if all(numbers):
-            # where(mask, 0.1, 0.2) is float32 whatever the inputs are.
-            dtype = f"{self.names.like}.dtype"
-            if (yes, no) == (1, 0):
-                diagonal = is_diagonal(condition, self.names.axes, self.extents)
-                if diagonal and condition.op == "==":
-                    return self._eye(condition, dtype)
-                return f"{self.operand(condition)}.to({dtype})"
-            if (yes, no) == (0, 1):
-                return f"{self.operand(nd.Not(condition))}.to({dtype})"
-            if no == 0 and yes.is_finite:
-                number = self.parenthesize(yes, PRECEDENCE["Mul"])
-                return f"({number} * {self.operand(condition)}.to({dtype}))"
-            first = self.number(yes)
-            return f"torch.where({test}, {first}, {self.code(no)})"
-        return self._choice(condition, yes, no)
-
-    def _choice(self, condition: Any, yes: Any, no: Any) -> str:
-        """A choice between values that are not both numbers."""
-        test = bare(self.code(condition))
-        kept, other = (yes, no) if no == 0 else (no, yes)
-        real = is_scalar(kept) or kind_of(kept, self.names.kinds) == "real"
-        if other == 0 and real and self._scattered(condition):
-            test = test if no == 0 else bare(self.code(nd.Not(condition)))
-            return f"_masked({bare(self.code(kept))}, {test})"
-        return f"torch.where({test}, {bare(self.code(yes))}, {bare(self.code(no))})"
-
-    def _scattered(self, condition: Any) -> bool:
-        """Whether a mask over a large array is as good as random: one that labels decide."""
-        if len(self.scope) < self.names.rank or self.extents or condition in self.names.guards:
-            return False
-        labels = any(
-            isinstance(x, nd.Compare)
-            and is_scalar(x.right)
-            and type(x.left) is Read
-            and x.left.name in self.names.inputs
-            and {*x.left.subscripts} >= {*self.scope}
-            for x in walk(condition)
-        )
-        return labels and not self.names.plain and not self.names.fusing
 
     def _print_Max(self, expr: Any) -> str:
         return self._extreme(expr, "maximum", "min", ">")
@@ -144,11 +99,7 @@ class Expressions(Functions):
         if share == sp.S.Half:
             return f"torch.{both}({self.code(a)}, {self.code(b)})"
         test = f"{beats}=" if share == 1 else beats
-        first, second = (
-            self.parenthesize(a, PRECEDENCE["Add"]),
-            self.parenthesize(b, PRECEDENCE["Add"]),
-        )
-        return f"torch.where({first} {test} {second}, {self.code(a)}, {self.code(b)})"
+        return self.chosen(nd.Compare(test, a, b), a, b)
 
     def _against(self, a: Any, bound: Any, share: Any, both: str, clamp: str, beats: str) -> str:
         """A tensor against a number; each tie rule is that of the function printed."""
@@ -165,8 +116,7 @@ class Expressions(Functions):
                 return f"F.threshold({bare(self.code(a))}, {limit}, {limit})"
             limit = self.code(-bound)
             return f"(-F.threshold({bare(self.code(-a))}, {limit}, {limit}))"
-        first, limit = self.parenthesize(a, PRECEDENCE["Add"]), self.code(bound)
-        return f"torch.where({first} {beats} {limit}, {self.code(a)}, {limit})"
+        return self.chosen(nd.Compare(beats, a, bound), a, bound)
 
     def _print_Clip(self, expr: Any) -> str:
         x, low, high = expr.args

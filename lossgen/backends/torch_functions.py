@@ -2,7 +2,7 @@
 
 In: a node over tensors or over Python numbers.  Out: a call of torch, of ``math``, or of a helper.
 
-    softplus(x[n])  →  (-F.logsigmoid(-x))
+    softplus(x[n])  →  F.softplus(x, threshold=80)
 
 A node without a PyTorch form raises ``NotImplementedError``.
 """
@@ -26,7 +26,6 @@ FUNCTIONS: dict[type[sp.Basic], tuple[str, str]] = {
     nd.Abs: ("torch.abs", "abs"),
     nd.Sign: ("torch.sign", ""),
     nd.Sigmoid: ("torch.sigmoid", ""),
-    nd.LogSigmoid: ("F.logsigmoid", ""),
     nd.Log1p: ("torch.log1p", "math.log1p"),
     nd.Expm1: ("torch.expm1", "math.expm1"),
     nd.Tanh: ("torch.tanh", "math.tanh"),
@@ -124,11 +123,11 @@ class Functions(Reads):
     def _print_Softplus(self, expr: Any) -> str:
         if is_scalar(expr):
             return self._print_Node(expr)
-        # F.softplus turns linear at 20, where float64 still sees the difference.
-        return f"(-{self.code(nd.LogSigmoid(-expr.arg))})"
+        # By default it is linear from 20 on, where float64 still sees the difference.
+        return f"F.softplus({bare(self.code(expr.arg))}, threshold=80)"
 
     def _print_LogSigmoid(self, expr: Any) -> str:
-        if is_scalar(expr) or not self.names.fusing:
+        if is_scalar(expr):
             return self._print_Node(expr)
         return f"_fused_logsigmoid({self._signed(expr.arg)})"
 

@@ -149,20 +149,32 @@ class _Fuse:
         return (plus[0], minus[0]) if whole else None
 
     def _spread(self, expr: sp.Mul) -> sp.Expr:
-        """``g*(a*sigmoid(x) + b*sigmoid(-x))`` as a sum, of which each term is one step."""
+        """``g*(sigmoid(x) - sigmoid(-x))`` as a sum, of which each term is one step.
+
+        Terms with factors of their own are steps as they stand, and ``g`` waits for their sum.
+        """
         for factor in expr.args:
             terms = sp.Add.make_args(factor)
             rest = [f for f in expr.args if f is not factor]
             short = all(isinstance(f, Read) or is_scalar(f) for f in rest)
+            if len(terms) < 2 or not short or not all(self._steps(t, rest) for t in terms):
+                continue
             # What comes in is often one number, and costs nothing to multiply by at the end.
-            own = any(isinstance(f, Read) and not f.name.startswith("grad_") for f in rest)
-            if len(terms) > 1 and short and own and all(self._steps(t, rest) for t in terms):
-                return sp.Add(*(sp.Mul(*rest, t) for t in terms))
+            if not any(isinstance(f, Read) and not f.name.startswith("grad_") for f in rest):
+                continue
+            if all(self._steps(t, []) for t in terms):
+                return sp.Mul(*rest, sp.Add(*map(self._signed_step, terms)))
+            return sp.Add(*(sp.Mul(*rest, t) for t in terms))
         return expr
 
     def _steps(self, term: sp.Expr, rest: list[sp.Expr]) -> bool:
         whole = sp.Mul(*rest, term)
         return isinstance(whole, sp.Mul) and self._sigmoid(whole) != whole
+
+    def _signed_step(self, term: sp.Expr) -> sp.Expr:
+        """A term as a step, its sign outside: the sum subtracts it at no cost."""
+        negative = term.as_coeff_Mul()[0].is_negative
+        return -self._sigmoid(-term) if negative else self._sigmoid(term)
 
     def _sigmoid(self, expr: sp.Mul) -> sp.Expr:
         number, factors = expr.as_coeff_mul()

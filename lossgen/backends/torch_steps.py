@@ -14,14 +14,27 @@ STEPS: dict[str, str] = {
     """``x`` where ``gate > bound``, else 0, in one pass: torch's backward of a threshold."""
     kept: Tensor = torch.ops.aten.threshold_backward(x, gate, bound)
     return kept''',
-    "_masked(": '''def _masked(x: Tensor, mask: Tensor) -> Tensor:
-    """``x`` where a mask holds, else 0, whatever x is there."""
-    if mask.device.type != "cpu" or torch.compiler.is_compiling():
-        return torch.where(mask, x, 0)
-    # On a CPU torch.where takes a branch for each element: fifteen passes if the mask is random.
+    "_masked(": '''def _masked(x: Tensor, gate: Tensor) -> Tensor:
+    """``x`` where a gate is not 0, else 0, whatever x is there."""
+    if torch.compiler.is_compiling():
+        return torch.where(gate != 0, x, 0)
+    # On a CPU torch.where takes a branch for each element: fifteen passes if the gate is random.
     # torch's backward of a shrinkage takes none; it leaves out where the second argument is 0.
-    kept: Tensor = torch.ops.aten.hardshrink_backward(x, mask.to(x.dtype), 0)
+    kept: Tensor = torch.ops.aten.hardshrink_backward(x, gate, 0)
     return kept''',
+    "_unlike(": '''def _unlike(x: Tensor, y: Tensor | float) -> Tensor:
+    """0 where ``x == y``, else some other number."""
+    return (x - y).nan_to_num(1.0)''',
+    "_chosen(": '''def _chosen(x: Tensor, y: Tensor | float, gate: Tensor) -> Tensor:
+    """``x`` where a gate is 1, ``y`` where it is 0, whatever the other is there."""
+    rest = 1 - gate
+    return _masked(x, gate) + (_masked(y, rest) if isinstance(y, Tensor) else y * rest)''',
+    "_positive(": '''def _positive(x: Tensor) -> Tensor:
+    """1 where ``x > 0``, else 0: on a CPU a comparison takes eight passes."""
+    return torch.sign(x).clamp(min=0)''',
+    "_not_negative(": '''def _not_negative(x: Tensor) -> Tensor:
+    """1 where ``x >= 0``, else 0: on a CPU a comparison takes eight passes."""
+    return (torch.sign(x) + 1).clamp(max=1)''',
     "_times_bent_slope(": '''def _times_bent_slope(
     x: Tensor, a: Tensor, b: Tensor, bound: float
 ) -> Tensor:

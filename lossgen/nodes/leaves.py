@@ -114,6 +114,12 @@ class Needs(Node):
         return tuple(map(text, self.args))
 
 
+class Recording(Node):
+    """Whether autograd records what is computed: a static condition."""
+
+    __slots__ = ()
+
+
 class Size(Node):
     """The number of positions along the axis a letter runs over; the letter is not free in it."""
 
