@@ -83,7 +83,7 @@ def _items(f: Formula, call: str, least: str, where: str = "") -> list[str]:
         ]
     return [
         f"if {where}{_test(f, absent, given, least)}:",
-        f"    blocks = _blocks({', '.join(given)})",
+        f"    blocks = _rows({', '.join(given)})",
         *joined,
         "else:",
         f"    {call}",

@@ -18,8 +18,16 @@ BLOCKS: dict[str, str] = {
     "_MAPPED": "_MAPPED = 2**23  # elements, 32 MB: the C library maps so much anew each time",
     "_blocks(": '''def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The tensors in parts along the first axis that fit the caches."""
+    return _parts(_block(), tensors)''',
+    "_rows(": '''def _rows(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The tensors in parts along the first axis, few enough that calls cost little."""
+    return _parts(4 * _block(), tensors)''',
+    "_parts(": '''def _parts(
+    size: int, tensors: tuple[Tensor, ...]
+) -> Iterator[tuple[Tensor, ...]]:
+    """The tensors in parts along the first axis of so many elements, or of one row."""
     row = max(x.numel() // len(x) for x in tensors)
-    rows = max(1, _block() // row)
+    rows = max(1, size // row)
     return zip(*(torch.split(x, rows) for x in tensors), strict=True)''',
     "_block(": '''def _block() -> int:
     """So many elements of some tensors fit the caches of all threads."""

@@ -46,7 +46,7 @@ def in_blocks(drawn: Sample, patch: pytest.MonkeyPatch) -> list[int]:
         lengths.extend(map(len, parts))
         return parts
 
-    patch.setattr(drawn.module, "_block", lambda: 1)
+    patch.setattr(drawn.module, "_block", lambda: 0)
     patch.setattr(drawn.module, "_MAPPED", 1, raising=False)
     patch.setattr(torch, "split", noted)
     return lengths
@@ -119,3 +119,19 @@ def test_gaps_in_memory_are_computed_at_once(name: str, monkeypatch: pytest.Monk
     lengths = in_blocks(drawn, monkeypatch)
     drawn.functional(**{k: torch.stack([x, x], -1)[..., 0] for k, x in drawn.tensors.items()})
     assert lengths == []
+
+
+@pytest.mark.parametrize("name", ["sigmoid_focal", "asymmetric", "kl_div"])
+def test_a_sum_keeps_nothing_but_its_gradient(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = drawn_for(name, optional=False)
+    in_blocks(drawn, monkeypatch)
+    key = drawn.floats[0]
+    leaf = drawn.tensors[key].clone().requires_grad_()
+    kept: list[Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):
+        value = drawn.functional(**{**drawn.tensors, key: leaf}, reduction="sum")
+    given = {leaf.data_ptr(), *(x.data_ptr() for x in drawn.tensors.values())}
+    made = [x for x in kept if x.data_ptr() not in given]
+    (gradient,) = torch.autograd.grad(value, leaf)
+    assert [x.numel() for x in made] == [leaf.numel()]
+    torch.testing.assert_close(made[0], gradient.flatten())
