@@ -128,7 +128,12 @@ def test_a_sum_keeps_nothing_but_its_gradient(name: str, monkeypatch: pytest.Mon
     key = drawn.floats[0]
     leaf = drawn.tensors[key].clone().requires_grad_()
     kept: list[Tensor] = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):
+
+    def keep(x: Tensor) -> Tensor:
+        kept.append(x)
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
         value = drawn.functional(**{**drawn.tensors, key: leaf}, reduction="sum")
     given = {leaf.data_ptr(), *(x.data_ptr() for x in drawn.tensors.values())}
     made = [x for x in kept if x.data_ptr() not in given]
