@@ -23,10 +23,10 @@ from lossgen.backends.torch_in_place import ownership
 from lossgen.backends.torch_masks import with_masks
 from lossgen.backends.torch_names import names_for
 from lossgen.backends.torch_pairs import with_pairs_joined
-from lossgen.backends.torch_recording import recorded_alone
+from lossgen.backends.torch_recording import never_recorded, recorded_alone
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_slopes import with_slopes
-from lossgen.backends.torch_softplus import with_softplus
+from lossgen.backends.torch_softplus import with_log_sigmoid, with_softplus
 from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
 from lossgen.nodes import Read
@@ -114,10 +114,11 @@ class Formula:
         """
         own = (self.backward.program, self.compiled.backward.program)
         reverse = not fusing and program in own
-        if not plain and not fusing:
+        if fusing:
+            program = never_recorded(program)
+        elif not plain:
             program = recorded_alone(without_branches(program))
-        if not fusing:
-            program = with_softplus(program)
+        program = with_log_sigmoid(program) if fusing else with_softplus(program)
         if reverse:
             program = fused(with_pairs_joined(program), self._known(program))
         program = with_masks(program, {*TAKEN, *(p.name for p in self.spec.parameters)})

@@ -11,11 +11,12 @@ An input is not computed, and stays. It refuses nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import sympy as sp
 
-from lossgen.nodes import Read, Recording, StraightThrough, Where, is_scalar, rebuild
+from lossgen.nodes import Read, Recording, StraightThrough, Where, is_scalar, rebuild, walk
 from lossgen.program import Program
 
 
@@ -23,16 +24,25 @@ def recorded_alone(program: Program) -> Program:
     """The program without what is made for the sake of its gradient, where there is none."""
     made = {x.name for x in program.statements}
 
-    def without(expr: sp.Basic) -> sp.Basic:
-        if not expr.has(StraightThrough):
-            return expr
-        expr = rebuild(expr, [without(a) for a in expr.args])
-        if not isinstance(expr, StraightThrough) or is_scalar(expr):
-            return expr
+    def chosen(expr: StraightThrough) -> sp.Expr:
         value, slope_of = expr.args
-        computed = any(
-            isinstance(x, Read) and x.name in made for x in sp.preorder_traversal(slope_of)
-        )
+        reads = (x for x in walk(slope_of) if isinstance(x, Read))
+        computed = any(x.name in made for x in reads)
         return Where(Recording(), expr, value) if computed else expr
 
-    return replace(program, statements=tuple(x.mapped(without) for x in program.statements))
+    return _with(program, chosen)
+
+
+def never_recorded(program: Program) -> Program:
+    """The program without what is made for the sake of a gradient that nobody takes."""
+    return _with(program, lambda expr: expr.args[0])
+
+
+def _with(program: Program, choice: Callable[[StraightThrough], sp.Expr]) -> Program:
+    def rewritten(expr: sp.Basic) -> sp.Basic:
+        if not expr.has(StraightThrough):
+            return expr
+        expr = rebuild(expr, [rewritten(a) for a in expr.args])
+        return choice(expr) if isinstance(expr, StraightThrough) and not is_scalar(expr) else expr
+
+    return replace(program, statements=tuple(x.mapped(rewritten) for x in program.statements))
