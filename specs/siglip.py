@@ -41,4 +41,5 @@ def siglip(
     images, texts = unit(image[n, d]), unit(text[n, d])
     cosine = Sum(at(images, n=i) * at(texts, n=j), d)
     sim = exp(logit_scale) * cosine + logit_bias
-    return Sum(where(i == j, softplus(-sim), softplus(sim)), j)
+    label = 2 * (i == j) - 1  # 1 for a matched pair, -1 for any other
+    return Sum(softplus(-label * sim), j)
