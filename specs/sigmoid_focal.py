@@ -4,9 +4,9 @@ from lossgen.language import (
     Probabilities,
     Real,
     e,
+    log_sigmoid,
     loss,
     sigmoid,
-    softplus,
     where,
 )
 
@@ -30,7 +30,7 @@ def sigmoid_focal(
         gamma: how fast the weight falls with the probability of the true label.
     """
     x, label = input[e], target[e]
-    cross_entropy = label * softplus(-x) + (1 - label) * softplus(x)
+    cross_entropy = -label * log_sigmoid(x) - (1 - label) * log_sigmoid(-x)
     miss = label * sigmoid(-x) + (1 - label) * sigmoid(x)
     focal = miss**gamma * cross_entropy
     balance = alpha * label + (1 - alpha) * (1 - label)

@@ -73,10 +73,11 @@ BLOCKS: dict[str, str] = {
     def backward(
         ctx: Any, grad_loss: Tensor | None, *unused: None
     ) -> tuple[Tensor | None, ...]:
-        inputs, found = ctx.saved_tensors[: len(ctx.needed)], ctx.saved_tensors[len(ctx.needed) :]
         if grad_loss is None:
-            found = [None] * len(found)
-        elif torch.is_grad_enabled():
+            return None, None, None, *(None for _ in ctx.needed)
+        count = len(ctx.needed)
+        inputs, found = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+        if torch.is_grad_enabled():
             # For a second derivative, the first must depend on the inputs.
             _, *found = _at_once(ctx.function, ctx.needed, (*inputs, *ctx.rest), grad_loss)
         else:

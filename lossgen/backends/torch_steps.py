@@ -34,7 +34,7 @@ STEPS: dict[str, str] = {
     return torch.sign(x).clamp(min=0)''',
     "_not_negative(": '''def _not_negative(x: Tensor) -> Tensor:
     """1 where ``x >= 0``, else 0: on a CPU a comparison takes eight passes."""
-    return (torch.sign(x) + 1).clamp(max=1)''',
+    return (torch.sign(x.nan_to_num(-1.0)) + 1).clamp(max=1)''',
     "_times_bent_slope(": '''def _times_bent_slope(
     x: Tensor, a: Tensor, b: Tensor, bound: float
 ) -> Tensor:

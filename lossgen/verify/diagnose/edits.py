@@ -14,6 +14,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.nodes import Letter, walk
+from lossgen.stabilize.matching import minus
 from lossgen.verify.diagnose.mistakes import node_edits
 from lossgen.verify.diagnose.parts import Edit, replaced, short
 
@@ -113,13 +114,11 @@ def clamped(expr: sp.Expr) -> Iterator[Edit]:
                 f"with log({short(inner)}) clamped at {size:g}",
                 replaced(expr, node, nd.Log(nd.Max(inner, eps))),
             )
-        elif isinstance(node, nd.LogSigmoid):
+        elif isinstance(node, (nd.LogSigmoid, nd.Softplus)):
+            score = short(_score(node))
+            yield f"with {size:g} added in log(sigmoid({score}))", _each(expr, _added(eps))
             yield (
-                f"with {size:g} added in log(sigmoid({short(node.arg)}))",
-                _each(expr, _added(eps)),
-            )
-            yield (
-                f"with sigmoid({short(node.arg)}) clamped to [{size:g}, 1 - {size:g}]",
+                f"with sigmoid({score}) clamped to [{size:g}, 1 - {size:g}]",
                 _each(expr, _held(eps)),
             )
         elif isinstance(node, nd.Along) and node.op == "log_softmax":
@@ -141,17 +140,23 @@ def clamped(expr: sp.Expr) -> Iterator[Edit]:
             yield f"with {size:g} added to {short(node)}", replaced(expr, node, node + eps)
 
 
+def _score(node: Any) -> Any:
+    """What the sigmoid is of in log(sigmoid(x)), and in softplus(-x), which is -log(sigmoid(x))."""
+    return node.arg if isinstance(node, nd.LogSigmoid) else minus(node.arg)
+
+
 def _each(expr: sp.Expr, change: Callable[[Any], sp.Expr]) -> Any:
-    """Every log-sigmoid changed at once: it is one line of code."""
+    """The logarithm of every sigmoid changed at once: it is one line of code."""
     changed: Any = expr
-    for node in [x for x in walk(expr) if isinstance(x, nd.LogSigmoid)]:
-        changed = replaced(changed, node, change(node))
+    for node in [x for x in walk(expr) if isinstance(x, (nd.LogSigmoid, nd.Softplus))]:
+        sign = 1 if isinstance(node, nd.LogSigmoid) else -1
+        changed = replaced(changed, node, sign * change(_score(node)))
     return changed
 
 
 def _added(eps: sp.Float) -> Callable[[Any], sp.Expr]:
-    return lambda x: nd.Log(nd.Sigmoid(x.arg) + eps)
+    return lambda x: nd.Log(nd.Sigmoid(x) + eps)
 
 
 def _held(eps: sp.Float) -> Callable[[Any], sp.Expr]:
-    return lambda x: nd.Log(nd.Clip(nd.Sigmoid(x.arg), eps, 1 - eps))
+    return lambda x: nd.Log(nd.Clip(nd.Sigmoid(x), eps, 1 - eps))

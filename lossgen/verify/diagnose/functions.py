@@ -12,6 +12,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.nodes import Letter, free_letters
+from lossgen.stabilize.matching import minus
 from lossgen.verify.diagnose.parts import Edit, replaced, short
 
 
@@ -62,6 +63,12 @@ def log_sigmoid(node: nd.LogSigmoid, letters: tuple[Letter, ...]) -> Iterator[Ed
         f"with log sigmoid({short(-node.arg)}) in place of log sigmoid({short(node.arg)})",
         (nd.LogSigmoid(-node.arg)),
     )
+
+
+def softplus(node: nd.Softplus, letters: tuple[Letter, ...]) -> Iterator[Edit]:
+    """A softplus, as what it is of a sigmoid: minus the logarithm at the other sign."""
+    for words, other in log_sigmoid(nd.LogSigmoid(minus(node.arg)), letters):
+        yield words, -other
 
 
 def log(node: nd.Log, letters: tuple[Letter, ...]) -> Iterator[Edit]:

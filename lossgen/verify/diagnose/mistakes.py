@@ -19,6 +19,7 @@ _TABLE: Mapping[type[Any], Callable[[Any, tuple[Letter, ...]], Iterator[Edit]]] 
     nd.Along: functions.along,
     nd.Sigmoid: functions.sigmoid,
     nd.LogSigmoid: functions.log_sigmoid,
+    nd.Softplus: functions.softplus,
     nd.Log: functions.log,
     nd.Exp: functions.exp,
     nd.Max: functions.extreme,
