@@ -4,7 +4,8 @@ Run: ``python benchmarks/accuracy.py [NAME …] [--effort E] [--seed S] [--part 
 [--keep FOLDER [--no-more]]``. Writes ``benchmarks/results/accuracy.md`` when no names are given
 (with ``--part catalogue`` that part of it). What the folder has and has not changed since is not
 measured again, so that a run may be cut short, or made of several; ``--no-more`` measures nothing,
-takes what has changed since as the folder or the page has it, and tells which losses these are.
+takes what has changed since as the folder or the page has it, and tells which losses these are. Of
+losses that only the page has, its rows stand; counts and medians, which no row tells, do so too.
 Same points and the same exact results for all: errors in ulp against 50 digits, as ``lossgen
 verify`` measures them. Packages that are not installed are left out and named.
 """
@@ -271,6 +272,38 @@ def _judged(m: Measured | None) -> str:
     return f"{cell(m)}{' · ' + told if told else ''}"
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the page has of a loss of the catalogue."""
+
+    name: str
+    rows: tuple[str, ...]
+    breaks: tuple[str, ...]
+
+
+def standing(name: str, before: str) -> Standing | None:
+    """What the page had of a loss among those that it counts."""
+    lines = _counted(before).splitlines()
+    rows = tuple(x for x in lines if x.startswith(f"| {name} |"))
+    breaks = tuple(x for x in lines if x.startswith(f"- {name}, "))
+    return Standing(name, rows, breaks) if rows else None
+
+
+def _counted(before: str) -> str:
+    """The part of the page about the catalogue, without the losses that it does not count."""
+    return before.partition(CATALOGUE)[2].partition(NOT_IN_THIS_RUN)[0]
+
+
+def _summary(found: list[Accuracy], stands: list[Standing], before: str) -> list[str]:
+    """Counts and medians; where some losses are as the page has them, those of the page."""
+    if not stands:
+        return [held_count(found), "\n".join(medians(found))]
+    counted = _counted(before)
+    told = counted[counted.index("\nOf ") : counted.index("\n\n| loss |")].strip()
+    told = told.partition(SINCE)[0].strip()
+    return [told, f"{SINCE} {', '.join(a.name for a in found)}."]
+
+
 def breaks_list(found: Iterable[Accuracy]) -> list[str]:
     """The first break of each loss, style and quantity in float32 and float64."""
     lines = []
@@ -285,7 +318,7 @@ def breaks_list(found: Iterable[Accuracy]) -> list[str]:
                     f"{p.how}{', ' + p.setting if p.setting else ''}, {p.what}: "
                     f"{_short(dict(p.tensors))}"
                 )
-    return lines or ["None."]
+    return lines
 
 
 def medians(found: list[Accuracy]) -> list[str]:
@@ -353,6 +386,8 @@ exact ties, kinks ± 1 ulp, confident predictions, and for losses over an axis r
 in 50 digits or more."""
 
 CATALOGUE = "## The catalogue"
+NOT_IN_THIS_RUN = "### Not in this run"
+SINCE = "Counts and medians are of the run before; measured since:"
 MARKS = """\
 After the dot: how many numbers are within the bar only by the terms of a formula that cancels (t; a
 where another way of computing would not cancel), how many break it though by no more than roundings
@@ -377,6 +412,7 @@ def main() -> None:
     keep = kept.Kept(told.keep, told.no_more)
     against: list[Compared] = []
     found: list[Accuracy] = []
+    stands: list[Standing] = []
     missing: dict[str, str] = {}
     earlier: list[str] = []
     absent: list[str] = []
@@ -387,10 +423,10 @@ def main() -> None:
         if told.names or told.part == "peers":
             return
         if told.part is None:
-            text = page(against, missing, found, told.seed, told.effort)
+            text = page(against, missing, told.seed, told.effort)
         else:
             text = before.partition(CATALOGUE)[0]
-            text += catalogue_page(found, told.seed, told.effort)
+        text += catalogue_page(found, stands, before, told.seed, told.effort)
         text += of_earlier_code(earlier) + not_measured(absent, before)
         told.out.write_text(text, "utf-8")
 
@@ -417,7 +453,9 @@ def main() -> None:
         except kept.NotThere:
             own = keep.newest(name, partial(_is_own, seed=told.seed))
             found += own
-            (earlier if own else absent).append(name)
+            stood = None if own else standing(name, before)
+            stands += [stood] if stood else []
+            (absent if not own and stood is None else earlier).append(name)
             continue
         held = "meets its bars" if found[-1].holds else "breaks a bar"
         print(f"{name:34s} {held}, {found[-1].seconds:.0f} s", flush=True)
@@ -430,11 +468,10 @@ def main() -> None:
 def page(
     against: list[Compared],
     missing: dict[str, str],
-    found: list[Accuracy],
     seed: int,
     effort: float,
 ) -> str:
-    """The whole page."""
+    """The page before the catalogue's part."""
     there = {a.peer.package for a in against}
     versions = ", ".join(f"{DISTRIBUTIONS[p]} {version(p)}" for p in DISTRIBUTIONS if p in there)
     left = "".join(f" Left out: {p} ({why})." for p, why in missing.items())
@@ -452,21 +489,25 @@ def page(
         "### Where ours is worse",
         "\n".join(worse or ["Nowhere."]),
     ]
-    return "\n\n".join(parts) + "\n\n" + catalogue_page(found, seed, effort)
+    return "\n\n".join(parts) + "\n\n"
 
 
-def catalogue_page(found: list[Accuracy], seed: int, effort: float) -> str:
+def catalogue_page(
+    found: list[Accuracy], stands: list[Standing], before: str, seed: int, effort: float
+) -> str:
     """The part of the page about the catalogue."""
+    head = catalogue_table(())
+    of = {a.name: (catalogue_table((a,))[len(head) :], breaks_list((a,))) for a in found}
+    of |= {x.name: (list(x.rows), list(x.breaks)) for x in stands}
     parts = [
         CATALOGUE,
         f"Seed {seed}, effort {effort:g}.",
         MARKS,
-        held_count(found),
-        "\n".join(medians(found)),
-        "\n".join(catalogue_table(found)),
+        *_summary(found, stands, before),
+        "\n".join([*head, *(row for name in sorted(of) for row in of[name][0])]),
         "### What breaks a bar in float32 or float64",
         "The first of each kind, elements of ordinary size before extreme ones.",
-        "\n".join(breaks_list(found)),
+        "\n".join([line for name in sorted(of) for line in of[name][1]] or ["None."]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -491,7 +532,7 @@ def not_measured(absent: list[str], before: str) -> str:
         if line.count("|") == 9 and line.split("|")[1].strip() in absent
     ]
     told = [
-        "\n### Not in this run",
+        f"\n{NOT_IN_THIS_RUN}",
         "Not in the counts and medians above; rows, where there are any, were measured at an "
         f"earlier state of the generator, in the same way: {', '.join(absent)}.",
     ]

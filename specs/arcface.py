@@ -33,7 +33,7 @@ def arcface(
     *,
     scale: Positive = 64.0,
     margin: NonNegative = 0.5,
-    eps: Positive = 1e-7,
+    eps: Positive = 2**-23,
 ):
     """Cross-entropy of scaled cosines to class centres, the true angle widened by a margin.
 
@@ -44,7 +44,8 @@ def arcface(
         weight: one centre for each class.
         scale: multiplies the cosines.
         margin: added to the angle of the true class, in radians.
-        eps: keeps the cosine this far from -1 and 1, where the angle has no slope.
+        eps: keeps the cosine this far from -1 and 1, where the angle has no slope. The default
+            is the machine epsilon of float32, in which 1 - eps is exact.
     """
 
     def unit(z):

@@ -44,8 +44,8 @@ def distillation_jsd(
         beta: weight of the teacher in the mixture, in [0, 1].
         temperature: divides both tensors of scores.
     """
-    log_p = log_softmax(student[s, c] / temperature, c)
-    log_q = log_softmax(teacher[s, c] / temperature, c)
+    student_scores, teacher_scores = student[s, c] / temperature, teacher[s, c] / temperature
+    log_p, log_q = log_softmax(student_scores, c), log_softmax(teacher_scores, c)
     p, q = exp(log_p), exp(log_q)
     # By logarithms: where both probabilities round to 0, that of their mixture is still a number.
     log_mix = log(exp(log_q + log(beta)) + exp(log_p + log(1 - beta)))

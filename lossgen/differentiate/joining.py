@@ -17,6 +17,7 @@ from dataclasses import replace
 import sympy as sp
 
 from lossgen.factoring import factored, factors
+from lossgen.masking import times
 from lossgen.nodes import Read, Where, free_letters, is_static, substitute
 from lossgen.program import Statement
 
@@ -37,8 +38,8 @@ def joined(statements: Iterable[Statement]) -> tuple[Statement, ...]:
 def with_choices(statements: Iterable[Statement], results: Iterable[str]) -> tuple[Statement, ...]:
     """The statements, sums of what options choose written into the one sum that reads them.
 
-    ``d_a = where(k == 0, …, 0) + where(k == 1, …, 0)`` is 0 where neither holds: there its reader
-    has a term less, rather than an array of zeros.
+    ``d_a = where(k == 0, …, 0) + where(k == 1, …, 0)`` is 0 where neither holds: there its reader,
+    in which it may have factors, has a term less, rather than an array of zeros.
     """
     made = {x.name: x for x in statements}
     for x in tuple(made.values()):
@@ -46,22 +47,28 @@ def with_choices(statements: Iterable[Statement], results: Iterable[str]) -> tup
         if x.name in results or x.op != "map" or x.extents or len(readers) != 1:
             continue
         (y,) = readers
-        read, others = _terms_of(y, x.name)
+        term, others = _term_of(y, x.name)
         chosen = isinstance(x.body, sp.Add) and all(map(_is_chosen, x.body.args))
-        if chosen and read is not None and y.op in ("map", "balance") and x.guard == y.guard:
-            terms = sp.Add.make_args(_written(x, read))
+        if chosen and term is not None and y.op in ("map", "balance") and x.guard == y.guard:
+            read = next(f for f in sp.Mul.make_args(term) if _reads(f, x.name))
+            terms = [times(t, term / read) for t in sp.Add.make_args(_written(x, read))]
             made[y.name] = replace(y, body=sp.Add(*terms, *others))
             del made[x.name]
     return tuple(made.values())
 
 
-def _terms_of(y: Statement, name: str) -> tuple[Read | None, list[sp.Expr]]:
-    """The read of a name that is a term of a statement's sum, if it is read nowhere else."""
+def _term_of(y: Statement, name: str) -> tuple[sp.Expr | None, list[sp.Expr]]:
+    """The term of a statement's sum that is a name, or a multiple, if it is read nowhere else."""
     terms = sp.Add.make_args(y.body)
-    reads = [t for t in terms if type(t) is Read and t.name == name]
+    reads = [t for t in terms if sum(_reads(f, name) for f in sp.Mul.make_args(t)) == 1]
     others = [t for t in terms if t not in reads]
-    elsewhere = _names([*others, *(e for e in y.expressions() if e is not y.body)])
+    rest = [f for t in reads for f in sp.Mul.make_args(t) if not _reads(f, name)]
+    elsewhere = _names([*others, *rest, *(e for e in y.expressions() if e is not y.body)])
     return (reads[0], others) if len(reads) == 1 and name not in elsewhere else (None, others)
+
+
+def _reads(factor: sp.Basic, name: str) -> bool:
+    return type(factor) is Read and factor.name == name
 
 
 def _is_chosen(term: sp.Expr) -> bool:

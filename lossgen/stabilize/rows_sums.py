@@ -7,6 +7,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.stabilize import (
     differences,
+    divergences,
     entropies,
     exponentials,
     letters,
@@ -194,5 +195,13 @@ SUMS: tuple[Rule, ...] = (
         "x, y bounded, or sums",
         sp.Add,
         quotients.one_minus_quotient,
+    ),
+    Rule(
+        "Sum(p*(log(p) - log(q))), p = softmax(x), q = softmax(y)",
+        "Sum(p*d - (p + q)*tanh(d/2)), d = log_softmax(x) - log_softmax(y)",
+        "every x, y; one letter, of the sum",
+        nd.Reduce,
+        divergences.divergence,
+        everywhere=False,
     ),
 )

@@ -72,6 +72,7 @@ ROOT_OF_PRODUCT = "sqrt(Sum(x**2)*y), sqrt((Sum(x**2) + c)*y)"
 COSINE = "Sum(x*y)/(sqrt(Sum(x**2) + c)*sqrt(Sum(y**2) + d))"
 LESS_MIXTURE = "x - log(u*exp(x) + v*exp(y))"
 EXPS = "exp(x)*exp(y), exp(x)/exp(y)"
+DIVERGENCE = "Sum(p*(log(p) - log(q))), p = softmax(x), q = softmax(y)"
 
 
 def _divergence(x: Tensor, y: Tensor) -> Tensor:
@@ -684,6 +685,13 @@ PROOFS = (
     Proof(
         MOMENTS,
         "Mean(x[n, c] * y[n, c], c) - Mean(x[n, c], c) * Mean(y[n, c], c)",
+        ROWS,
+    ),
+    # --- sums over letters
+    Proof(
+        DIVERGENCE,
+        "log_p = log_softmax(x[n, c], c); log_q = log_softmax(y[n, c], c);"
+        "item = 3 * exp(log_q) * (log_q - log_p) + x[n, c]; Sum(item, c)",
         ROWS,
     ),
     # --- products

@@ -23,7 +23,7 @@ from lossgen.spec import LossSpec
 from lossgen.stabilize import RULES, Known, Rule, Stabilizer
 from tests.compiler.catalogue import spec_of
 from tests.compiler.exact import DIGITS, agree, evaluate, ordinals, real
-from tests.compiler.proofs import AT_LABEL, PROOFS, SHARED, Proof
+from tests.compiler.proofs import AT_LABEL, DIVERGENCE, PROOFS, ROWS, SHARED, Proof
 
 N, C, E = Letter("n"), Letter("c"), Letter("e")
 LETTERS = {N: 0, C: 0, E: 0}
@@ -37,6 +37,7 @@ CANONICAL = {
     "1 - softmax(x)[label]": "keeps what log_softmax knows near 0",
     "where(b > 0, a/b, 0), where(b != 0, a/b, 0)": "its slope has no b**2, which is out of range",
     SHARED: "of one element exact, see below; of many it is the sums that are rounded",
+    DIVERGENCE: "of neighbours, see below",
     "sqrt(Sum(x**2))": "the zero vector gets slope 0 in place of NaN",
 }
 
@@ -184,6 +185,41 @@ def test_two_that_are_nearly_equal_are_told_apart_to_all_digits() -> None:
     exact = [(1 - v) / (v + 2) for v in p]
     assert ulps(generated(loss)(x, y), exact, 0) <= 2
     assert ulps(naive.sum(-1), exact, 0) > 20
+
+
+def test_a_divergence_of_neighbours_has_digits() -> None:
+    body = "p = softmax(x[n, c], c); Sum(p * (log(p) - log_softmax(y[n, c], c)), c)"
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(8, 50, generator=generator)
+    y = x + 1e-3 * torch.randn(8, 50, generator=generator)
+    p, q = x.softmax(-1), y.softmax(-1)
+    with mp.workdps(DIGITS):
+        exact = torch.tensor(
+            [float(_divergence(*map(torch.Tensor.tolist, r))) for r in zip(x, y, strict=True)]
+        )
+    stable, naive = generated(spec_of(body, ROWS))(x, y), (p * (p / q).log()).sum(-1)
+    assert ((stable - exact) / exact).abs().max() < 2e-3
+    assert ((naive - exact) / exact).abs().max() > 0.05
+
+
+def _divergence(x: list[float], y: list[float]) -> Any:
+    sums = [mp.fsum(map(mp.exp, row)) for row in (x, y)]
+    pairs = [(mp.exp(a) / sums[0], mp.exp(b) / sums[1]) for a, b in zip(x, y, strict=True)]
+    return mp.fsum(p * mp.log(p / q) for p, q in pairs)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "p = softmax(x[n, c], c); Sum(p * (log(p) - log_softmax(y[n, c], c)), c, where=c < 2)",
+        "p = softmax(x[n, c], n); Sum(p * (log(p) - log_softmax(y[n, c], n)), c)",
+        "p = softmax(x[n, c], c); Sum(p * (log(p) - log_softmax(y[n, c], n)), c)",
+        "p = softmax(x[n, c], c); Sum(p * (log(p) - log_softmax(y[n, c], c)) * y[n, c], c)",
+    ],
+    ids=["a part of the sum", "another letter", "two letters", "weighted"],
+)
+def test_probabilities_that_do_not_add_up_to_1_are_no_divergence(body: str) -> None:
+    assert DIVERGENCE not in {rule.pattern for rule in compile_loss(spec_of(body, ROWS)).rules}
 
 
 def true_value(proof: Proof, loss: LossSpec, x: torch.Tensor, y: torch.Tensor, k: int) -> Any:
