@@ -21,7 +21,7 @@ from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_fused import fused
 from lossgen.backends.torch_in_place import ownership
 from lossgen.backends.torch_masks import with_masks
-from lossgen.backends.torch_names import names_for
+from lossgen.backends.torch_names import autograd_name, names_for
 from lossgen.backends.torch_pairs import with_pairs_joined
 from lossgen.backends.torch_recording import never_recorded, recorded_alone
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
@@ -45,7 +45,7 @@ class Formula:
         prefix = "" if public else "_"
         self.functional = f"{prefix}{self.spec.functional_name}"
         self.plain = f"{prefix}{self.spec.function_name}"
-        self.autograd = f"_{self.spec.class_name.removesuffix('Loss')}"
+        self.autograd = autograd_name(self.spec.class_name)
         self.item = compiled.forward.results[0]
         self.backward = with_slopes(compiled.backward)
         recorded = self.backward.recorded

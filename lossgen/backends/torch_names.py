@@ -23,6 +23,19 @@ from lossgen.spec import LossSpec
 from lossgen.stabilize import Known
 
 
+# Classes that a generated module may have beside those of its loss.
+OWN_CLASSES = frozenset(
+    {"_Call", "_Context", "_Device", "_Differentiated", "_InBlocks", "_InOrder", "_Kept"}
+    | {"_Native", "_NoKernel", "_Together"}
+)
+
+
+def autograd_name(class_name: str) -> str:
+    """The name of a loss's ``Function``: that of its module, unless something has it already."""
+    name = f"_{class_name.removesuffix('Loss')}"
+    return f"{name}Function" if name in OWN_CLASSES else name
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """Where arrays and sizes are to be found.
