@@ -22,7 +22,6 @@ from lossgen.roles import Kind
 from lossgen.spec import LossSpec
 from lossgen.stabilize import Known
 
-
 # Classes that a generated module may have beside those of its loss.
 OWN_CLASSES = frozenset(
     {"_Call", "_Context", "_Device", "_Differentiated", "_InBlocks", "_InOrder", "_Kept"}
