@@ -1,13 +1,26 @@
-/* 1 / (1 + e**-x), as e / (1 + e) for e = e**-|x| = scale * (1 + r + tail).  What the divisor and
- * its inverse lack goes into the last sum: each rounding would show in the result. */
-inlined real real_sigmoid(real x)
+/* The smaller of 1 / (1 + e**-x) and what it lacks of 1, with the sign of x: e / (1 + e) for
+ * e = e**-|x| = scale * (1 + r + tail).  What the divisor and its inverse lack goes into the last
+ * sum: each rounding would show in the result. */
+inlined real real_sigmoid_share(real x)
 {
     falling_parts at = exp_reduce_falling(exp_clamp(-fabs(x)));
     real tail = at.r * at.r * exp_tail(at.r), scale = at.lifted * EXP_DROP;
     real e = scale + scale * (at.r + tail), divisor = 1 + e, inverse = 1 / divisor;
     real lack = (1 - inverse * divisor) - inverse * (e - (divisor - 1));
-    real share = inverse * (x < 0 ? at.lifted : 1 / EXP_DROP);
-    return (share + share * (x < 0 ? at.r + (tail + lack) : lack)) * EXP_DROP;
+    real share = inverse * at.lifted;
+    return copysign((share + share * (at.r + (tail + lack))) * EXP_DROP, x);
+}
+
+/* The sigmoid that such a share is of; of minus the share, that of minus x. */
+inlined real real_sigmoid_of_share(real share)
+{
+    return to_word(share) >> (8 * sizeof share - 1) ? -share : 1 - share;
+}
+
+/* 1 / (1 + e**-x). */
+inlined real real_sigmoid(real x)
+{
+    return real_sigmoid_of_share(real_sigmoid_share(x));
 }
 
 /* log(1 + e**x) for x <= 0.  Where e**x is large, the half of 1 + e**x is one close to 1. */

@@ -156,6 +156,12 @@ class Expressions(KernelExpressions):
     def _print_ExpNegative(self, expr: Any) -> str:
         return self.call("real_exp_negative", self.code(expr.arg))
 
+    def _print_SigmoidShare(self, expr: Any) -> str:
+        return self.call("real_sigmoid_share", self.code(expr.arg))
+
+    def _print_SigmoidOfShare(self, expr: Any) -> str:
+        return self.call("real_sigmoid_of_share", self.code(expr.arg))
+
     def _print_Log1pSquare(self, expr: Any) -> str:
         return f"(2 * {self.code(nd.Log1p(nd.HypotM1(expr.arg)))})"
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import sympy as sp
 from sympy.core.symbol import Str
@@ -41,6 +42,9 @@ class ExpNegative(nd.Exp):
     """The exponential of a number that is not above 0."""
 
     __slots__ = ()
+
+
+_OF_LOGS = ("log_softmax", "logsumexp", "nll")  # what needs the logarithm of a softmax's sum
 
 
 def joined(compiled: Compiled) -> Program:
@@ -128,6 +132,7 @@ class _Spelling:
             dict.fromkeys((*self.order, *(y for x in given for y in (*x.free, *x.bound))))
         )
         self.maps = {x.name: x for x in given if x.op in ("map", "place")}
+        self.logs = {(x.body, x.where) for x in given if x.op in _OF_LOGS}
         spelled = [y for x in given for y in self._spelled(x)]
         apart = Apart(self.program, self.order, self._name)
         return tuple(y for x in spelled for y in apart.statements(x))
@@ -181,20 +186,7 @@ class _Spelling:
         if key not in self.shared:
             stem = x.body.name if isinstance(x.body, Read) else x.name
             whole = self._sorted((*outer, letter))
-            largest, below, powers, rest, ties, others, beyond, inverse_mass, log_mass = (
-                self._name(f"{part}_{stem}")
-                for part in (
-                    "max",
-                    "below",
-                    "exp",
-                    "rest",
-                    "ties",
-                    "others",
-                    "beyond",
-                    "inverse_mass",
-                    "log_mass",
-                )
-            )
+            largest, below, powers = (self._name(f"{p}_{stem}") for p in ("max", "below", "exp"))
             # Each difference is a statement of its own, so that nothing regroups it.
             top, down, power = (
                 Read(Str(largest), *outer), Read(Str(below), *whole), Read(Str(powers), *whole)
@@ -202,18 +194,10 @@ class _Spelling:
             yield Statement(largest, outer, x.body, "amax", x.bound, x.where)
             yield Statement(below, whole, x.body - top)
             yield Statement(powers, whole, ExpNegative(down))
-            # The largest terms are 1 exactly; apart from them, what is left keeps its digits.
-            is_top = nd.Where(nd.Compare("==", x.body, top), ONE, ZERO)
-            yield Statement(rest, outer, power - is_top, "sum", x.bound, x.where)
-            yield Statement(ties, outer, is_top, "sum", x.bound, x.where)
-            yield Statement(others, outer, Read(Str(ties), *outer) - 1)
-            yield Statement(beyond, outer, Read(Str(rest), *outer) + Read(Str(others), *outer))
-            more = Read(Str(beyond), *outer)
-            # A quotient for each element would take as long as the rest of what is done with it.
-            yield Statement(inverse_mass, outer, 1 / (1 + more))
-            yield Statement(log_mass, outer, nd.Log1p(more))
-            both = Read(Str(inverse_mass), *outer), Read(Str(log_mass), *outer)
-            self.shared[key] = (top, down, power, *both)
+            mass = self._mass_and_log if (x.body, x.where) in self.logs else self._mass
+            *statements, share, log = mass(x, stem, top, power, outer)
+            yield from statements
+            self.shared[key] = (top, down, power, share, log)
         top, down, power, share, log = self.shared[key]
         if x.op == "softmax":
             yield self._map(x, power * share)
@@ -229,6 +213,38 @@ class _Spelling:
             yield Statement(picked, outer, self._at(here))
             yield Statement(gap, outer, top - Read(Str(picked), *outer))
             yield self._map(x, log + Read(Str(gap), *outer))
+
+    def _mass(
+        self, x: Statement, stem: str, top: sp.Expr, power: sp.Expr, outer: tuple[Letter, ...]
+    ) -> tuple[Any, ...]:
+        """The sum of the exponentials, and its inverse: a quotient for each element would take long."""
+        mass, inverse = self._name(f"mass_{stem}"), self._name(f"inverse_mass_{stem}")
+        share = Read(Str(inverse), *outer)
+        return (
+            Statement(mass, outer, power, "sum", x.bound, x.where),
+            Statement(inverse, outer, 1 / Read(Str(mass), *outer)),
+            share,
+            share,
+        )
+
+    def _mass_and_log(
+        self, x: Statement, stem: str, top: sp.Expr, power: sp.Expr, outer: tuple[Letter, ...]
+    ) -> tuple[Any, ...]:
+        """The same with its logarithm, of which the largest terms, 1 exactly, are kept apart."""
+        names = ("rest", "ties", "others", "beyond", "inverse_mass", "log_mass")
+        rest, ties, others, beyond, inverse, log = (self._name(f"{n}_{stem}") for n in names)
+        is_top = nd.Where(nd.Compare("==", x.body, top), ONE, ZERO)
+        more = Read(Str(beyond), *outer)
+        return (
+            Statement(rest, outer, power - is_top, "sum", x.bound, x.where),
+            Statement(ties, outer, is_top, "sum", x.bound, x.where),
+            Statement(others, outer, Read(Str(ties), *outer) - 1),
+            Statement(beyond, outer, Read(Str(rest), *outer) + Read(Str(others), *outer)),
+            Statement(inverse, outer, 1 / (1 + more)),
+            Statement(log, outer, nd.Log1p(more)),
+            Read(Str(inverse), *outer),
+            Read(Str(log), *outer),
+        )
 
     def _at(self, e: sp.Basic) -> sp.Basic:
         """An expression that reads no value at a label, but what that is computed from."""

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 
 import sympy as sp
 
+from lossgen.backends.c.carried import CARRIED, condition
+from lossgen.backends.c.conditions import macro
 from lossgen.backends.c.division import Division
 from lossgen.backends.c.loads import Loads, Part, element, guard_text, under
 from lossgen.backends.c.places import Places, indented
@@ -225,9 +227,10 @@ class Rounds(Division):
         return printer.loads.before([f"{place} += {self._masked(x, printer)};"])
 
     def _write(self, x: Statement, printer: Part) -> list[str]:
-        source = x.name.removeprefix("d_")
+        source = x.name.removeprefix("d_").removeprefix(CARRIED)
         array = self.places.array(source)
         assert array is not None
+        need = f"if (NEED_{source.upper()})"
         if x.op == "stack":
             lines = []
             for position, part in enumerate(x.target):
@@ -236,11 +239,12 @@ class Rounds(Division):
                 lines.append(f"store({x.name}_out + {index}, {bare(printer.code(part))});")
         else:
             value = bare(printer.code(Read(word(x.name), *x.free)))
-            to = f"{x.name}_out + {self.places.own_index(array)}"
+            to = f"d_{source}_out + {self.places.own_index(array)}"
             if x in self.streamed:
                 to = f"STREAMED ? {beside(x, self.places)} : {to}"
             lines = [f"store({to}, {value});"]
-        need = f"if (NEED_{source.upper()})"
+            if x.name.startswith(CARRIED):
+                need = f"if ({macro(condition(source))})"
         if len(lines) == 1:
             return printer.loads.before([need, f"    {lines[0]}"])
         return printer.loads.before([f"{need} {{", *indented(lines), "}"])
