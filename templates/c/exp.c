@@ -44,7 +44,7 @@ inlined real exp_sum(exp_parts at, real tail)
 /* x, but no lower than where e**x is 0. */
 inlined real exp_clamp(real x)
 {
-    return x < EXP_LOWEST ? EXP_LOWEST : x;
+    return EXP_LOWEST > x ? EXP_LOWEST : x; // in this order it is one instruction
 }
 
 /* e**x.  Infinity is chosen, not multiplied up to: a product that is joined to the difference it
@@ -52,7 +52,7 @@ inlined real exp_clamp(real x)
 inlined real real_exp(real x)
 {
     exp_parts at = exp_reduce(exp_clamp(x));
-    real y = exp_sum(at, at.r * at.r * exp_tail(at.r));
+    real y = exp_sum(at, at.r * at.r * exp_rest(at.r));
     return x > EXP_HIGHEST ? INFINITY : y;
 }
 
@@ -77,7 +77,8 @@ inlined falling_parts exp_reduce_falling(real x)
 inlined real real_exp_negative(real x)
 {
     falling_parts at = exp_reduce_falling(exp_clamp(x));
-    return (1 + (at.r + at.r * at.r * exp_tail(at.r))) * at.lifted * EXP_DROP;
+    real scale = at.lifted * EXP_DROP;
+    return scale + scale * (at.r + at.r * at.r * exp_rest(at.r));
 }
 
 /* e**x - 1 from its parts: 2**k * (e**r - 1) and 2**k - 1 are added without rounding the larger

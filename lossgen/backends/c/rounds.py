@@ -90,6 +90,7 @@ class Rounds(Division):
         printer = self._printer(made)
         lines = [y for x in rest for y in self._computed(x, printer)]
         sums: list[str] = []
+        written = False
         for x in self.one.across:
             if not self._spreads(x) and self.round[x.name] == k:
                 sums.append(x.name)
@@ -97,6 +98,7 @@ class Rounds(Division):
         for x in self.one.writes:
             if self._has_inner(x) or self.round[x.name] != k:
                 continue
+            written = True
             value = printer.code(Read(word(x.name), *x.free))
             if x.name == self.plan.item:
                 sums.append("total")
@@ -115,10 +117,13 @@ class Rounds(Division):
             yield from lines
         else:
             clause = ", ".join(f"{name}_sum" for name in sums)
-            yield "#pragma omp simd" + (f" reduction(+ : {clause})" if clause else "")
-            yield "for (int64_t i = 0; i < lanes; i++) {"
-            yield from indented(lines)
-            yield "}"
+            loop = [
+                "#pragma omp simd" + (f" reduction(+ : {clause})" if clause else ""),
+                "for (int64_t i = 0; i < lanes; i++) {",
+                *indented(lines),
+                "}",
+            ]
+            yield from loop if sums or written else under(rest, loop)
         yield from (f"*{name}_part += {name}_sum;" for name in sums)
 
     def _inner_lines(self, k: int) -> Iterator[str]:
@@ -160,13 +165,11 @@ class Rounds(Division):
             loop = [*start, *loop, *(f"*{x.name}_part += {x.name}_sum;" for x in summed)]
             yield from under(targets, loop)
             return
-        if sums:
-            yield "for (int64_t i = 0; i < lanes; i++) {"
-            yield from (f"    {x.name}_at[i] = {NEUTRAL[x.op]};" for x in sums)
-            yield "}"
         clause = ", ".join(f"{x.name}_sum" for x in summed)
         places = {x.name: f"{x.name}_part[{inner if inner in x.free else 0}]" for x in summed}
+        first = [f"    {x.name}_at[i] = {NEUTRAL[x.op]};" for x in sums]
         loop = [
+            *(["for (int64_t i = 0; i < lanes; i++) {", *first, "}"] if sums else ()),
             f"for (int64_t {inner} = 0; {inner} < {extent(inner)}; {inner}++) {{",
             *indented(start),
             "    #pragma omp simd" + (f" reduction(+ : {clause})" if clause else ""),
