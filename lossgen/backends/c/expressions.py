@@ -93,6 +93,14 @@ class Expressions(KernelExpressions):
         """What the macros of a kernel say of an exponent."""
         return whole_code(exponent)
 
+    def _print_Mul(self, expr: Any) -> str:
+        """A product; numbers that it would be divided by are one number that it is multiplied by."""
+        numbers = [x for x in expr.args if x.is_number]
+        if not any(isinstance(x, sp.Pow) and not x.is_rational for x in numbers):
+            return super()._print_Mul(expr)
+        others = [x for x in expr.args if not x.is_number]
+        return super()._print_Mul(sp.Mul(sp.Mul(*numbers).evalf(20), *others, evaluate=False))
+
     def _print_Max(self, expr: Any) -> str:
         return self._better("real_larger", "real_max", expr)
 

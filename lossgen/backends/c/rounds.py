@@ -73,6 +73,8 @@ class Rounds(Division):
                 kind = "real" if self.local[name].kind == "real" else "int32_t"
                 yield f"{kind} {name}_at[SPACED];"
         yield from (f"scalar {x.name}_row[SPACED];" for x in self.streamed)
+        for x in self.one.writes:
+            yield from (f"real {name}[SPACED];" for name in self._beside(x))
         for k in range(len(self.sections)):
             yield from self._section_lines(k)
             if self.targets[k]:
@@ -90,6 +92,7 @@ class Rounds(Division):
         printer = self._printer(made)
         lines = [y for x in rest for y in self._computed(x, printer)]
         sums: list[str] = []
+        after: list[str] = []
         written = False
         for x in self.one.across:
             if not self._spreads(x) and self.round[x.name] == k:
@@ -108,6 +111,9 @@ class Rounds(Division):
                     "if (VALUE)",
                     f"    total_sum += {value};",
                 ]
+            elif self._beside(x):
+                lines += self._left_beside(x, printer)
+                after += self._stacked(x)
             elif x.name != self.plan.divisor:
                 lines += self._write(x, printer)
         if not lines:
@@ -124,6 +130,7 @@ class Rounds(Division):
                 "}",
             ]
             yield from loop if sums or written else under(rest, loop)
+            yield from after
         yield from (f"*{name}_part += {name}_sum;" for name in sums)
 
     def _inner_lines(self, k: int) -> Iterator[str]:
@@ -235,11 +242,8 @@ class Rounds(Division):
         assert array is not None
         need = f"if (NEED_{source.upper()})"
         if x.op == "stack":
-            lines = []
-            for position, part in enumerate(x.target):
-                at = [sp.Integer(position) if y == x.bound[0] else y for y in array.axes]
-                index = self.places.index(Read(word(source), *at), str)
-                lines.append(f"store({x.name}_out + {index}, {bare(printer.code(part))});")
+            values = (bare(printer.code(part)) for part in x.target)
+            lines = [f"store({to}, {y});" for to, y in zip(self._places(x), values, strict=True)]
         else:
             value = bare(printer.code(Read(word(x.name), *x.free)))
             to = f"d_{source}_out + {self.places.own_index(array)}"
@@ -251,6 +255,40 @@ class Rounds(Division):
         if len(lines) == 1:
             return printer.loads.before([need, f"    {lines[0]}"])
         return printer.loads.before([f"{need} {{", *indented(lines), "}"])
+
+    def _places(self, x: Statement) -> Iterator[str]:
+        """Where the numbers of a stack are stored."""
+        array = self.places.array(x.name.removeprefix("d_"))
+        assert array is not None
+        for position in range(len(x.target)):
+            at = [sp.Integer(position) if y == x.bound[0] else y for y in array.axes]
+            yield f"{x.name}_out + {self.places.index(Read(word(array.name), *at), str)}"
+
+    def _beside(self, x: Statement) -> list[str]:
+        """The arrays that hold a block of each number of a stack.
+
+        Stored from the loop that computes them, four neighbours would be taken for one vector, and
+        put together one by one.
+        """
+        if x.op != "stack" or self.inside or self._has_inner(x):
+            return []
+        return [f"{x.name}_{position}_at" for position in range(len(x.target))]
+
+    def _left_beside(self, x: Statement, printer: Part) -> list[str]:
+        values = (bare(printer.code(part)) for part in x.target)
+        return [f"{at}[i] = {y};" for at, y in zip(self._beside(x), values, strict=True)]
+
+    def _stacked(self, x: Statement) -> list[str]:
+        """The loop that stores a stack."""
+        pairs = zip(self._places(x), self._beside(x), strict=True)
+        return [
+            f"if (NEED_{x.name.removeprefix('d_').upper()}) {{",
+            "    #pragma omp simd",
+            "    for (int64_t i = 0; i < lanes; i++) {",
+            *(f"        store({to}, {at}[i]);" for to, at in pairs),
+            "    }",
+            "}",
+        ]
 
     # --- reads ------------------------------------------------------------------------------
 
