@@ -171,11 +171,16 @@ class _Spelling:
             raise Unsupported(f"it needs the operation '{x.op}'")
 
     def _norm(self, x: Statement) -> Iterator[Statement]:
-        largest, squares = self._name(f"max_{x.name}"), self._name(f"squares_{x.name}")
+        largest, scale, scaled, squares = (
+            self._name(f"{part}_{x.name}") for part in ("max", "scale", "scaled", "squares")
+        )
         yield replace(x, name=largest, op="amax", body=nd.Abs(x.body))
-        scale = NormScale(Read(Str(largest), *x.free))
-        yield replace(x, name=squares, op="sum", body=(x.body * scale) ** 2)
-        yield self._map(x, nd.Sqrt(Read(Str(squares), *x.free)) / scale)
+        yield self._map(replace(x, name=scale), NormScale(Read(Str(largest), *x.free)))
+        factor, whole = Read(Str(scale), *x.free), self._sorted((*x.free, *x.bound))
+        # A statement of its own: the square of a product would become a product of squares.
+        yield Statement(scaled, whole, x.body * factor, guard=x.guard)
+        yield replace(x, name=squares, op="sum", body=Read(Str(scaled), *whole) ** 2)
+        yield self._map(x, nd.Sqrt(Read(Str(squares), *x.free)) / factor)
 
     def _exponentials(self, x: Statement) -> Iterator[Statement]:
         (letter,) = x.bound if len(x.bound) == 1 else (None,)
