@@ -184,8 +184,8 @@ def _identity(z: mp.mpf) -> mp.mpf:
 class Polynomial:
     """A C function: its name, argument, comment, and its fits in float and in double.
 
-    Without one in float, it is of the type double whatever ``real`` is. What stands in the innermost
-    loops is evaluated by pairs of coefficients.
+    Without one in float, it is of the type double whatever ``real`` is. Those of the innermost
+    loops are evaluated by pairs of coefficients.
     """
 
     name: str

@@ -22,7 +22,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.backends.c.plan import REDUCES, Plan
-from lossgen.nodes import Param, Read, walk
+from lossgen.nodes import Param, Read
 from lossgen.program import Array, Program, Statement
 
 CARRIED = "carried_"  # what the names of values that are left begin with

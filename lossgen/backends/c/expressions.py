@@ -94,7 +94,7 @@ class Expressions(KernelExpressions):
         return whole_code(exponent)
 
     def _print_Mul(self, expr: Any) -> str:
-        """A product; numbers that it would be divided by are one number that it is multiplied by."""
+        """A product, in which numbers that would be divisors are one factor."""
         numbers = [x for x in expr.args if x.is_number]
         if not any(isinstance(x, sp.Pow) and not x.is_rational for x in numbers):
             return super()._print_Mul(expr)

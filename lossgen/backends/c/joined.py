@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.backends.c.apart import Apart, at_place
+from lossgen.backends.c.masses import mass, mass_and_log
 from lossgen.backends.c.neighbours import without_neighbours
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name
@@ -199,8 +199,8 @@ class _Spelling:
             yield Statement(largest, outer, x.body, "amax", x.bound, x.where)
             yield Statement(below, whole, x.body - top)
             yield Statement(powers, whole, ExpNegative(down))
-            mass = self._mass_and_log if (x.body, x.where) in self.logs else self._mass
-            *statements, share, log = mass(x, stem, top, power, outer)
+            made = mass_and_log if (x.body, x.where) in self.logs else mass
+            statements, share, log = made(x, stem, (top, power), outer, self._name)
             yield from statements
             self.shared[key] = (top, down, power, share, log)
         top, down, power, share, log = self.shared[key]
@@ -218,38 +218,6 @@ class _Spelling:
             yield Statement(picked, outer, self._at(here))
             yield Statement(gap, outer, top - Read(Str(picked), *outer))
             yield self._map(x, log + Read(Str(gap), *outer))
-
-    def _mass(
-        self, x: Statement, stem: str, top: sp.Expr, power: sp.Expr, outer: tuple[Letter, ...]
-    ) -> tuple[Any, ...]:
-        """The sum of the exponentials, and its inverse: a quotient for each element would take long."""
-        mass, inverse = self._name(f"mass_{stem}"), self._name(f"inverse_mass_{stem}")
-        share = Read(Str(inverse), *outer)
-        return (
-            Statement(mass, outer, power, "sum", x.bound, x.where),
-            Statement(inverse, outer, 1 / Read(Str(mass), *outer)),
-            share,
-            share,
-        )
-
-    def _mass_and_log(
-        self, x: Statement, stem: str, top: sp.Expr, power: sp.Expr, outer: tuple[Letter, ...]
-    ) -> tuple[Any, ...]:
-        """The same with its logarithm, of which the largest terms, 1 exactly, are kept apart."""
-        names = ("rest", "ties", "others", "beyond", "inverse_mass", "log_mass")
-        rest, ties, others, beyond, inverse, log = (self._name(f"{n}_{stem}") for n in names)
-        is_top = nd.Where(nd.Compare("==", x.body, top), ONE, ZERO)
-        more = Read(Str(beyond), *outer)
-        return (
-            Statement(rest, outer, power - is_top, "sum", x.bound, x.where),
-            Statement(ties, outer, is_top, "sum", x.bound, x.where),
-            Statement(others, outer, Read(Str(ties), *outer) - 1),
-            Statement(beyond, outer, Read(Str(rest), *outer) + Read(Str(others), *outer)),
-            Statement(inverse, outer, 1 / (1 + more)),
-            Statement(log, outer, nd.Log1p(more)),
-            Read(Str(inverse), *outer),
-            Read(Str(log), *outer),
-        )
 
     def _at(self, e: sp.Basic) -> sp.Basic:
         """An expression that reads no value at a label, but what that is computed from."""

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import sympy as sp
-
+from lossgen.backends.c import stacks
 from lossgen.backends.c.carried import CARRIED, condition
 from lossgen.backends.c.conditions import macro
 from lossgen.backends.c.division import Division
@@ -44,6 +43,9 @@ class Rounds(Division):
         self.used = used
         self.loads = Loads(places, frozenset(self.statements))
         self.streamed = [x for x in one.writes if streamed and streams(x, places)]
+        self.stacked = [
+            x for x in one.writes if x.op == "stack" and not self.inside and not self._has_inner(x)
+        ]
 
     # --- lines ------------------------------------------------------------------------------
 
@@ -73,8 +75,7 @@ class Rounds(Division):
                 kind = "real" if self.local[name].kind == "real" else "int32_t"
                 yield f"{kind} {name}_at[SPACED];"
         yield from (f"scalar {x.name}_row[SPACED];" for x in self.streamed)
-        for x in self.one.writes:
-            yield from (f"real {name}[SPACED];" for name in self._beside(x))
+        yield from (f"real {at}[SPACED];" for x in self.stacked for at in stacks.left(x))
         for k in range(len(self.sections)):
             yield from self._section_lines(k)
             if self.targets[k]:
@@ -111,9 +112,10 @@ class Rounds(Division):
                     "if (VALUE)",
                     f"    total_sum += {value};",
                 ]
-            elif self._beside(x):
-                lines += self._left_beside(x, printer)
-                after += self._stacked(x)
+            elif x in self.stacked:
+                values = (bare(printer.code(part)) for part in x.target)
+                lines += [f"{at}[i] = {y};" for at, y in zip(stacks.left(x), values, strict=True)]
+                after += stacks.afterwards(x, self.places)
             elif x.name != self.plan.divisor:
                 lines += self._write(x, printer)
         if not lines:
@@ -174,9 +176,9 @@ class Rounds(Division):
             return
         clause = ", ".join(f"{x.name}_sum" for x in summed)
         places = {x.name: f"{x.name}_part[{inner if inner in x.free else 0}]" for x in summed}
-        first = [f"    {x.name}_at[i] = {NEUTRAL[x.op]};" for x in sums]
+        neutral = [f"    {x.name}_at[i] = {NEUTRAL[x.op]};" for x in sums]
         loop = [
-            *(["for (int64_t i = 0; i < lanes; i++) {", *first, "}"] if sums else ()),
+            *(["for (int64_t i = 0; i < lanes; i++) {", *neutral, "}"] if sums else ()),
             f"for (int64_t {inner} = 0; {inner} < {extent(inner)}; {inner}++) {{",
             *indented(start),
             "    #pragma omp simd" + (f" reduction(+ : {clause})" if clause else ""),
@@ -243,7 +245,7 @@ class Rounds(Division):
         need = f"if (NEED_{source.upper()})"
         if x.op == "stack":
             values = (bare(printer.code(part)) for part in x.target)
-            lines = [f"store({to}, {y});" for to, y in zip(self._places(x), values, strict=True)]
+            lines = list(stacks.stored(x, values, self.places))
         else:
             value = bare(printer.code(Read(word(x.name), *x.free)))
             to = f"d_{source}_out + {self.places.own_index(array)}"
@@ -255,40 +257,6 @@ class Rounds(Division):
         if len(lines) == 1:
             return printer.loads.before([need, f"    {lines[0]}"])
         return printer.loads.before([f"{need} {{", *indented(lines), "}"])
-
-    def _places(self, x: Statement) -> Iterator[str]:
-        """Where the numbers of a stack are stored."""
-        array = self.places.array(x.name.removeprefix("d_"))
-        assert array is not None
-        for position in range(len(x.target)):
-            at = [sp.Integer(position) if y == x.bound[0] else y for y in array.axes]
-            yield f"{x.name}_out + {self.places.index(Read(word(array.name), *at), str)}"
-
-    def _beside(self, x: Statement) -> list[str]:
-        """The arrays that hold a block of each number of a stack.
-
-        Stored from the loop that computes them, four neighbours would be taken for one vector, and
-        put together one by one.
-        """
-        if x.op != "stack" or self.inside or self._has_inner(x):
-            return []
-        return [f"{x.name}_{position}_at" for position in range(len(x.target))]
-
-    def _left_beside(self, x: Statement, printer: Part) -> list[str]:
-        values = (bare(printer.code(part)) for part in x.target)
-        return [f"{at}[i] = {y};" for at, y in zip(self._beside(x), values, strict=True)]
-
-    def _stacked(self, x: Statement) -> list[str]:
-        """The loop that stores a stack."""
-        pairs = zip(self._places(x), self._beside(x), strict=True)
-        return [
-            f"if (NEED_{x.name.removeprefix('d_').upper()}) {{",
-            "    #pragma omp simd",
-            "    for (int64_t i = 0; i < lanes; i++) {",
-            *(f"        store({to}, {at}[i]);" for to, at in pairs),
-            "    }",
-            "}",
-        ]
 
     # --- reads ------------------------------------------------------------------------------
 
