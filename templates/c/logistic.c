@@ -3,14 +3,12 @@
  * sum: each rounding would show in the result. */
 inlined real real_sigmoid_share(real x)
 {
-    int vanishes = exp_vanishes(-fabs(x));
-    falling_parts at = exp_reduce_falling(vanishes ? 0 : -fabs(x));
+    falling_parts at = exp_reduce_falling(exp_clamp(-fabs(x)));
     real tail = at.r * at.r * exp_rest(at.r), scale = at.lifted * EXP_DROP;
     real e = scale + scale * (at.r + tail), divisor = 1 + e, inverse = 1 / divisor;
     real lack = (1 - inverse * divisor) - inverse * (e - (divisor - 1));
     real share = inverse * at.lifted;
-    share = (share + share * (at.r + (tail + lack))) * EXP_DROP;
-    return copysign(vanishes ? 0 : share, x);
+    return copysign((share + share * (at.r + (tail + lack))) * EXP_DROP, x);
 }
 
 /* The sigmoid that such a share is of; of minus the share, that of minus x. */
@@ -28,13 +26,12 @@ inlined real real_sigmoid(real x)
 /* log(1 + e**x) for x <= 0.  Where e**x is large, the half of 1 + e**x is one close to 1. */
 inlined real log1p_exp_negative(real x)
 {
-    falling_parts at = exp_reduce_falling(exp_vanishes(x) ? 0 : x);
+    falling_parts at = exp_reduce_falling(exp_clamp(x));
     int large = x > (real)-0.8813736;
     real tail = at.r * at.r * exp_rest(at.r), scale = at.lifted * EXP_DROP;
     real half = (real)0.5 * scale, f = (half - (real)0.5) + half * (at.r + tail);
     real high = 1 + at.r, low = at.r - (high - 1);
-    real y = log_sum(large ? 1 : 0, large ? f : (high + (low + tail)) * at.lifted * EXP_DROP);
-    return exp_vanishes(x) ? 0 : y;
+    return log_sum(large ? 1 : 0, large ? f : (high + (low + tail)) * at.lifted * EXP_DROP);
 }
 
 /* log(1 + e**x). */
