@@ -30,8 +30,8 @@ inlined real log1p_exp_negative(real x)
     int large = x > (real)-0.8813736;
     real tail = at.r * at.r * exp_rest(at.r), scale = at.lifted * EXP_DROP;
     real half = (real)0.5 * scale, f = (half - (real)0.5) + half * (at.r + tail);
-    real high = 1 + at.r, low = at.r - (high - 1);
-    return log_sum(large ? 1 : 0, large ? f : (high + (low + tail)) * at.lifted * EXP_DROP);
+    real e = scale + scale * (at.r + tail);
+    return log_sum(large ? 1 : 0, large ? f : e);
 }
 
 /* log(1 + e**x). */
