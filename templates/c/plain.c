@@ -37,7 +37,7 @@ inlined real real_finite(real x)
 /* -1, 0 or 1; 0 for NaN, as torch has it. */
 inlined real real_sign(real x)
 {
-    return x > 0 ? 1 : x < 0 ? -1 : 0;
+    return (real)(x > 0) - (real)(x < 0);
 }
 
 /* 1 where x is positive, 1/2 where it is 0, else 0. */
