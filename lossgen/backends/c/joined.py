@@ -21,6 +21,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.backends.c.apart import Apart, at_place
+from lossgen.backends.c.fading import faded
 from lossgen.backends.c.masses import mass, mass_and_log
 from lossgen.backends.c.neighbours import without_neighbours
 from lossgen.backends.c.unsupported import Unsupported
@@ -29,6 +30,7 @@ from lossgen.compiled import Compiled
 from lossgen.nodes import ONE, TRUE, ZERO, Letter, Read, free_letters
 from lossgen.program import Array, Program, Statement, without_unused
 from lossgen.roles import Kind
+from lossgen.stabilize.known import Known
 
 
 class NormScale(nd.Node):
@@ -73,7 +75,8 @@ def joined(compiled: Compiled) -> Program:
     results = (*forward.results, *gradients)
     whole = tuple(without_neighbours(_without_reserved_words(statements), frozenset(results)))
     used = without_unused(whole, results)
-    spelled = _Spelling(forward, frozenset(results)).statements(used)
+    ranges = Known({a.name: a.role for a in compiled.spec.arguments})
+    spelled = _Spelling(forward, frozenset(results), ranges).statements(used)
     item = forward.results[0]
     inputs = (
         *forward.inputs,
@@ -119,8 +122,8 @@ def _shares_places(x: Statement) -> bool:
 class _Spelling:
     """Rewrites statements into those that one loop each computes."""
 
-    def __init__(self, program: Program, results: frozenset[str]) -> None:
-        self.program, self.results = program, results
+    def __init__(self, program: Program, results: frozenset[str], known: Known) -> None:
+        self.program, self.results, self.known = program, results, known
         self.taken = {a.name for a in program.inputs} | {x.name for x in program.statements}
         self.shared: dict[tuple[sp.Expr, ...], tuple[sp.Expr, ...]] = {}
         self.order = program.order
@@ -128,6 +131,7 @@ class _Spelling:
 
     def statements(self, given: tuple[Statement, ...]) -> tuple[Statement, ...]:
         """All of them, in order."""
+        given = tuple(faded(given, self.known, self._name))
         self.order = tuple(
             dict.fromkeys((*self.order, *(y for x in given for y in (*x.free, *x.bound))))
         )
