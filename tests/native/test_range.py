@@ -80,3 +80,14 @@ def test_a_distance_whose_squares_are_out_of_range(size: float) -> None:
         (found,) = torch.autograd.grad(loss, anchor)
     torch.testing.assert_close(loss / size, torch.tensor(3.0), rtol=1e-6, atol=0)
     torch.testing.assert_close(found, torch.tensor([[-0.4, 0.8]]), rtol=1e-6, atol=0)
+
+
+def test_a_product_with_a_sigmoid_below_the_least_normal_number() -> None:
+    input = torch.tensor([100.0, 95.5, 3.0])
+    target = torch.ones(3, requires_grad=True)
+    with only_kernels(load("soft_margin")):
+        loss = functional("soft_margin")(input, target, reduction="sum")
+        (found,) = torch.autograd.grad(loss, target)
+    wanted = -input.double() * torch.sigmoid(-input.double())
+    # One part in a thousand of the first is what numbers so small are apart.
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-6, atol=1.5e-45)
