@@ -78,6 +78,7 @@ class KernelsPage:
     support: str
     maths: str
     kernels: tuple[KernelPage, ...]
+    carried: Lines = ()
     short: bool = False
     template: str = "kernels.c.jinja"
     ending: str = ".c"

@@ -44,16 +44,24 @@ inlined real exp_sum(exp_parts at, real tail)
 /* x, but no lower than where e**x is 0. */
 inlined real exp_clamp(real x)
 {
-    return x < EXP_LOWEST ? EXP_LOWEST : x;
+    return EXP_LOWEST > x ? EXP_LOWEST : x; // in this order it is one instruction
+}
+
+/* Whether e**x is 0.  Then it is chosen and e**0 computed: on its way below the least normal number
+ * a result would take the processor twenty times as long. */
+inlined int exp_vanishes(real x)
+{
+    return x < EXP_LOWEST;
 }
 
 /* e**x.  Infinity is chosen, not multiplied up to: a product that is joined to the difference it
  * stands in, as one instruction, would not leave the range. */
 inlined real real_exp(real x)
 {
-    exp_parts at = exp_reduce(exp_clamp(x));
-    real y = exp_sum(at, at.r * at.r * exp_tail(at.r));
-    return x > EXP_HIGHEST ? INFINITY : y;
+    exp_parts at = exp_reduce(exp_vanishes(x) ? 0 : x);
+    real y = exp_sum(at, at.r * at.r * exp_rest(at.r));
+    y = x > EXP_HIGHEST ? INFINITY : y;
+    return exp_vanishes(x) ? 0 : y;
 }
 
 /* The same of x <= 0: nothing is too large, so that 2**k is one factor, 2**EXP_LIFT times too large
@@ -76,8 +84,10 @@ inlined falling_parts exp_reduce_falling(real x)
 /* e**x for x <= 0. */
 inlined real real_exp_negative(real x)
 {
-    falling_parts at = exp_reduce_falling(exp_clamp(x));
-    return (1 + (at.r + at.r * at.r * exp_tail(at.r))) * at.lifted * EXP_DROP;
+    falling_parts at = exp_reduce_falling(exp_vanishes(x) ? 0 : x);
+    real scale = at.lifted * EXP_DROP;
+    real y = scale + scale * (at.r + at.r * at.r * exp_rest(at.r));
+    return exp_vanishes(x) ? 0 : y;
 }
 
 /* e**x - 1 from its parts: 2**k * (e**r - 1) and 2**k - 1 are added without rounding the larger
@@ -89,10 +99,10 @@ inlined real expm1_sum(exp_parts at, real tail)
     return 2 * (high + (low + half * tail));
 }
 
-/* e**x - 1. */
+/* e**x - 1, which is -1 from -40 down. */
 inlined real real_expm1(real x)
 {
-    exp_parts at = exp_reduce(exp_clamp(x > EXP_HIGHEST ? EXP_HIGHEST : x));
+    exp_parts at = exp_reduce(x > EXP_HIGHEST ? EXP_HIGHEST : x < -40 ? -40 : x);
     real y = expm1_sum(at, at.r * at.r * exp_tail(at.r) + at.low);
     return fabs(x) < (real)0x1p-60 ? x : y;
 }

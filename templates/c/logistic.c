@@ -1,13 +1,26 @@
-/* 1 / (1 + e**-x), as e / (1 + e) for e = e**-|x| = scale * (1 + r + tail).  What the divisor and
- * its inverse lack goes into the last sum: each rounding would show in the result. */
-inlined real real_sigmoid(real x)
+/* The smaller of 1 / (1 + e**-x) and what it lacks of 1, with the sign of x: e / (1 + e) for
+ * e = e**-|x| = scale * (1 + r + tail).  What the divisor and its inverse lack goes into the last
+ * sum: each rounding would show in the result. */
+inlined real real_sigmoid_share(real x)
 {
     falling_parts at = exp_reduce_falling(exp_clamp(-fabs(x)));
-    real tail = at.r * at.r * exp_tail(at.r), scale = at.lifted * EXP_DROP;
+    real tail = at.r * at.r * exp_rest(at.r), scale = at.lifted * EXP_DROP;
     real e = scale + scale * (at.r + tail), divisor = 1 + e, inverse = 1 / divisor;
     real lack = (1 - inverse * divisor) - inverse * (e - (divisor - 1));
-    real share = inverse * (x < 0 ? at.lifted : 1 / EXP_DROP);
-    return (share + share * (x < 0 ? at.r + (tail + lack) : lack)) * EXP_DROP;
+    real share = inverse * at.lifted;
+    return copysign((share + share * (at.r + (tail + lack))) * EXP_DROP, x);
+}
+
+/* The sigmoid that such a share is of; of minus the share, that of minus x. */
+inlined real real_sigmoid_of_share(real share)
+{
+    return to_word(share) >> (8 * sizeof share - 1) ? -share : 1 - share;
+}
+
+/* 1 / (1 + e**-x). */
+inlined real real_sigmoid(real x)
+{
+    return real_sigmoid_of_share(real_sigmoid_share(x));
 }
 
 /* log(1 + e**x) for x <= 0.  Where e**x is large, the half of 1 + e**x is one close to 1. */
@@ -15,10 +28,10 @@ inlined real log1p_exp_negative(real x)
 {
     falling_parts at = exp_reduce_falling(exp_clamp(x));
     int large = x > (real)-0.8813736;
-    real tail = at.r * at.r * exp_tail(at.r), scale = at.lifted * EXP_DROP;
+    real tail = at.r * at.r * exp_rest(at.r), scale = at.lifted * EXP_DROP;
     real half = (real)0.5 * scale, f = (half - (real)0.5) + half * (at.r + tail);
-    real high = 1 + at.r, low = at.r - (high - 1);
-    return log_sum(large ? 1 : 0, large ? f : (high + (low + tail)) * at.lifted * EXP_DROP);
+    real e = scale + scale * (at.r + tail);
+    return log_sum(large ? 1 : 0, large ? f : e);
 }
 
 /* log(1 + e**x). */
@@ -33,12 +46,12 @@ inlined real real_log_sigmoid(real x)
     return (x > 0 ? 0 : x) - log1p_exp_negative(-fabs(x));
 }
 
-/* The hyperbolic tangent: near 0 a minimax polynomial, else 1 - 2 / (e**(2 * |x|) + 1). */
+/* The hyperbolic tangent: near 0 a minimax polynomial, else 1 - 2 / (1 + e**(2 * |x|)). */
 inlined real real_tanh(real x)
 {
     real size = fabs(x), z = x * x;
     real near = x + x * z * tanh_tail(z);
-    real far = 1 - 2 / (real_exp(2 * size) + 1);
+    real far = 1 - 2 * real_sigmoid_share(2 * size);
     return copysign(size < (real)0.55 ? near : far, x);
 }
 

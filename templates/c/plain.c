@@ -16,19 +16,22 @@ inlined real real_floor(real x)
 /* The larger of two; NaN where one is. */
 inlined real real_max(real a, real b)
 {
-    return (a > b) | (a != a) ? a : b;
+    real larger = a > b ? a : b; // one instruction, which takes b where one is NaN
+    return a != a ? a : larger;
 }
 
 /* The smaller of two; NaN where one is. */
 inlined real real_min(real a, real b)
 {
-    return (a < b) | (a != a) ? a : b;
+    real smaller = a < b ? a : b;
+    return a != a ? a : smaller;
 }
 
 /* The number itself, but the largest in place of infinity. */
 inlined real real_finite(real x)
 {
-    return real_min(real_max(x, -REAL_LARGEST), REAL_LARGEST);
+    real raised = -REAL_LARGEST > x ? -REAL_LARGEST : x;
+    return REAL_LARGEST < raised ? REAL_LARGEST : raised;
 }
 
 /* -1, 0 or 1; 0 for NaN, as torch has it. */
@@ -40,7 +43,7 @@ inlined real real_sign(real x)
 /* 1 where x is positive, 1/2 where it is 0, else 0. */
 inlined real real_step(real x)
 {
-    return (real)0.5 * real_sign(x) + (real)0.5;
+    return x > 0 ? 1 : x < 0 ? 0 : (real)0.5;
 }
 
 /* a / b, and 0 where b is 0. */

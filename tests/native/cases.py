@@ -40,6 +40,10 @@ def _sigmoid(x: mp.mpf) -> mp.mpf:
     return 1 / (1 + mp.exp(-x))
 
 
+def _sigmoid_share(x: mp.mpf) -> mp.mpf:
+    return -_sigmoid(x) if x < 0 else _sigmoid(-x)
+
+
 def _log_cosh(x: mp.mpf) -> mp.mpf:
     if abs(x) < 1e-3:
         return mp.log1p(2 * mp.sinh(x / 2) ** 2)
@@ -108,6 +112,10 @@ CASES: dict[str, Case] = {
         -1,
     ),
     "real_sigmoid": Case(_sigmoid, (_LOGISTIC,), 1.5),
+    "real_sigmoid_share": Case(_sigmoid_share, (_LOGISTIC,), 1.5),
+    "real_sigmoid_of_share": Case(
+        lambda x: -x if x < 0 else 1 - x, (((-0.5, 0.5), (-1e-3, 1e-3)),), 0.5, -0.5, 0.5
+    ),
     "real_softplus": Case(_log_one_plus_exp, (_LOGISTIC,), 1.5),
     "real_log_sigmoid": Case(lambda x: -_log_one_plus_exp(-x), (_LOGISTIC,), 1.5),
     "real_tanh": Case(lambda x: mp.tanh(x), (((0.4, 0.7), (-0.7, -0.4), *_ANY),), 1.5),

@@ -12,6 +12,8 @@ ENDS: dict[str, tuple[tuple[float, ...], ...]] = {
     "real_log": ((INF, INF), (0, -INF), (-0.0, -INF), (1, 0), (-1, NAN), (-INF, NAN)),
     "real_log1p": ((INF, INF), (-1, -INF), (0, 0), (-0.0, -0.0), (-2, NAN), (-INF, NAN)),
     "real_sigmoid": ((INF, 1), (-INF, 0), (0, 0.5), (1e5, 1), (-1e5, 0)),
+    "real_sigmoid_share": ((INF, 0), (-INF, -0.0), (0, 0.5), (-0.0, -0.5), (1e5, 0)),
+    "real_sigmoid_of_share": ((0, 1), (-0.0, 0), (0.5, 0.5), (-0.5, 0.5)),
     "real_softplus": ((INF, INF), (-INF, 0), (1e5, 1e5), (-1e5, 0)),
     "real_log_sigmoid": ((INF, 0), (-INF, -INF), (1e5, 0), (-1e5, -1e5)),
     "real_tanh": ((INF, 1), (-INF, -1), (0, 0), (-0.0, -0.0), (100, 1)),

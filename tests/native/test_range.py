@@ -67,3 +67,27 @@ def test_two_masks_that_nearly_agree() -> None:
         items = functional("dice")(input, target, reduction="none").flatten()
     rest = torch.sigmoid(-input.double()).flatten()
     assert torch.allclose(items.double(), rest / (3 - rest), rtol=2e-6, atol=0)
+
+
+@pytest.mark.parametrize("size", [1e30, 1e-30])
+def test_a_distance_whose_squares_are_out_of_range(size: float) -> None:
+    """Sides of 3 and 4 make 5, a margin more than the side of 3 that the other distance has."""
+    anchor, positive, negative = (
+        (torch.tensor([x]) * size).requires_grad_() for x in ([3.0, 4.0], [0.0, 0.0], [0.0, 4.0])
+    )
+    with only_kernels(load("triplet_margin")):
+        loss = functional("triplet_margin")(anchor, positive, negative, margin=size, eps=0.0)
+        (found,) = torch.autograd.grad(loss, anchor)
+    torch.testing.assert_close(loss / size, torch.tensor(3.0), rtol=1e-6, atol=0)
+    torch.testing.assert_close(found, torch.tensor([[-0.4, 0.8]]), rtol=1e-6, atol=0)
+
+
+def test_a_product_with_a_sigmoid_below_the_least_normal_number() -> None:
+    input = torch.tensor([100.0, 95.5, 3.0])
+    target = torch.ones(3, requires_grad=True)
+    with only_kernels(load("soft_margin")):
+        loss = functional("soft_margin")(input, target, reduction="sum")
+        (found,) = torch.autograd.grad(loss, target)
+    wanted = -input.double() * torch.sigmoid(-input.double())
+    # Numbers so small are 1.4e-45 apart.
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-6, atol=1.5e-45)

@@ -93,6 +93,14 @@ class Expressions(KernelExpressions):
         """What the macros of a kernel say of an exponent."""
         return whole_code(exponent)
 
+    def _print_Mul(self, expr: Any) -> str:
+        """A product, in which numbers that would be divisors are one factor."""
+        numbers = [x for x in expr.args if x.is_number]
+        if not any(isinstance(x, sp.Pow) and not x.is_rational for x in numbers):
+            return super()._print_Mul(expr)
+        others = [x for x in expr.args if not x.is_number]
+        return super()._print_Mul(sp.Mul(sp.Mul(*numbers).evalf(20), *others, evaluate=False))
+
     def _print_Max(self, expr: Any) -> str:
         return self._better("real_larger", "real_max", expr)
 
@@ -155,6 +163,12 @@ class Expressions(KernelExpressions):
 
     def _print_ExpNegative(self, expr: Any) -> str:
         return self.call("real_exp_negative", self.code(expr.arg))
+
+    def _print_SigmoidShare(self, expr: Any) -> str:
+        return self.call("real_sigmoid_share", self.code(expr.arg))
+
+    def _print_SigmoidOfShare(self, expr: Any) -> str:
+        return self.call("real_sigmoid_of_share", self.code(expr.arg))
 
     def _print_Log1pSquare(self, expr: Any) -> str:
         return f"(2 * {self.code(nd.Log1p(nd.HypotM1(expr.arg)))})"

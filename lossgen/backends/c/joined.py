@@ -21,6 +21,8 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.backends.c.apart import Apart, at_place
+from lossgen.backends.c.fading import faded
+from lossgen.backends.c.masses import mass, mass_and_log
 from lossgen.backends.c.neighbours import without_neighbours
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name
@@ -28,6 +30,7 @@ from lossgen.compiled import Compiled
 from lossgen.nodes import ONE, TRUE, ZERO, Letter, Read, free_letters
 from lossgen.program import Array, Program, Statement, without_unused
 from lossgen.roles import Kind
+from lossgen.stabilize.known import Known
 
 
 class NormScale(nd.Node):
@@ -41,6 +44,9 @@ class ExpNegative(nd.Exp):
     """The exponential of a number that is not above 0."""
 
     __slots__ = ()
+
+
+_OF_LOGS = ("log_softmax", "logsumexp", "nll")  # what needs the logarithm of a softmax's sum
 
 
 def joined(compiled: Compiled) -> Program:
@@ -69,7 +75,8 @@ def joined(compiled: Compiled) -> Program:
     results = (*forward.results, *gradients)
     whole = tuple(without_neighbours(_without_reserved_words(statements), frozenset(results)))
     used = without_unused(whole, results)
-    spelled = _Spelling(forward, frozenset(results)).statements(used)
+    ranges = Known({a.name: a.role for a in compiled.spec.arguments})
+    spelled = _Spelling(forward, frozenset(results), ranges).statements(used)
     item = forward.results[0]
     inputs = (
         *forward.inputs,
@@ -115,8 +122,8 @@ def _shares_places(x: Statement) -> bool:
 class _Spelling:
     """Rewrites statements into those that one loop each computes."""
 
-    def __init__(self, program: Program, results: frozenset[str]) -> None:
-        self.program, self.results = program, results
+    def __init__(self, program: Program, results: frozenset[str], known: Known) -> None:
+        self.program, self.results, self.known = program, results, known
         self.taken = {a.name for a in program.inputs} | {x.name for x in program.statements}
         self.shared: dict[tuple[sp.Expr, ...], tuple[sp.Expr, ...]] = {}
         self.order = program.order
@@ -124,10 +131,12 @@ class _Spelling:
 
     def statements(self, given: tuple[Statement, ...]) -> tuple[Statement, ...]:
         """All of them, in order."""
+        given = tuple(faded(given, self.known, self._name))
         self.order = tuple(
             dict.fromkeys((*self.order, *(y for x in given for y in (*x.free, *x.bound))))
         )
         self.maps = {x.name: x for x in given if x.op in ("map", "place")}
+        self.logs = {(x.body, x.where) for x in given if x.op in _OF_LOGS}
         spelled = [y for x in given for y in self._spelled(x)]
         apart = Apart(self.program, self.order, self._name)
         return tuple(y for x in spelled for y in apart.statements(x))
@@ -166,11 +175,16 @@ class _Spelling:
             raise Unsupported(f"it needs the operation '{x.op}'")
 
     def _norm(self, x: Statement) -> Iterator[Statement]:
-        largest, squares = self._name(f"max_{x.name}"), self._name(f"squares_{x.name}")
+        largest, scale, scaled, squares = (
+            self._name(f"{part}_{x.name}") for part in ("max", "scale", "scaled", "squares")
+        )
         yield replace(x, name=largest, op="amax", body=nd.Abs(x.body))
-        scale = NormScale(Read(Str(largest), *x.free))
-        yield replace(x, name=squares, op="sum", body=(x.body * scale) ** 2)
-        yield self._map(x, nd.Sqrt(Read(Str(squares), *x.free)) / scale)
+        yield self._map(replace(x, name=scale), NormScale(Read(Str(largest), *x.free)))
+        factor, whole = Read(Str(scale), *x.free), self._sorted((*x.free, *x.bound))
+        # A statement of its own: the square of a product would become a product of squares.
+        yield Statement(scaled, whole, x.body * factor, guard=x.guard)
+        yield replace(x, name=squares, op="sum", body=Read(Str(scaled), *whole) ** 2)
+        yield self._map(x, nd.Sqrt(Read(Str(squares), *x.free)) / factor)
 
     def _exponentials(self, x: Statement) -> Iterator[Statement]:
         (letter,) = x.bound if len(x.bound) == 1 else (None,)
@@ -181,20 +195,7 @@ class _Spelling:
         if key not in self.shared:
             stem = x.body.name if isinstance(x.body, Read) else x.name
             whole = self._sorted((*outer, letter))
-            largest, below, powers, rest, ties, others, beyond, inverse_mass, log_mass = (
-                self._name(f"{part}_{stem}")
-                for part in (
-                    "max",
-                    "below",
-                    "exp",
-                    "rest",
-                    "ties",
-                    "others",
-                    "beyond",
-                    "inverse_mass",
-                    "log_mass",
-                )
-            )
+            largest, below, powers = (self._name(f"{p}_{stem}") for p in ("max", "below", "exp"))
             # Each difference is a statement of its own, so that nothing regroups it.
             top, down, power = (
                 Read(Str(largest), *outer), Read(Str(below), *whole), Read(Str(powers), *whole)
@@ -202,18 +203,10 @@ class _Spelling:
             yield Statement(largest, outer, x.body, "amax", x.bound, x.where)
             yield Statement(below, whole, x.body - top)
             yield Statement(powers, whole, ExpNegative(down))
-            # The largest terms are 1 exactly; apart from them, what is left keeps its digits.
-            is_top = nd.Where(nd.Compare("==", x.body, top), ONE, ZERO)
-            yield Statement(rest, outer, power - is_top, "sum", x.bound, x.where)
-            yield Statement(ties, outer, is_top, "sum", x.bound, x.where)
-            yield Statement(others, outer, Read(Str(ties), *outer) - 1)
-            yield Statement(beyond, outer, Read(Str(rest), *outer) + Read(Str(others), *outer))
-            more = Read(Str(beyond), *outer)
-            # A quotient for each element would take as long as the rest of what is done with it.
-            yield Statement(inverse_mass, outer, 1 / (1 + more))
-            yield Statement(log_mass, outer, nd.Log1p(more))
-            both = Read(Str(inverse_mass), *outer), Read(Str(log_mass), *outer)
-            self.shared[key] = (top, down, power, *both)
+            made = mass_and_log if (x.body, x.where) in self.logs else mass
+            statements, share, log = made(x, stem, (top, power), outer, self._name)
+            yield from statements
+            self.shared[key] = (top, down, power, share, log)
         top, down, power, share, log = self.shared[key]
         if x.op == "softmax":
             yield self._map(x, power * share)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from lossgen.backends.c.apart import at_place
 from lossgen.backends.c.conditions import static_code
@@ -32,6 +33,12 @@ class Part(Expressions):
     ) -> None:
         super().__init__(read, letter, used)
         self.loads = loads
+
+    def _print_LeftThere(self, expr: Any) -> str:
+        (read,), places = expr.args, self.loads.places
+        array = places.array(read.name)
+        assert array is not None
+        return f"load(d_{read.name}_out + {places.own_index(array)})"
 
 
 class Loads:

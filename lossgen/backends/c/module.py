@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lossgen.backends.c.calls import KernelCalls
+from lossgen.backends.c.carried import carries
 from lossgen.backends.c.page import Kernels, apart, defines, kernels_of
 from lossgen.backends.c.pair_calls import PairCalls
 from lossgen.backends.c.pairs import Pairs, cut
@@ -69,7 +70,7 @@ def _kernels(f: Formula) -> tuple[Kernels, Pairs | None]:
     """The kernels of a formula; where it is a loss over pairs, those of a block of rows."""
     stem = f.plain.lstrip("_")
     try:
-        return kernels_of(f.compiled, stem), None
+        return kernels_of(f.compiled, stem, carry=True), None
     except Unsupported as why:
         try:
             pairs = cut(f.compiled)
@@ -157,6 +158,7 @@ def _kernels_page(
     return KernelsPage(
         doc=(compiled.spec.summary,),
         switches=tuple(f"{name:<{width}}  {words}" for name, words in switches.items()),
+        carried=tuple(dict.fromkeys(x.upper() for k in found for x in carries(k.plan))),
         short=any(k.rows is not None and (k.columns is None or not k.plan.spreads) for k in found),
         support=support_source("\n".join((maths, *lines))),
         maths=maths,

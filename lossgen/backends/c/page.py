@@ -16,6 +16,7 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
+from lossgen.backends.c.carried import CARRIED, carried, carries, condition
 from lossgen.backends.c.conditions import atoms, integer_macro, macro, whole_exponent
 from lossgen.backends.c.division import Division
 from lossgen.backends.c.entry import ROWS, SHORT, Member, entry, members
@@ -77,17 +78,22 @@ class Kernels:
         )
 
 
-def kernels_of(compiled: Compiled, name: str, *, in_place: bool = False) -> Kernels:
+def kernels_of(
+    compiled: Compiled, name: str, *, in_place: bool = False, carry: bool = False
+) -> Kernels:
     """The kernels of a formula.
 
     Args:
         in_place: whether its gradients are written where their inputs were.
+        carry: whether a pass may leave values for the next where gradients will be.
 
     Raises:
         Unsupported: where it has none.
     """
     program = joined(compiled)
     plan = planned(_guarded(program))
+    if carry and (left := carried(program, plan)) != program:
+        plan = planned(_guarded(left))
     spec = compiled.spec
     takes = parameters(plan, spec, in_place=in_place)
     columns = rows = divisor = None
@@ -120,12 +126,13 @@ def kernels_of(compiled: Compiled, name: str, *, in_place: bool = False) -> Kern
         )
     if plan.divisor is not None:
         divisor = _divisor(program, plan.divisor, name, takes)
+    told = {condition(lead) for lead in carries(plan)}
     conditions = dict.fromkeys(
         c
         for x in plan.program.statements
         for e in (*x.expressions(), *(c for term in x.guard for c, _ in term))
         for c in atoms(e)
-        if not isinstance(c, nd.Needs)
+        if not isinstance(c, nd.Needs) and c not in told
     )
     exponents = dict.fromkeys(
         found[0]
@@ -205,6 +212,8 @@ def _guarded(program: Program) -> Program:
     for r in program.results:
         if r.startswith("d_"):
             roots[r] = guard_of(nd.Needs(Str(r.removeprefix("d_"))))
+        if r.startswith(CARRIED):
+            roots[r] = guard_of(condition(r.removeprefix(CARRIED)))
     # One gradient that nobody has: without it, gradients that are all asked for would need no test.
     roots["d_"] = guard_of(nd.Needs(Str("_")))
     return replace(program, statements=with_guards(program, roots))

@@ -123,7 +123,8 @@ class _Planner:
         item, *rest = program.results
         self.item = item
         self.gradients = tuple(r for r in rest if r.startswith("d_"))
-        self.divisor = next((r for r in rest if not r.startswith("d_")), None)
+        self.carried = tuple(r for r in rest if r.startswith("carried_"))
+        self.divisor = next((r for r in rest if not r.startswith(("d_", "carried_"))), None)
         self._refuse_pairs()
         self.inner = self._inner()
         letters = self._letters()
@@ -252,7 +253,7 @@ class _Planner:
         )
         writes = [
             self.statements[r]
-            for r in (self.item, self.divisor, *self.gradients)
+            for r in (self.item, self.divisor, *self.carried, *self.gradients)
             if r is not None and r not in self.small and depth[r] == k
         ]
         needed: set[str] = set()

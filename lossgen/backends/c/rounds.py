@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import sympy as sp
-
+from lossgen.backends.c import stacks
+from lossgen.backends.c.carried import CARRIED, condition
+from lossgen.backends.c.conditions import macro
 from lossgen.backends.c.division import Division
 from lossgen.backends.c.loads import Loads, Part, element, guard_text, under
 from lossgen.backends.c.places import Places, indented
@@ -42,6 +43,9 @@ class Rounds(Division):
         self.used = used
         self.loads = Loads(places, frozenset(self.statements))
         self.streamed = [x for x in one.writes if streamed and streams(x, places)]
+        self.stacked = [
+            x for x in one.writes if x.op == "stack" and not self.inside and not self._has_inner(x)
+        ]
 
     # --- lines ------------------------------------------------------------------------------
 
@@ -71,6 +75,7 @@ class Rounds(Division):
                 kind = "real" if self.local[name].kind == "real" else "int32_t"
                 yield f"{kind} {name}_at[SPACED];"
         yield from (f"scalar {x.name}_row[SPACED];" for x in self.streamed)
+        yield from (f"real {at}[SPACED];" for x in self.stacked for at in stacks.left(x))
         for k in range(len(self.sections)):
             yield from self._section_lines(k)
             if self.targets[k]:
@@ -88,6 +93,8 @@ class Rounds(Division):
         printer = self._printer(made)
         lines = [y for x in rest for y in self._computed(x, printer)]
         sums: list[str] = []
+        after: list[str] = []
+        written = False
         for x in self.one.across:
             if not self._spreads(x) and self.round[x.name] == k:
                 sums.append(x.name)
@@ -95,6 +102,7 @@ class Rounds(Division):
         for x in self.one.writes:
             if self._has_inner(x) or self.round[x.name] != k:
                 continue
+            written = True
             value = printer.code(Read(word(x.name), *x.free))
             if x.name == self.plan.item:
                 sums.append("total")
@@ -104,6 +112,10 @@ class Rounds(Division):
                     "if (VALUE)",
                     f"    total_sum += {value};",
                 ]
+            elif x in self.stacked:
+                values = (bare(printer.code(part)) for part in x.target)
+                lines += [f"{at}[i] = {y};" for at, y in zip(stacks.left(x), values, strict=True)]
+                after += stacks.afterwards(x, self.places)
             elif x.name != self.plan.divisor:
                 lines += self._write(x, printer)
         if not lines:
@@ -113,10 +125,14 @@ class Rounds(Division):
             yield from lines
         else:
             clause = ", ".join(f"{name}_sum" for name in sums)
-            yield "#pragma omp simd" + (f" reduction(+ : {clause})" if clause else "")
-            yield "for (int64_t i = 0; i < lanes; i++) {"
-            yield from indented(lines)
-            yield "}"
+            loop = [
+                "#pragma omp simd" + (f" reduction(+ : {clause})" if clause else ""),
+                "for (int64_t i = 0; i < lanes; i++) {",
+                *indented(lines),
+                "}",
+            ]
+            yield from loop if sums or written else under(rest, loop)
+            yield from after
         yield from (f"*{name}_part += {name}_sum;" for name in sums)
 
     def _inner_lines(self, k: int) -> Iterator[str]:
@@ -158,13 +174,11 @@ class Rounds(Division):
             loop = [*start, *loop, *(f"*{x.name}_part += {x.name}_sum;" for x in summed)]
             yield from under(targets, loop)
             return
-        if sums:
-            yield "for (int64_t i = 0; i < lanes; i++) {"
-            yield from (f"    {x.name}_at[i] = {NEUTRAL[x.op]};" for x in sums)
-            yield "}"
         clause = ", ".join(f"{x.name}_sum" for x in summed)
         places = {x.name: f"{x.name}_part[{inner if inner in x.free else 0}]" for x in summed}
+        neutral = [f"    {x.name}_at[i] = {NEUTRAL[x.op]};" for x in sums]
         loop = [
+            *(["for (int64_t i = 0; i < lanes; i++) {", *neutral, "}"] if sums else ()),
             f"for (int64_t {inner} = 0; {inner} < {extent(inner)}; {inner}++) {{",
             *indented(start),
             "    #pragma omp simd" + (f" reduction(+ : {clause})" if clause else ""),
@@ -225,22 +239,21 @@ class Rounds(Division):
         return printer.loads.before([f"{place} += {self._masked(x, printer)};"])
 
     def _write(self, x: Statement, printer: Part) -> list[str]:
-        source = x.name.removeprefix("d_")
+        source = x.name.removeprefix("d_").removeprefix(CARRIED)
         array = self.places.array(source)
         assert array is not None
+        need = f"if (NEED_{source.upper()})"
         if x.op == "stack":
-            lines = []
-            for position, part in enumerate(x.target):
-                at = [sp.Integer(position) if y == x.bound[0] else y for y in array.axes]
-                index = self.places.index(Read(word(source), *at), str)
-                lines.append(f"store({x.name}_out + {index}, {bare(printer.code(part))});")
+            values = (bare(printer.code(part)) for part in x.target)
+            lines = list(stacks.stored(x, values, self.places))
         else:
             value = bare(printer.code(Read(word(x.name), *x.free)))
-            to = f"{x.name}_out + {self.places.own_index(array)}"
+            to = f"d_{source}_out + {self.places.own_index(array)}"
             if x in self.streamed:
                 to = f"STREAMED ? {beside(x, self.places)} : {to}"
             lines = [f"store({to}, {value});"]
-        need = f"if (NEED_{source.upper()})"
+            if x.name.startswith(CARRIED):
+                need = f"if ({macro(condition(source))})"
         if len(lines) == 1:
             return printer.loads.before([need, f"    {lines[0]}"])
         return printer.loads.before([f"{need} {{", *indented(lines), "}"])
