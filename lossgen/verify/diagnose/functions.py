@@ -114,14 +114,6 @@ def extreme(node: nd.Max, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     yield f"without the {name}: {short(a)} alone", a
     other = nd.Max if isinstance(node, nd.Min) else nd.Min
     yield f"with {'max' if name == 'min' else 'min'} in place of {name}", other(a, b, share)
-    for x, y in ((a, b), (b, a)):
-        if isinstance(x, sp.Add):
-            for part in nd.walk(x):
-                if isinstance(part, nd.Param):
-                    yield (
-                        f"with {part} missing inside the {name}",
-                        node.func(replaced(x, part, sp.S.Zero), y, share),
-                    )
     if sp.S.Zero in (a, b):
         inner = b if a == 0 else a
         yield (
@@ -134,6 +126,14 @@ def extreme(node: nd.Max, letters: tuple[Letter, ...]) -> Iterator[Edit]:
                 f"with softplus({short(inner)}) in place of max(0, {short(inner)})",
                 nd.Softplus(inner),
             )
+    for x, y in ((a, b), (b, a)):
+        if isinstance(x, sp.Add):
+            for part in nd.walk(x):
+                if isinstance(part, nd.Param):
+                    yield (
+                        f"with {part} missing inside the {name}",
+                        node.func(replaced(x, part, sp.S.Zero), y, share),
+                    )
 
 
 _HARD = ": the same only where one of them is 0 or 1"

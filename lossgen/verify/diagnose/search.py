@@ -31,7 +31,7 @@ from lossgen.verify.session import Session, Witness
 from lossgen.verify.truth import Undefined, evaluate, mp
 from lossgen.verify.truth.exact import Exact
 
-SECONDS = 3.0  # of this process: a busy machine must not change the answer
+SECONDS = 4.0  # of this process: a busy machine must not change the answer
 _MORE = 2.0  # for narrower questions
 MOST = 1  # explanations; a second one only repeats the first in other words
 _CLOSE = {torch.float64: 1e-7, torch.float32: 1e-4}  # relative
