@@ -11,12 +11,10 @@ An input is not computed, and stays. It refuses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import sympy as sp
 
-from lossgen.nodes import Read, Recording, StraightThrough, Where, is_scalar, rebuild, walk
+from lossgen.backends.torch_rewriting import rewritten
+from lossgen.nodes import Read, Recording, StraightThrough, Where, walk
 from lossgen.program import Program
 
 
@@ -30,19 +28,9 @@ def recorded_alone(program: Program) -> Program:
         computed = any(x.name in made for x in reads)
         return Where(Recording(), expr, value) if computed else expr
 
-    return _with(program, chosen)
+    return rewritten(program, StraightThrough, chosen)
 
 
 def never_recorded(program: Program) -> Program:
     """The program without what is made for the sake of a gradient that nobody takes."""
-    return _with(program, lambda expr: expr.args[0])
-
-
-def _with(program: Program, choice: Callable[[StraightThrough], sp.Expr]) -> Program:
-    def rewritten(expr: sp.Basic) -> sp.Basic:
-        if not expr.has(StraightThrough):
-            return expr
-        expr = rebuild(expr, [rewritten(a) for a in expr.args])
-        return choice(expr) if isinstance(expr, StraightThrough) and not is_scalar(expr) else expr
-
-    return replace(program, statements=tuple(x.mapped(rewritten) for x in program.statements))
+    return rewritten(program, StraightThrough, lambda x: x.args[0])
