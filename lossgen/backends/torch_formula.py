@@ -26,7 +26,7 @@ from lossgen.backends.torch_pairs import with_pairs_joined
 from lossgen.backends.torch_recording import never_recorded, recorded_alone
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_slopes import with_slopes
-from lossgen.backends.torch_softplus import with_log_sigmoid, with_softplus
+from lossgen.backends.torch_softplus import with_log_sigmoid, with_softplus, with_tails
 from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
 from lossgen.nodes import Read
@@ -118,10 +118,13 @@ class Formula:
             program = never_recorded(program)
         elif not plain:
             program = recorded_alone(without_branches(program))
+        taken = {*TAKEN, *(p.name for p in self.spec.parameters)}
         program = with_log_sigmoid(program) if fusing else with_softplus(program)
+        if not (fusing or plain):
+            program = with_tails(program, taken)
         if reverse:
             program = fused(with_pairs_joined(program), self._known(program))
-        program = with_masks(program, {*TAKEN, *(p.name for p in self.spec.parameters)})
+        program = with_masks(program, taken)
         names = names_for(program, self.spec, self._known(program))
         names = replace(names, numbers=self._numbers(), plain=plain, fusing=fusing)
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()

@@ -126,6 +126,9 @@ class Functions(Reads):
         # By default it is linear from 20 on, where float64 still sees the difference.
         return f"F.softplus({bare(self.code(expr.arg))}, threshold=80)"
 
+    def _print_SoftplusTail(self, expr: Any) -> str:
+        return f"_softplus_tail({bare(self.code(expr.arg))})"
+
     def _print_LogSigmoid(self, expr: Any) -> str:
         if is_scalar(expr):
             return self._print_Node(expr)

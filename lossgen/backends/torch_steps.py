@@ -53,6 +53,12 @@ STEPS: dict[str, str] = {
         return x * (a - b).clamp(-bound, bound)
     product: Tensor = torch.ops.aten.huber_loss_backward(x, a, b, 0, bound)
     return product''',
+    "_softplus_tail(": '''def _softplus_tail(u: Tensor) -> Tensor:
+    """``softplus(-abs(u))``, in which the softplus of ``u`` and that of ``-u`` are alike."""
+    if not _recorded():
+        return u.abs().neg_().exp_().log1p_()
+    # The slope at 0 is that of the side below, as those have it of what they add.
+    return torch.log1p(torch.exp(u.clamp(max=0) - torch.relu(u)))''',
     "_sigmoid(": '''def _sigmoid(u: Tensor, sign: int = 1) -> Tensor:
     """``sigmoid(sign * u)``, also where torch's is 0 though a number that small exists."""
     # torch's backward of softplus; beyond 80 a sigmoid is 1, in float64 too.
