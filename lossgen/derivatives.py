@@ -24,7 +24,8 @@ from lossgen.nodes import ONE, ZERO, Compare, Read, Where
 SLOPES: dict[type[nd.Unary], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     nd.Exp: lambda x, y: y,
     nd.Log: lambda x, y: 1 / x,
-    nd.Sqrt: lambda x, y: 1 / (2 * y),
+    # Where these are infinite the slope is 0, as that of a norm is.
+    nd.Sqrt: lambda x, y: nd.Ratio(ONE, y) / 2,
     nd.Abs: lambda x, y: nd.Sign(x),
     nd.Sign: lambda x, y: ZERO,
     nd.Step: lambda x, y: ZERO,
@@ -39,7 +40,7 @@ SLOPES: dict[type[nd.Unary], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     nd.Tanh: lambda x, y: 4 * nd.Sigmoid(2 * x) * nd.Sigmoid(-2 * x),
     nd.Sin: lambda x, y: nd.Cos(x),
     nd.Cos: lambda x, y: -nd.Sin(x),
-    nd.Acos: lambda x, y: -1 / nd.Sqrt((1 - x) * (1 + x)),
+    nd.Acos: lambda x, y: -nd.Ratio(ONE, nd.Sqrt((1 - x) * (1 + x))),
     nd.Atan: lambda x, y: 1 / (1 + x**2),
     nd.Erf: lambda x, y: 2 * nd.Gauss(x, ONE, ZERO) / nd.Sqrt(sp.pi),
     nd.Asinh: lambda x, y: 1 / nd.Hypot(x, ONE),

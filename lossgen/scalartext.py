@@ -60,7 +60,7 @@ _REDUCED = {
     "logsumexp": "logsumexp",
     "norm": "norm",
 }
-WORDS = frozenset(_RENAMED.values()) | frozenset(_REDUCED.values()) | {"softmax", "log_softmax"}
+WORDS = frozenset((*_RENAMED.values(), *_REDUCED.values(), "softmax", "log_softmax", "raised"))
 
 
 class Statement(Protocol):
@@ -194,7 +194,16 @@ class ScalarPrinter(StrPrinter):
         return "False"
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
+        if _may_be_steep(expr):
+            return self.word("raised", bare(self._print(expr.base)), bare(self._print(expr.exp)))
         base = self.parenthesize(expr.base, PRECEDENCE["Pow"], strict=False)
         if expr.exp is sp.S.NegativeOne:
             return f"1/{base}"
         return f"{base}**{self.parenthesize(expr.exp, PRECEDENCE['Pow'], strict=False)}"
+
+
+def _may_be_steep(power: sp.Pow) -> bool:
+    """Whether a power may have an infinite slope at base 0."""
+    if nodes.is_scalar(power.base) or not nodes.is_scalar(power.exp):
+        return False
+    return not power.exp.is_number or bool(0 < power.exp < 1)

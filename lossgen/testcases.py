@@ -16,7 +16,7 @@ from lossgen.spec import LossSpec, Parameter
 from lossgen.testlengths import at_any_length
 from lossgen.testoptions import alternatives, compared
 from lossgen.testrefusals import takes_number
-from lossgen.testsamples import kinked, samples
+from lossgen.testsamples import kinked, samples, steep
 from lossgen.testthresholds import shifts
 
 
@@ -123,7 +123,8 @@ def _shapes(spec: LossSpec, everything: CaseRow) -> Iterator[CaseRow]:
 
 
 def _strained(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Iterator[CaseRow]:
-    """Extreme values, and ties where the formula has kinks."""
+    """Extreme values, and ties where the formula has kinks or infinite slopes."""
+    starts = (0, 1000, 2000) if kinked(spec) else (0,) if steep(spec) else ()
     switches = {p.name for p in spec.parameters if _is_switch(p)}
     switches |= {p.name for p in spec.parameters if compared(spec, p)}
     chosen = [
@@ -138,7 +139,7 @@ def _strained(spec: LossSpec, calm: list[CaseRow], everything: CaseRow) -> Itera
     for row in chosen:
         if extreme:
             yield replace(row, name=f"{row.name}, extreme", manner="extreme")
-        for start in (0, 1000, 2000) if kinked(spec) else ():
+        for start in starts:
             name = f"{row.name}, ties {start // 1000 + 1}"
             yield replace(row, name=name, manner="ties", start=start)
         usual = row is calm[0] or row.options == everything.options

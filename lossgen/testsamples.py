@@ -96,6 +96,15 @@ def kinked(spec: LossSpec) -> bool:
     )
 
 
+def steep(spec: LossSpec) -> bool:
+    """Whether the loss has a root or the like, whose slope is infinite where like things agree."""
+    return any(
+        isinstance(x, (nodes.Sqrt, nodes.Acos, nodes.Hypot))
+        or (isinstance(x, sp.Pow) and x.exp.is_number and 0 < x.exp < 1)
+        for x in walk(spec.item)
+    )
+
+
 def paired(spec: LossSpec, axis: Letter) -> bool:
     """Whether the loss compares positions along an axis, or takes statistics over it."""
     exprs = [spec.item, *((spec.over,) if spec.over is not None else ())]

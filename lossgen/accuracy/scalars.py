@@ -52,7 +52,7 @@ def _sqrt(x: Any) -> Triple:
     if x < 0:
         return mp.nan, mp.nan, mp.nan
     if x == 0:
-        return ZERO, mp.inf, mp.inf
+        return ZERO, ZERO, ZERO  # the policy
     root = mp.sqrt(x)
     return root, 1 / (2 * root), 1 / (4 * root * x)
 
@@ -100,7 +100,7 @@ def _acos(x: Any) -> Triple:
     if abs(x) > 1:
         return mp.nan, mp.nan, mp.nan
     if abs(x) == 1:
-        return mp.acos(x), -mp.inf, mp.inf
+        return mp.acos(x), ZERO, ZERO  # the policy
     square = (1 - x) * (1 + x)
     return mp.acos(x), -1 / mp.sqrt(square), -x / square ** mp.mpf(1.5)
 
@@ -148,8 +148,8 @@ def power(base: Any, exponent: Any) -> Any:
 def power_slope(base: Any, exponent: Any) -> Any:
     """The slope in the base; at a base of 0 the exponent where that is 1, else 0 or its policy."""
     if base == 0:
-        # An infinite slope is taken as 0, but for integer exponents below 0, which have a pole.
+        # An infinite slope is taken as 0, but for exponents below 0, which have a pole.
         if exponent == 1:
             return ONE
-        return mp.nan if exponent < 0 and mp.isint(exponent) else ZERO
+        return mp.nan if exponent < 0 else ZERO
     return exponent * power(base, exponent - 1)

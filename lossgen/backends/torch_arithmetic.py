@@ -28,7 +28,7 @@ from lossgen.backends.torch_factors import (
     numbers_joined,
 )
 from lossgen.backends.torch_sums import Sums
-from lossgen.brackets import atomic, enclosed, opposite
+from lossgen.brackets import atomic, bare, enclosed, opposite
 from lossgen.nodes import Read, is_scalar
 
 
@@ -162,6 +162,8 @@ class Arithmetic(Sums):
             return self.parenthesize(divisor, PRECEDENCE["Mul"])
         letters = self._letters(divisor)
         code = self.within(letters).operand(divisor)
+        if not isinstance(divisor, Read):
+            return aligned(f"_or_infinite({bare(code)})", letters, self.scope)
         return aligned(f"{code}.masked_fill({code} == 0, math.inf)", letters, self.scope)
 
     def _print_Quotient(self, expr: Any) -> str:

@@ -23,6 +23,7 @@ from dataclasses import replace
 import sympy as sp
 
 from lossgen import nodes as nd
+from lossgen.backends.torch_autograd import tuple_text
 from lossgen.backends.torch_choices import without_branches
 from lossgen.backends.torch_formula import Formula
 from lossgen.compiled import usual_truths
@@ -61,7 +62,7 @@ def _sums(f: Formula, call: str, least: str) -> list[str]:
     rest = [*("None" for _ in absent), *(p.name for p in f.spec.parameters), '"sum"']
     return [
         f"if {_test(f, absent, given, least)}:",
-        f"    {f.item} = _sum_in_blocks(function, ({', '.join(parted)}), {', '.join(rest)})",
+        f"    {f.item} = _sum_in_blocks(function, ({tuple_text(parted)}), {', '.join(rest)})",
         '    if reduction == "mean":',
         f"        {f.item} = {f.item} / {f.checks.lead.name}.numel()",
         "else:",

@@ -25,6 +25,7 @@ from lossgen.backends.torch_names import autograd_name, names_for
 from lossgen.backends.torch_pairs import with_pairs_joined
 from lossgen.backends.torch_recording import never_recorded, recorded_alone
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
+from lossgen.backends.torch_singular import with_flat_ends
 from lossgen.backends.torch_slopes import with_slopes
 from lossgen.backends.torch_softplus import with_log_sigmoid, with_softplus, with_tails
 from lossgen.backends.torch_statements import TorchStatements
@@ -125,6 +126,8 @@ class Formula:
         if reverse:
             program = fused(with_pairs_joined(program), self._known(program))
         program = with_masks(program, taken)
+        if not fusing:
+            program = with_flat_ends(program, self._known(program), self._whole())
         names = names_for(program, self.spec, self._known(program))
         names = replace(names, numbers=self._numbers(), plain=plain, fusing=fusing)
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()
@@ -135,6 +138,15 @@ class Formula:
                 ownership=ownership(program, blocks, self.backward.recorded, self._numbers()),
             )
         return TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
+
+    def _whole(self) -> frozenset[str]:
+        """The options that are integers."""
+        roles = {p.name: p.role for p in self.spec.parameters}
+        return frozenset(
+            name
+            for name, role in roles.items()
+            if role.kind == "integer" or (role.choices and all(x == int(x) for x in role.choices))
+        )
 
     def _known(self, program: Program) -> Known:
         """What is known of the values that a program reads, what the forward keeps among them."""

@@ -126,6 +126,16 @@ class Functions(Reads):
         # By default it is linear from 20 on, where float64 still sees the difference.
         return f"F.softplus({bare(self.code(expr.arg))}, threshold=80)"
 
+    def _print_FlatSqrt(self, expr: Any) -> str:
+        return f"_sqrt({bare(self.code(expr.arg))})"
+
+    def _print_FlatAcos(self, expr: Any) -> str:
+        return f"_acos({bare(self.code(expr.arg))})"
+
+    def _print_FlatPower(self, expr: Any) -> str:
+        base, exponent = expr.args
+        return f"_power({bare(self.code(base))}, {self.code(exponent)})"
+
     def _print_SoftplusTail(self, expr: Any) -> str:
         return f"_softplus_tail({bare(self.code(expr.arg))})"
 

@@ -19,15 +19,38 @@ from lossgen.backends.torch_steps import STEPS
 # By the text that calls for each.
 HELPERS: dict[str, str] = {
     "_power_slope(": '''def _power_slope(base: Tensor, exponent: float) -> Tensor:
-    """``base ** (exponent - 1)``; rather than infinity, 0 where base is 0, and for exponent 0."""
+    """``base ** (exponent - 1)``; where that is infinite and ``base**exponent`` is not, 0."""
     if exponent >= 1:
-        return base ** (exponent - 1)
+        return _power(base, exponent - 1)
     if exponent == 0:
         return torch.zeros_like(base)
+    if exponent < 0:
+        return base ** (exponent - 1)
     zero = base == 0
     slope = base.masked_fill(zero, 1.0) ** (exponent - 1)
     # What multiplies it may be as small as the slope is large.
     return slope.masked_fill(zero, 0.0).clamp(max=torch.finfo(slope.dtype).max)''',
+    "_power(": '''def _power(base: Tensor, exponent: float) -> Tensor:
+    """``base**exponent``; at 0, slopes are 0 where torch's are infinite, and NaN times 0."""
+    if not _recorded() or exponent <= 0 or exponent == 1 or exponent >= 2:
+        return base**exponent
+    zero = base == 0
+    return (base.masked_fill(zero, 1.0) ** exponent).masked_fill(zero, 0.0)''',
+    "_sqrt(": '''def _sqrt(x: Tensor) -> Tensor:
+    """``sqrt(x)``; at 0 its slope is 0, where torch's is infinite, and NaN times 0."""
+    if not _recorded():
+        return torch.sqrt(x)
+    zero = x == 0
+    return torch.sqrt(x.masked_fill(zero, 1.0)).masked_fill(zero, 0.0)''',
+    "_acos(": '''def _acos(x: Tensor) -> Tensor:
+    """``acos(x)``; at -1 and 1 its slope is 0, where torch's is infinite, and NaN times 0."""
+    if not _recorded():
+        return torch.acos(x)
+    end = x.abs() == 1
+    return torch.where(end, torch.acos(x.detach()), torch.acos(x.masked_fill(end, 0.0)))''',
+    "_or_infinite(": '''def _or_infinite(x: Tensor) -> Tensor:
+    """``x``, and infinity where it is 0: a quotient by it is 0 there."""
+    return x.masked_fill(x == 0, math.inf)''',
     "_step(": '''def _step(x: Tensor) -> Tensor:
     """1 where x is positive, 1/2 where it is 0, else 0."""
     return 0.5 * torch.sign(x) + 0.5''',
@@ -66,8 +89,13 @@ HELPERS: dict[str, str] = {
     # Powers of two: scaling by them rounds nothing.
     scale = torch.ones_like(size).masked_fill(size > usual, 1 / far)
     scale = scale.masked_fill(size < 1 / usual, far)
-    length = torch.linalg.vector_norm(x * scale, dim=dim) / scale.amax(dim)
-    return length''',
+    x = x * scale
+    if not _recorded():
+        return torch.linalg.vector_norm(x, dim=dim) / scale.amax(dim)
+    # Of a row of zeros torch's first derivative is 0, but its second is NaN.
+    zero = torch.linalg.vector_norm(x.detach(), dim=dim, keepdim=True) == 0
+    length = torch.linalg.vector_norm(x.masked_fill(zero, 1.0), dim=dim)
+    return length.masked_fill(zero.squeeze(dim), 0.0) / scale.amax(dim)''',
     "_largest(": '''def _largest(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """The largest magnitude, held constant; of nothing it is 0."""
     size = x.detach().abs()

@@ -147,6 +147,10 @@ class Arithmetic(LatexPrinter):
         above: list[sp.Basic] = [] if p == 1 else [p]
         below: list[sp.Basic] = [] if q == 1 else [q]
         for factor in factors:
+            if isinstance(factor, nd.Ratio) and factor.args[0] == 1:
+                self.notes["ratio"] = None
+                below.append(factor.args[1])
+                continue
             inverse = isinstance(factor, sp.Pow) and negative(factor.exp)
             (below if inverse else above).append(1 / factor if inverse else factor)
         last = [f for f in above if self._runs_on(f)]

@@ -64,7 +64,9 @@ def _sentence(node: sp.Basic, program: Program) -> Iterator[str]:
     elif isinstance(node, nd.Clip):
         yield "At its two bounds a clipped value still has slope 1."
     elif isinstance(node, nd.Sqrt) and not _positive(node.arg, program):
-        yield "At 0 the slope of a square root is infinite."
+        yield "At 0 the slope of a square root is 0."
+    elif isinstance(node, nd.Acos):
+        yield "At -1 and 1 the slope of an arc cosine is 0."
     elif isinstance(node, nd.Max):
         word = "minimum" if isinstance(node, nd.Min) else "maximum"
         first, second, share = node.args

@@ -40,7 +40,7 @@ NOTES: Mapping[str, str] = {
     ),
     "sg": ":math:`\\operatorname{sg}` has slope 0: its argument is held constant in the gradient.",
     "st": ":math:`\\operatorname{st}(a; b)` has the value of a and the gradient of b.",
-    "ratio": "A quotient by a norm that is 0 counts as 0.",
+    "ratio": "A quotient by a norm or a root that is 0 counts as 0.",
     "entropy": "0 times the logarithm of 0 counts as 0.",
     "slope": "A power whose base is 0 counts as 0, and as 1 where its exponent is 0.",
     "xlogy": ":math:`0 \\log 0` counts as 0.",

@@ -123,7 +123,17 @@ def _parameter(name: str, role: Role, default: Any, complain: Complain) -> list[
                 hint if default is None else "",
                 name,
             )
+        elif role.kind == "real" and type(default) is int:
+            default = _as_float(name, default, complain)
     return [Parameter(name, role, default, Param(name, **role.assumptions))]
+
+
+def _as_float(name: str, default: int, complain: Complain) -> float:
+    try:
+        return float(default)
+    except OverflowError:
+        complain(f"the default of '{name}' is too large for a float", "", name)
+        return 0.0
 
 
 def _check_names(tensors: list[TensorArg], parameters: list[Parameter], complain: Complain) -> None:

@@ -1,7 +1,8 @@
 """Conditions that are calculated with: 1 where they hold, 0 elsewhere, as in Python and torch.
 
 In: an expression of a spec, ``mask[n] * (input[n] > 0)``. Out: the same with ``where(…, 1, 0)``
-around each condition that stands where a number is meant. Nothing else is changed.
+around each condition that stands where a number is meant. ``(x**2)**0.5``, of which SymPy makes an
+absolute value of its own to the power 1.0, is ours. Nothing else is changed.
 """
 
 from __future__ import annotations
@@ -35,7 +36,12 @@ def counted(expr: sp.Basic, kinds: Mapping[str, Kind]) -> Any:
                 args[1] = number(args[1])
             elif isinstance(node, nd.Where) and not _is_condition(node, kinds):
                 args[1:] = [number(x) for x in args[1:]]
-            known[node] = rebuild(node, args) if args else node
+            if isinstance(node, sp.Abs):
+                known[node] = nd.Abs(*args)
+            elif isinstance(node, sp.Pow) and args[1].is_Float and args[1] == int(args[1]):
+                known[node] = sp.Pow(args[0], int(args[1]))
+            else:
+                known[node] = rebuild(node, args) if args else node
         return known[node]
 
     return change(expr)

@@ -96,12 +96,21 @@ class Known:
         self._names = {name: range_of_role(role) for name, role in (roles or {}).items()}
         self._declared = frozenset(self._names)
         self._later: dict[str, Callable[[], Range]] = {}
+        self._bodies: dict[str, sp.Basic] = {}
         self._done: dict[sp.Basic, Range] = {}
         self._sums: set[str] = set()
 
     def later(self, name: str, range_of: Callable[[], Range]) -> None:
         """Add how to find the range of a statement's result; it is found when it is asked for."""
         self._later[name] = range_of
+
+    def add_body(self, name: str, body: sp.Basic) -> None:
+        """Add what a statement computes from each element."""
+        self._bodies[name] = body
+
+    def body(self, name: str) -> sp.Basic | None:
+        """What a statement computes from each element, if it is known and does."""
+        return self._bodies.get(name)
 
     def add_sum(self, name: str) -> None:
         """Add the name of a statement that is made of sums over letters."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import HALF, ONE, Reduce, Sqrt
+from lossgen.nodes import HALF, ONE, TRUE, Reduce, Sqrt
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
     is_constant,
@@ -40,7 +40,15 @@ def root_of_square(root: sp.Expr, known: Known) -> sp.Expr | None:
 
 def root_of_squares(root: sp.Expr, known: Known) -> sp.Expr | None:
     inner = radicand(root)
-    return None if inner is None else _norm(inner)
+    if inner is None:
+        return None
+    mean = peel(inner)
+    if isinstance(mean, Reduce) and mean.op == "mean" and mean.where is TRUE:
+        total = _norm(Reduce("sum", mean.body, TRUE, sp.nan, mean.bound))
+        if total is None or mean.empty is not sp.nan:
+            return None
+        return total / Sqrt(sp.Mul(*map(nd.Size, mean.bound)))
+    return _norm(inner)
 
 
 def _norm(expr: sp.Expr) -> sp.Expr | None:

@@ -121,7 +121,13 @@ PRODUCTS: tuple[Rule, ...] = (
     Rule("sqrt(x)**2", "x", "x >= 0", sp.Pow, roots.power_of_root),
     # --- roots, also written as powers of 0.5
     Rule("sqrt(x**2)", "abs(x)", EVERY, ROOT, roots.root_of_square),
-    Rule("sqrt(Sum(x**2))", "norm(x)", EVERY, ROOT, roots.root_of_squares),
+    Rule(
+        "sqrt(Sum(x**2)), sqrt(Mean(x**2))",
+        "norm(x), norm(x)/sqrt(n)",
+        EVERY,
+        ROOT,
+        roots.root_of_squares,
+    ),
     Rule(
         "sqrt(Sum(x**2)*y), sqrt((Sum(x**2) + c)*y)",
         "sqrt(Sum(x**2))*sqrt(y), sqrt(Sum(x**2) + c)*sqrt(y)",

@@ -17,6 +17,7 @@ from lossgen.stabilize.known import Known, reduced
 from lossgen.stabilize.ranges import REAL, Range
 from lossgen.stabilize.search import Choice
 from lossgen.stabilize.table import RULES
+from lossgen.stabilize.zeros import without_idle_ratios
 
 
 def learn(known: Known, statements: Iterable[Statement]) -> None:
@@ -24,6 +25,8 @@ def learn(known: Known, statements: Iterable[Statement]) -> None:
     for x in statements:
         if x.op not in ("scatter", "stack"):
             known.later(x.name, partial(_range, known, x))
+        if x.op == "map":
+            known.add_body(x.name, x.body)
         if x.op in ("sum", "mean", "count") or (x.op == "map" and known.is_bounded(x.body)):
             known.add_sum(x.name)
 
@@ -63,6 +66,7 @@ class StatementStabilizer:
         done = []
         for x in statements:
             if x.op not in ("any", "count"):
+                x = x.mapped(lambda e: without_idle_ratios(e, self._known))
                 body, base, *target = map(self._stabilizer, (x.body, x.base, *x.target))
                 x = replace(x, body=body, base=base, target=tuple(target))
             learn(self._known, [x])

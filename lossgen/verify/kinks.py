@@ -22,13 +22,14 @@ def subgradient(got: float, exact: Any, sides: Sequence[Any], slack: float) -> b
     Args:
         slack: what rounding may add, relative to the largest slope, at least 1.
     """
-    if any(not mp.isfinite(x) for x in sides):
+    sides = [x for x in sides if not mp.isnan(x)]  # the others lie outside the domain
+    if not sides or any(mp.isinf(x) for x in sides):
         return True
     low, high = min([*sides, exact]), max([*sides, exact])
     if high - low <= mp.mpf("1e-20") * (1 + abs(exact)):
         return False
     if high - low > mp.mpf(10) ** 8 * (1 + abs(exact)):
-        return math.isfinite(got) or not mp.isfinite(exact)
+        return not math.isnan(got) or not mp.isfinite(exact)
     slack *= max(float(max(abs(low), abs(high))), 1.0)
     return math.isfinite(got) and bool(low - slack <= got <= high + slack)
 

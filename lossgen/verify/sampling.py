@@ -51,6 +51,20 @@ def far(question: Question) -> Iterator[Point]:
         yield replace(drawn, label="large numbers")
 
 
+def agreeing(question: Question) -> Iterator[Point]:
+    """A prediction that is right everywhere, at the ends of its domain among others."""
+    spec = question.spec
+    rows = [r for r in _rows(question) if r.manner in ("extreme", "plain")]
+    for row in rows[-1:]:
+        drawn = point(question, row, question.seed + 61)
+        first, *others = (t for t in spec.tensors if t.name in drawn.tensors)
+        alike = [t for t in others if (t.role, t.axes) == (first.role, first.axes)]
+        for t in alike[:1]:
+            whole = drawn.tensors[first.name].copy()
+            if whole.shape == drawn.tensors[t.name].shape:
+                yield replace(drawn.with_tensor(t.name, whole), label="all right")
+
+
 def _rows(question: Question) -> list[CaseRow]:
     """The cases of the generated tests, as far as the code takes part in them."""
     spec, options, seen, rows = question.spec, question.options, set(), []

@@ -89,7 +89,8 @@ inlined real real_power_slope(real base, real exponent)
     real high = exponent - 1, back = high + 1;
     pair y = {high, (exponent - back) + ((back - high) - 1)};
     real power = power_of_size(fabs(base), y) * power_sign(base, high);
-    real most = exponent < 1 ? REAL_LARGEST : INFINITY, at_zero = exponent < 1 ? 0 : power;
+    int steep = exponent < 1 && exponent >= 0;  /* below 0 the power is infinite, too */
+    real most = steep ? REAL_LARGEST : INFINITY, at_zero = steep ? 0 : power;
     power = power > most ? most : power;
     power = base == 0 ? at_zero : power;
     return exponent == 0 ? 0 : power;

@@ -92,7 +92,7 @@ def _power_slope(base, exponent):
     y_high = high
     y_low = exponent - back + (back - high - 1)
     power = _power_of_size(tl.abs(base), y_high, y_low) * _power_sign(base, high)
-    steep = exponent < 1
+    steep = (exponent < 1) & (exponent >= 0)  # below 0 the power is infinite, too
     zero = base == 0
     power = tl.where(steep & (power > LARGEST), LARGEST, power)
     power = tl.where(steep & zero, 0, power)

@@ -68,6 +68,7 @@ COSH = "softplus(x) - x/2 - log(2), logaddexp(x, -x) - log(2)"
 SHARED = "(Sum(x + y) - 2*Sum(x*y))/(Sum(x + y) + …)"
 POWER_LENGTH = "Sum(abs(x)**p)**(1/p)"
 LENGTH_OR_ZERO = "where(s > 0, s**(1/p), 0), s = Sum(abs(x)**p)"
+ROOT_OF_SQUARES = "sqrt(Sum(x**2)), sqrt(Mean(x**2))"
 ROOT_OF_PRODUCT = "sqrt(Sum(x**2)*y), sqrt((Sum(x**2) + c)*y)"
 COSINE = "Sum(x*y)/(sqrt(Sum(x**2) + c)*sqrt(Sum(y**2) + d))"
 LESS_MIXTURE = "x - log(u*exp(x) + v*exp(y))"
@@ -851,9 +852,16 @@ PROOFS = (
         hard=(1e-40, 1e-24),
     ),
     Proof(
-        "sqrt(Sum(x**2))",
+        ROOT_OF_SQUARES,
         "sqrt(Sum(x[n, c] ** 2, c))",
         ROW,
+    ),
+    Proof(
+        ROOT_OF_SQUARES,
+        "sqrt(Mean((x[n, c] - y[n, c]) ** 2, c))",
+        ROWS,
+        naive=lambda x, y: torch.sqrt(((x - y) ** 2).mean(-1)),
+        hard=(1e19, 1e30),
     ),
     Proof(
         POWER_LENGTH,

@@ -153,7 +153,8 @@ def test_an_ordinary_docstring_fits_two_screens() -> None:
         ("Max(0, input[e] - target[e], tie=1)", "the slope is that of the side that varies."),
         ("Max(input[e], target[e])", "sides of a maximum are equal, each side gets half"),
         ("clip(input[e], -1, 1) * target[e]", "a clipped value still has slope 1."),
-        ("sqrt(input[e] * target[e])", "the slope of a square root is infinite."),
+        ("sqrt(input[e] * target[e])", "At 0 the slope of a square root is 0."),
+        ("acos(input[e] * target[e])", "At -1 and 1 the slope of an arc cosine is 0."),
     ],
 )
 def test_singular_points_are_named(body: str, sentence: str) -> None:

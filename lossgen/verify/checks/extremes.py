@@ -1,11 +1,11 @@
-"""Extreme values: saturated scores, labels at their ends, numbers that overflow when squared."""
+"""Extreme values: saturated scores, ends of domains, squares that overflow, no error anywhere."""
 
 from __future__ import annotations
 
 import torch
 
 from lossgen.verify.checks.outcome import concluded
-from lossgen.verify.sampling import far, points
+from lossgen.verify.sampling import agreeing, far, points
 from lossgen.verify.session import Session
 from lossgen.verify.verdict import Check, Difference
 
@@ -16,7 +16,7 @@ def extremes(session: Session) -> Check | None:
     """In double and in single precision."""
     looked, differences = 0, list[Difference]()
     question = session.question
-    found = [*points(question, "extreme"), *far(question)]
+    found = [*points(question, "extreme"), *far(question), *agreeing(question)]
     if not found:
         return None
     for point in found:

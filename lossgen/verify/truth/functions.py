@@ -40,7 +40,7 @@ class Functions:
         if x < 0:
             return self.algebra.nan, (self.algebra.nan,)
         root = self.algebra.sqrt(x)
-        return root, (1 / (2 * root) if root != 0 else self.algebra.inf,)
+        return root, (1 / (2 * root) if root != 0 else ZERO,)  # as that of a power below 1
 
     def _sign(self, x: Any) -> Any:
         return ONE if x > 0 else -ONE if x < 0 else ZERO
@@ -64,7 +64,7 @@ class Functions:
         if abs(x) > 1:
             return self.algebra.nan, (self.algebra.nan,)
         below = self.algebra.sqrt((1 - x) * (1 + x))
-        return self.algebra.acos(x), (-1 / below if below != 0 else -self.algebra.inf,)
+        return self.algebra.acos(x), (-1 / below if below != 0 else ZERO,)
 
     def _lgamma(self, x: Any) -> Point:
         return (
