@@ -80,6 +80,10 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
     elif isinstance(expr, sp.Add):
         for term in expr.args:
             _pull(term, seed, found)
+    elif isinstance(expr, sp.Mul) and (share := _share(expr)) is not None:
+        # The slopes of part and whole, each for itself, would cancel where the part is nearly all.
+        part, slope = share
+        _pull(part, times(seed, slope), found)
     elif isinstance(expr, sp.Mul):
         for index, factor in enumerate(expr.args):
             others = sp.Mul(*expr.args[:index], *expr.args[index + 1 :])
@@ -136,6 +140,10 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         _pull(expr.args[0], times(seed, nd.Fitted(ONE, expr.args[1])), found)
     elif isinstance(expr, nd.Ratio):
         a, b = expr.args
+        if isinstance(b, nd.Hypot) and b.args[0] == a and not _varies(b.args[1]):
+            # The slopes of both, each for itself, would cancel where a is nearly all of b.
+            _pull(a, times(seed, nd.Ratio(b.args[1], b) ** 2 * nd.Ratio(ONE, b)), found)
+            return
         # The quotient again, rather than a/b**2: the square is out of range where b is not.
         _pull(a, times(seed, nd.Ratio(ONE, b)), found)
         _pull(b, times(seed, -expr * nd.Ratio(ONE, b)), found)
@@ -179,6 +187,16 @@ def _quotient(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
     """``a`` and ``b`` for ``a/b``."""
     below = next((f for f in sp.Mul.make_args(expr) if f.is_Pow and f.exp == -1), None)
     return None if below is None else (expr * below.base, below.base)
+
+
+def _share(expr: sp.Mul) -> tuple[sp.Expr, sp.Expr] | None:
+    """``a`` and ``k*c/(a + c)**2`` for ``k*a/(a + c)``, k and c numbers."""
+    above, below = _quotient(expr) or (expr, ONE)
+    parts = [t for t in sp.Add.make_args(below) if _varies(t)]
+    if len(parts) != 1 or below is parts[0] or _varies(above / parts[0]):
+        return None
+    (part,) = parts
+    return part, above / part * (below - part) / below**2
 
 
 def power_slope(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:

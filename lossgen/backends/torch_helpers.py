@@ -90,12 +90,14 @@ HELPERS: dict[str, str] = {
     scale = torch.ones_like(size).masked_fill(size > usual, 1 / far)
     scale = scale.masked_fill(size < 1 / usual, far)
     x = x * scale
-    if not _recorded():
-        return torch.linalg.vector_norm(x, dim=dim) / scale.amax(dim)
-    # Of a row of zeros torch's first derivative is 0, but its second is NaN.
-    zero = torch.linalg.vector_norm(x.detach(), dim=dim, keepdim=True) == 0
-    length = torch.linalg.vector_norm(x.masked_fill(zero, 1.0), dim=dim)
-    return length.masked_fill(zero.squeeze(dim), 0.0) / scale.amax(dim)''',
+    if _recorded():
+        # Of a row of zeros torch's first derivative is 0, but its second is NaN.
+        zero = torch.linalg.vector_norm(x.detach(), dim=dim, keepdim=True) == 0
+        x = x.masked_fill(zero, 1.0)
+        length = torch.linalg.vector_norm(x, dim=dim).masked_fill(zero.squeeze(dim), 0.0)
+    else:
+        length = torch.linalg.vector_norm(x, dim=dim)
+    return length / scale.amax(dim)''',
     "_largest(": '''def _largest(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """The largest magnitude, held constant; of nothing it is 0."""
     size = x.detach().abs()

@@ -13,7 +13,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
-from lossgen.nodes import ONE, ZERO, Let, Read, Where, is_scalar, rebuild, substitute
+from lossgen.nodes import ONE, ZERO, Let, Letter, Read, Where, is_scalar, rebuild, substitute
 from lossgen.stabilize import Known
 
 
@@ -48,6 +48,8 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool, known: Known | None 
             ],
         )
     children = [protect(a, condition, holds, known) for a in expr.args]
+    if isinstance(expr, nd.Along) and not isinstance(expr.position, Letter):
+        children[expr.args.index(expr.position)] = safe(expr.position, ZERO)
     if _is_total(expr, known):
         return rebuild(expr, children)
     if isinstance(expr, (nd.Log, nd.Sqrt, nd.Lgamma)):

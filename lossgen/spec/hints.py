@@ -68,6 +68,11 @@ def undefined(name: str, others: list[str]) -> str:
         return f"import it: from lossgen.language import {name}"
     if name == "Tensor":
         return word_for(name)
+    if len(name) == 1 and name.isalpha():
+        small = name.lower()
+        if small != name and small in language.__all__:
+            return f"a letter for an axis is small: {small}"
+        return f'if it is an axis, name it above the loss: ({small},) = axes("{small}")'
     return suggest(name, [*others, *language.__all__]) or word_for(name)
 
 

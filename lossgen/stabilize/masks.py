@@ -63,7 +63,8 @@ def _sound(node: sp.Basic, known: Known) -> bool:
 def open_protected_names(where: sp.Expr, known: Known) -> sp.Expr | None:
     """``p = sqrt(x); where(x > 0, p, 0)``, where only the condition keeps p's slope finite.
 
-    A name is computed everywhere; what it stands for can be made safe where it is not taken.
+    A name is computed everywhere; what it stands for can be made safe where it is not taken. So can
+    ``p = x[label]; where(label >= 0, p, 0)``, which reads a place that there is only then.
     """
     condition, yes, no = where.args
     if nd.is_static(condition):
@@ -89,8 +90,13 @@ def _singular(expr: sp.Basic, asked: set[sp.Basic], known: Known) -> bool:
     """Whether a value or slope may be infinite for what a condition asks about."""
     if isinstance(expr, nd.Let):
         return _singular(peel(expr), asked, known)
-    guarded = isinstance(expr, Where) and _reads(expr.args[0]) & asked
-    if guarded or isinstance(expr, _CLOSED):
+    if isinstance(expr, Where) and _reads(expr.args[0]) & asked:
+        return False
+    if isinstance(expr, nd.Along) and _places(expr.position) & asked:
+        return True
+    if isinstance(expr, nd.Read) and any(_places(x) & asked for x in expr.subscripts):
+        return True
+    if isinstance(expr, _CLOSED):
         return False
     inside = expr.args[0] if expr.args else expr
     if isinstance(expr, (nd.Log, nd.Sqrt, nd.Lgamma)):
@@ -108,6 +114,12 @@ def _singular(expr: sp.Basic, asked: set[sp.Basic], known: Known) -> bool:
     if fails and _reads(inside) & asked:
         return True
     return any(_singular(a, asked, known) for a in expr.args)
+
+
+def _places(position: sp.Basic) -> set[sp.Basic]:
+    """What a position is read from; nothing, if a condition chooses it."""
+    position = peel(position)
+    return set() if isinstance(position, Where) else _reads(position)
 
 
 def _reads(expr: sp.Basic) -> set[sp.Basic]:

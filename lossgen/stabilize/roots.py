@@ -8,6 +8,7 @@ from lossgen import nodes as nd
 from lossgen.nodes import HALF, ONE, TRUE, Reduce, Sqrt
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
+    inverse,
     is_constant,
     is_number,
     minus,
@@ -174,3 +175,18 @@ def power_of_root(power: sp.Expr, known: Known) -> sp.Expr | None:
         known.nonnegative(inner.arg)
         return inner.arg ** (power.exp / 2)
     return None
+
+
+def square_beside_itself(mul: sp.Expr, known: Known) -> sp.Expr | None:
+    """``k*x**2/(c + x**2)`` as the square of a quotient, in range for every x."""
+    below = next((b for b in map(inverse, mul.args) if b is not None), None)
+    found = [t for t in terms(below) if not is_constant(t)] if below is not None else []
+    size = root_of(found[0]) if len(found) == 1 else None
+    if below is None or size is None or same(below, found[0]):
+        return None
+    rest = sp.Add(*(t for t in terms(below) if t is not found[0]))
+    share = mul * peel(below) / peel(found[0])
+    if not is_constant(share):
+        return None
+    known.positive(rest)
+    return share * nd.Ratio(size, nd.Hypot(size, root_of(rest) or Sqrt(rest))) ** 2

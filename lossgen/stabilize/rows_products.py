@@ -115,6 +115,13 @@ PRODUCTS: tuple[Rule, ...] = (
         everywhere=False,
         kernels=False,
     ),
+    Rule(
+        "x**2/(c + x**2)",
+        "ratio(x, hypot(x, sqrt(c)))**2",
+        "c > 0",
+        sp.Mul,
+        roots.square_beside_itself,
+    ),
     # --- powers
     Rule("1/(1 + exp(x))", "sigmoid(-x)", EVERY, sp.Pow, sigmoids.logistic),
     Rule("exp(x)**p", "exp(p*x)", "p no whole number above 0", sp.Pow, exponentials.power_of_exp),

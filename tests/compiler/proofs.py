@@ -852,6 +852,22 @@ PROOFS = (
         hard=(1e-40, 1e-24),
     ),
     Proof(
+        "x**2/(c + x**2)",
+        "x[e] ** 2 / (3 + x[e] ** 2)",
+        low=-1e30,
+        high=1e30,
+        naive=lambda x: x**2 / (3 + x**2),
+        hard=(1e20, 1e30),
+    ),
+    Proof(
+        "x**2/(c + x**2)",
+        "2 * (x[e] - y[e]) ** 2 / (4 + (x[e] - y[e]) ** 2)",
+        PAIR,
+        naive=lambda x, y: 2 * (x - y) ** 2 / (4 + (x - y) ** 2),
+        hard=(30.0, 1e4),
+        gradient=True,
+    ),
+    Proof(
         ROOT_OF_SQUARES,
         "sqrt(Sum(x[n, c] ** 2, c))",
         ROW,

@@ -38,7 +38,6 @@ CANONICAL = {
     "where(b > 0, a/b, 0), where(b != 0, a/b, 0)": "its slope has no b**2, which is out of range",
     SHARED: "of one element exact, see below; of many it is the sums that are rounded",
     DIVERGENCE: "of neighbours, see below",
-    "sqrt(Sum(x**2))": "the zero vector gets slope 0 in place of NaN",
 }
 
 
