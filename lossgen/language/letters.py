@@ -9,6 +9,11 @@ from lossgen.roles import Broadcast
 
 Expr = typing.Any  # a SymPy expression; specs are read as mathematics, not type-checked
 
+
+class FollowsError(TypeError):
+    """What only follows from a name that is not defined, which is told already."""
+
+
 n, c, s, e, d = (Letter(name) for name in "ncsed")
 i, j, k, m, t, h, w = (Letter(name) for name in "ijkmthw")
 

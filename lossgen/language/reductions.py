@@ -11,7 +11,7 @@ from __future__ import annotations
 import sympy as sp
 
 from lossgen import nodes
-from lossgen.language.letters import Expr
+from lossgen.language.letters import Expr, FollowsError
 from lossgen.nodes import TRUE, Letter
 
 _WORDS = {x.lower(): x for x in ("Sum", "Mean", "Amax", "Amin", "Any", "Count")}
@@ -27,6 +27,8 @@ def _check_letters(op: str, letters: tuple[Letter, ...]) -> None:
     if not letters:
         raise TypeError(f"{op} needs the letters it runs over, as in {op}(body, s)")
     for position, letter in enumerate(letters):
+        if isinstance(letter, nodes.Unknown):
+            raise FollowsError(f"'{letter.name}' is not defined")
         if not isinstance(letter, Letter):
             raise TypeError(f"{op} runs over letters, and '{letter}' is none")
         if letter in letters[:position]:

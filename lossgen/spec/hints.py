@@ -68,6 +68,8 @@ def undefined(name: str, others: list[str]) -> str:
         return f"import it: from lossgen.language import {name}"
     if name == "Tensor":
         return word_for(name)
+    if name == "F":
+        return "use the functions of lossgen.language"
     if len(name) == 1 and name.isalpha():
         small = name.lower()
         if small != name and small in language.__all__:

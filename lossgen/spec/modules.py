@@ -23,6 +23,7 @@ from lossgen import language
 from lossgen.body import MEANING, give_meaning, unbound_names
 from lossgen.errors import Fault, suggest
 from lossgen.language.declaration import LossFunction
+from lossgen.language.letters import FollowsError
 from lossgen.nodes import Unknown
 from lossgen.spec.hints import explained, undefined
 
@@ -106,6 +107,8 @@ class Shelf:
         for frame in frames:
             if frame.filename in self.modules or frame.filename in (path, *self.importing):
                 path, line = frame.filename, frame.lineno or line
+        if isinstance(error, FollowsError):
+            return
         if isinstance(error, TypeError) and frames and frames[-1].filename.startswith(_PACKAGE):
             self._fault(path, line, str(error))  # a word of the language, used wrongly, says so
         elif said := explained(error):

@@ -164,7 +164,19 @@ def test_a_spec_that_raises() -> None:
         ("input[n, c] @ target[n, c]", "'@' has no meaning in a formula. write Sum(x * y, d)"),
         ("input[n, c] ^ 2", "'^' is not a power here. write **"),
         ("relu(input[n, c])", "the name 'relu' is not defined. write Max(0, x)"),
-        ("F.relu(input[n, c])", "the name 'F' is not defined"),
+        (
+            "F.relu(input[n, c])",
+            "the name 'F' is not defined. use the functions of lossgen.language",
+        ),
+        (
+            "input[N, c]",
+            "the name 'N' is not defined. a letter for an axis is small: n",
+        ),
+        (
+            "Sum(input[n, q], q)",
+            "the name 'q' is not defined. if it is an axis, name it above the loss: "
+            '(q,) = axes("q")',
+        ),
         (
             "sum(input[n, c])",
             "an expression is one number, and nothing to go through. write Sum(x, d)",
