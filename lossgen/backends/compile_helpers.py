@@ -37,6 +37,42 @@ FUSED: dict[str, str] = {
     "_fused_share(": '''def _fused_share(score: Tensor, top: Tensor, total: Tensor) -> Tensor:
     """A softmax's share of a score, of the largest score and the total above it."""
     return torch.exp(score - top) / total''',
+    "_fused_balance(": '''def _fused_balance(
+    grad: Tensor, scores: Tensor, top: Tensor, total: Tensor, dim: int
+) -> Tensor:
+    """``_softmax_backward`` of shares, which few classes make anew where they are read."""
+    top, total, few = top.unsqueeze(dim), total.unsqueeze(dim), _few(scores, dim)
+    prob = _fused_share(scores, top, total)
+    again = _fused_share(scores, top, total) if few else prob
+    mean = (grad * prob).sum(dim, keepdim=True)
+    left = ((grad - mean) * again).sum(dim, keepdim=True)
+    if not few:
+        return (grad - mean - left) * prob
+    return _by_class(
+        lambda grad, scores: (grad - mean - left) * _fused_share(scores, top, total),
+        dim,
+        grad,
+        scores,
+    )''',
+    "_by_class(": '''def _by_class(
+    formula: Callable[..., Tensor], dim: int, *tensors: Tensor
+) -> Tensor:
+    """A formula of tensors with classes along a dimension, of which few share one loop."""
+    if not _few(tensors[0], dim):
+        return formula(*tensors)
+    parts = zip(*(x.split(1, dim) for x in tensors), strict=True)
+    return torch.cat([formula(*part) for part in parts], dim)''',
+    "_few(": '''def _few(x: Tensor, dim: int) -> bool:
+    """Whether a loop on a CPU may go over so many places at once: caches hold lines of each."""
+    return x.is_cpu and 1 < x.shape[dim] < 5''',
+    "_fused_norm(": '''def _fused_norm(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``_norm`` of one pass: squares in three scales."""
+    bits = round(math.log2(torch.finfo(x.dtype).max))
+    usual, far = 2.0 ** (3 * bits // 8), 2.0 ** (3 * bits // 4)
+    size: Tensor = torch.linalg.vector_norm(x, dim=dim)
+    small = torch.linalg.vector_norm(x * far, dim=dim) / far
+    large = torch.linalg.vector_norm(x / far, dim=dim) * far
+    return torch.where(size > usual, large, torch.where(size < 1 / usual, small, size))''',
     "_written(": '''def _written(x: Tensor) -> Tensor:
     """A small tensor in memory of its own: read, rather than made anew in each loop over more."""
     return x.as_strided(x.shape, x.stride())''',

@@ -21,7 +21,7 @@ from functools import partial
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.backends.compile_softmax import Share, with_totals
+from lossgen.backends.compile_softmax import Share, with_balances, with_totals
 from lossgen.compiled import Compiled
 from lossgen.nodes import Letter, Read, free_letters, rebuild, substitute, walk
 from lossgen.program import REDUCTIONS, Array, Program, Statement, check, without_unused
@@ -89,7 +89,8 @@ def split(compiled: Compiled) -> Split:
     arrays = [a for a in backward.program.inputs if a.name not in backward.saved]
     arrays += [_array(x) for x in forward.statements if x.name in kept]
     statements = (*reversed(again), *(x for x in backward.program.statements if x.name not in made))
-    program = check(replace(backward.program, inputs=tuple(arrays), statements=statements))
+    program = replace(backward.program, inputs=tuple(arrays), statements=statements)
+    program = check(with_balances(program))
     order = [x.name for x in forward.statements if x.name in kept]
     extra = [x for x in order if x not in forward.results]
     outputs = {*forward.results, *order}

@@ -7,15 +7,17 @@ reads two statements that all of one array's scores have in common.
                                        total_x[n] = sum_c exp(x[n, c] - top_x[n])
                                        prob[n, c] = share(x[n, c], top_x[n], total_x[n])
 
-Both are small, so that the gradients are given them instead of finding them again.  What is masked
-or runs over part of an axis it leaves alone.
+Both are small, so that the gradients are given them instead of finding them again.  Where positions
+stand after the classes, an adjoint of scores is of the same two.  What is masked or runs over part
+of an axis it leaves alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
+import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
@@ -54,6 +56,31 @@ def with_totals(program: Program, taken: Container[str]) -> Program:
         else:
             out.append(replace(x, op="map", bound=(), body=Share(x.body, top, total)))
     return replace(program, statements=tuple(out))
+
+
+def with_balances(program: Program) -> Program:
+    """The program with adjoints of scores of what the shares are made of.
+
+    The ``target`` of such a statement is score, largest score and total; its ``body`` is the
+    adjoint of the shares.
+    """
+    shares = {x.name: x.body.args for x in program.statements if isinstance(x.body, Share)}
+    return replace(
+        program,
+        statements=tuple(
+            _balance(x, shares) if x.op == "balance" else x for x in program.statements
+        ),
+    )
+
+
+def _balance(x: Statement, shares: Mapping[str, tuple[sp.Expr, ...]]) -> Statement:
+    (prob,), factors = x.target, sp.Mul.make_args(x.body)
+    # Neighbours in memory are summed by rows, which a cache holds.
+    apart = x.bound[0] != x.free[-1]
+    if not apart or prob not in factors or prob.subscripts != x.free or prob.name not in shares:
+        return x
+    adjoint = sp.Mul(*(f for f in factors if f != prob))
+    return replace(x, body=adjoint, target=shares[prob.name])
 
 
 def _names(x: Statement) -> tuple[str, ...]:

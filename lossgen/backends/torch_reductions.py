@@ -70,7 +70,8 @@ class Reductions(Context):
         elif x.op == "fitting":
             code = f"_fitting({bare(inner)}, {where or 0})"
         elif x.op == "norm":
-            code = f"_norm({bare(inner)}, {where or tuple(range(len(scope)))})"
+            name = "_fused_norm" if self.names.fusing else "_norm"
+            code = f"{name}({bare(inner)}, {where or tuple(range(len(scope)))})"
         elif x.op == "amax" and _is_held_size(x.body):
             size = printer.code(x.body.arg.arg)
             code = f"_largest({bare(size)}, {where or tuple(range(len(scope)))})"
@@ -93,7 +94,12 @@ class Reductions(Context):
 
     def balance(self, x: Statement) -> str:
         """The adjoint of scores, of which a softmax was taken along the bound letter."""
-        (prob,), printer, dim = x.target, self.printer(x, x.free), dims(x.bound, x.free) or "0"
+        prob, *parts = x.target
+        printer, dim = self.printer(x, x.free), dims(x.bound, x.free) or "0"
+        if parts:
+            small = self.printer(x, [y for y in x.free if y not in x.bound])
+            texts = [printer.code(x.body), printer.code(prob), *map(small.code, parts)]
+            return f"_fused_balance({', '.join(map(bare, texts))}, {dim})"
         factors = sp.Mul.make_args(x.body)
         rest = sp.Mul(*(f for f in factors if f != prob))
         if prob in factors and free_letters(rest) == {*x.free}:

@@ -20,6 +20,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import shape_comment
+from lossgen.backends.torch_classes import Classes
 from lossgen.backends.torch_context import operand
 from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_padding import Padding
@@ -35,7 +36,7 @@ _WIDTH, _DEPTH = 88, 8  # of a formatted line; of the deepest body
 
 
 @dataclass(frozen=True, slots=True)
-class TorchStatements(Products, Positions, Reductions, Padding):
+class TorchStatements(Products, Positions, Reductions, Padding, Classes):
     """Prints the statements of one program."""
 
     def lines(self, blocks: Sequence[Block], indent: str = "") -> list[str]:
@@ -130,7 +131,7 @@ class TorchStatements(Products, Positions, Reductions, Padding):
         contraction = self.contraction(x)
         if contraction is not None:
             return contraction
-        return self.reduction(x)
+        return self.by_class(x, self.reduction(x))
 
     def _map(self, x: Statement) -> str:
         code = self.printer(x, x.free).code(x.body)

@@ -62,3 +62,17 @@ def test_small_values_are_not_made_anew_for_each_element() -> None:
     loops = [x.split(".store(")[0] for x in code_of("dice").split("for(int64_t") if ".store(" in x]
     slopes = [x for x in loops if ".exp()" in x]
     assert [x.count(" / ") for x in slopes] == [1]
+
+
+def test_few_classes_share_loops() -> None:
+    """Value and gradient of two classes go over the positions once each, with two exponentials."""
+    loss = Compiled("focal_tversky", optional=False)
+    input, target = torch.randn(2, 2, 4096, requires_grad=True), torch.rand(2, 2, 4096)
+
+    def step() -> None:
+        torch.autograd.grad(loss.functional(input, target), input)
+
+    _, found = run_and_get_code(step)
+    code = "\n".join(found)
+    assert len(re.findall(r"<static_cast<int64_t>\(4096L\); x\d\+=", code)) == 2
+    assert code.count(".exp()") == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from lossgen.pipeline import render_losses
 from lossgen.spec import load_spec
 from tests import generated_modules
-from tests.compile.made import Compiled
+from tests.compile.made import Compiled, fresh
 from tests.machinery.importing import imported
 from tests.machinery.sampling import gradients
 
@@ -74,6 +75,32 @@ def test_native_code(name: str, reduction: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_native_code_of_all(name: str, reduction: str) -> None:
     test_native_code(name, reduction)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 5])
+@pytest.mark.parametrize("name", ["focal_tversky", "generalized_dice"])
+def test_few_and_many_classes(name: str, classes: int, graphs: list[Any]) -> None:
+    """Few are computed one by one."""
+    loss, results = Compiled(name), []
+    shape = (3, classes, 4, 2)
+    scores, target = torch.randn(shape, dtype=torch.double), torch.rand(shape, dtype=torch.double)
+    for function in (loss.functional, loss.drawn.functional):
+        leaves = [8 * scores.detach().requires_grad_(), target.detach().requires_grad_()]
+        value = function(*leaves)
+        results.append((value, gradients(value, leaves, torch.ones_like(value))))
+    torch.testing.assert_close(*results, rtol=1e-9, atol=1e-13)
+    loss.check_compiled()
+
+
+@pytest.mark.parametrize(
+    "scale", [0.0, 1e-42, 1e-30, 1e-15, 1.0, 1e15, 1e30, 2e37, math.inf, math.nan]
+)
+def test_lengths_of_all_sizes(scale: float) -> None:
+    """Squares in three scales: one of them is in range."""
+    norm = vars(fresh("triplet_margin"))["_fused_norm"]
+    row = torch.tensor([[3.0, -4.0, 12.0], [1.0, 2.0, 2.0]]) * scale
+    expected = torch.tensor([math.hypot(*x) for x in row.tolist()])
+    torch.testing.assert_close(norm(row, -1), expected, rtol=2e-7, atol=0.0, equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
