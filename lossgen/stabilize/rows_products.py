@@ -113,7 +113,7 @@ PRODUCTS: tuple[Rule, ...] = (
         sp.Mul,
         cosines.rows_in_range,
         everywhere=False,
-        kernels=False,
+        told=False,
     ),
     # --- powers
     Rule("1/(1 + exp(x))", "sigmoid(-x)", EVERY, sp.Pow, sigmoids.logistic),

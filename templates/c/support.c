@@ -113,6 +113,17 @@ static inline real norm_scale(real largest)
 #endif
 }
 
+// The power of two by which rows of numbers up to `largest` are made shorter before they are
+// squared; they stay so long that what is added to their square is below its last digit.
+static inline real fitting_scale(real largest)
+{
+#if REAL_IS_DOUBLE
+    return largest > 0x1p768 ? 0x1p-700 : largest > 0x1p448 ? 0x1p-384 : 1;
+#else
+    return largest > 0x1p96f ? 0x1p-80f : largest > 0x1p56f ? 0x1p-41f : 1;
+#endif
+}
+
 // x**2 * y and x**2 / y: the square alone may be out of range where these are not.
 static inline real real_square_times(real x, real y)
 {
