@@ -20,6 +20,7 @@ from lossgen.backends.c.loads import Loads, Part, element, guard_text, under
 from lossgen.backends.c.places import Places, indented
 from lossgen.backends.c.plan import Pass
 from lossgen.backends.c.streams import afterwards, beside, in_parts, streams
+from lossgen.backends.c.turned import Turned
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import extent
 from lossgen.brackets import bare
@@ -41,6 +42,7 @@ class Rounds(Division):
     def __init__(self, one: Pass, places: Places, used: set[str], *, streamed: bool) -> None:
         super().__init__(one, places)
         self.used = used
+        self.turned = Turned(one, places)
         self.loads = Loads(places, frozenset(self.statements))
         self.streamed = [x for x in one.writes if streamed and streams(x, places)]
         self.stacked = [
@@ -76,10 +78,12 @@ class Rounds(Division):
                 yield f"{kind} {name}_at[SPACED];"
         yield from (f"scalar {x.name}_row[SPACED];" for x in self.streamed)
         yield from (f"real {at}[SPACED];" for x in self.stacked for at in stacks.left(x))
+        yield from self.turned.declared()
         for k in range(len(self.sections)):
             yield from self._section_lines(k)
             if self.targets[k]:
                 yield from self._inner_lines(k)
+        yield from self.turned.afterwards()
 
     def _section_lines(self, k: int) -> Iterator[str]:
         picking, rest = self.sections[k]
@@ -248,7 +252,7 @@ class Rounds(Division):
             lines = list(stacks.stored(x, values, self.places))
         else:
             value = bare(printer.code(Read(word(x.name), *x.free)))
-            to = f"d_{source}_out + {self.places.own_index(array)}"
+            to = self.places.gradient(array)
             if x in self.streamed:
                 to = f"STREAMED ? {beside(x, self.places)} : {to}"
             lines = [f"store({to}, {value});"]
