@@ -170,6 +170,34 @@ static inline void turn(scalar *restrict to, int64_t to_step, const scalar *rest
 // How far apart neighbours of a lane are: one, unless they are rows too short to take one by one.
 static inline int64_t lane_step(int64_t stride) { return ROWS && SHORT ? stride : 1; }
 
+// How many runs a task provides for at once where its gradient is so large that the C library maps
+// memory for it anew, else none. Page by page, with a fault for each, new memory takes longer to come
+// than most losses take to fill it.
+static inline int64_t runs_ahead(int64_t elements, int64_t runs)
+{
+    const int64_t large = 1 << 25, once = 1 << 18;
+    return elements * (int64_t)sizeof(scalar) < large ? 0 : once / (elements / runs + 1) + 1;
+}
+
+// Has the system provide `count` elements from `first` on, as far as there are so many.
+enum { SPAN = 64 }; // runs at once where each writes a part for each class
+#if defined(__linux__)
+#include <sys/mman.h>
+static inline void populate(scalar *tensor, int64_t first, int64_t count, int64_t elements)
+{
+    const int populate_write = 23; // MADV_POPULATE_WRITE, which older headers lack
+    const uintptr_t page = 4096, start = (uintptr_t)(tensor + first) & -page;
+    const uintptr_t end = (uintptr_t)(tensor + smaller(first + count, elements));
+    const uintptr_t middle = (start + (end - start) / 2) & -page;
+    unsigned char there = 0;
+    // Memory that is there already would only be looked at.
+    if (mincore((void *)middle, page, &there) == 0 && !(there & 1))
+        madvise((void *)start, end - start, populate_write);
+}
+#else
+static inline void populate(scalar *tensor, int64_t first, int64_t count, int64_t elements) {}
+#endif
+
 // Into how many parts the work is cut. It does not depend on the number of threads, so that a sum
 // is the same however many there are.
 static inline int64_t chunk_count(int64_t splits, int64_t runs, int64_t elements)

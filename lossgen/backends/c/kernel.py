@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from lossgen.backends.c.expressions import Expressions
+from lossgen.backends.c.fresh import Fresh
 from lossgen.backends.c.loads import element, guard_text, under
 from lossgen.backends.c.places import Places, decoded, dense, indented, nest, wrapped
 from lossgen.backends.c.plan import Pass, Plan
@@ -116,6 +117,7 @@ def extents(plan: Plan) -> tuple[Letter, ...]:
 class _Writer:
     def __init__(self, plan: Plan, places: Places, *, streams: bool) -> None:
         self.plan, self.places, self.streams, self.streamed = plan, places, streams, False
+        self.fresh = streams and any(Fresh(x, places).written for x in plan.passes)
         self.used: set[str] = set()
         self.statements = {x.name: x for x in plan.program.statements}
         self.item = self.statements[plan.item]
@@ -154,6 +156,10 @@ class _Writer:
         elements = " * ".join(extent(y) for y in extents(plan))
         yield f"const int64_t chunks = chunk_count(splits, runs, {elements});"
         yield "const int64_t tasks = splits * chunks;"
+        if self.fresh:
+            lead = plan.program.inputs[0].axes
+            numbers = " * ".join(y.name if y.name.isdigit() else extent(y) for y in lead)
+            yield f"const int64_t ahead = runs_ahead({numbers}, splits * runs);"
 
     def _memory(self) -> Iterator[str]:
         """One block of memory for the parts of sums and for what is known between passes."""
@@ -207,13 +213,14 @@ class _Writer:
         rounds = Rounds(one, places, self.used, streamed=self.streams)
         self.streamed |= bool(rounds.streamed)
         yield from rounds.allocated()
-        yield "const int64_t end = runs * (chunk + 1) / chunks;"
-        yield "for (int64_t run = runs * chunk / chunks; run < end; run++) {"
-        yield from indented(self._run(rounds))
+        yield "const int64_t begin = runs * chunk / chunks, end = runs * (chunk + 1) / chunks;"
+        yield "for (int64_t run = begin; run < end; run++) {"
+        ahead = tuple(Fresh(one, places).lines()) if self.fresh else ()
+        yield from indented(self._run(rounds, ahead))
         yield "}"
         yield from rounds.released()
 
-    def _run(self, rounds: Rounds) -> Iterator[str]:
+    def _run(self, rounds: Rounds, before: Lines) -> Iterator[str]:
         places = self.places
         code = "run" if places.inside else "run / blocks"
         yield from (f"const int64_t {y} = {at};" for y, at in decoded(code, places.rows))
@@ -221,6 +228,7 @@ class _Writer:
             block = "run % blocks" if places.rows else "run"
             yield f"const int64_t start = {block} * width;"
             yield f"const int64_t lanes = smaller(width, {extent(places.vector)} - start);"
+        yield from before
         yield from rounds.lines()
 
     # --- between passes ---------------------------------------------------------------------

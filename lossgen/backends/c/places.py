@@ -167,7 +167,8 @@ class Places:
 
     def first(self, array: Array, *, inner: bool = False, turned: bool = False) -> str:
         """The index of the first element of a run: of the inner letter's own, of rows turned."""
-        kept = {*self.rows, *([self.plan.inner] if inner else [])}
+        kept = {*self.plan.outer, self.plan.lane, *([self.plan.inner] if inner else [])}
+        kept -= set() if self.inside else {self.vector}
         at = (y if y in kept else sp.S.Zero for y in array.axes)
         index = self.index(Read(word(array.name), *at), str)
         if self.inside:
