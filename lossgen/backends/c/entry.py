@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from lossgen.backends.c.kernel import Kernel, Parameter, extents
+from lossgen.backends.c.kernel import Kernel
+from lossgen.backends.c.parameters import Parameter, extents
 from lossgen.backends.c.places import indented, wrapped
 from lossgen.backends.c.plan import Plan
 from lossgen.backends.c.words import ROWS, SHORT, extent

@@ -21,7 +21,8 @@ from lossgen.backends.c.conditions import atoms, integer_macro, macro, whole_exp
 from lossgen.backends.c.division import Division
 from lossgen.backends.c.entry import Member, entry, members
 from lossgen.backends.c.joined import joined
-from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
+from lossgen.backends.c.kernel import Kernel, kernel
+from lossgen.backends.c.parameters import Parameter, parameters
 from lossgen.backends.c.places import Places
 from lossgen.backends.c.plan import Plan, planned
 from lossgen.backends.c.unsupported import Unsupported
