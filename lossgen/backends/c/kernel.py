@@ -21,7 +21,8 @@ from lossgen.backends.c.loads import element, guard_text, under
 from lossgen.backends.c.parameters import Parameter, extents
 from lossgen.backends.c.places import Places, decoded, indented, nest, wrapped
 from lossgen.backends.c.plan import Pass, Plan
-from lossgen.backends.c.rounds import JOIN, NEUTRAL, Rounds
+from lossgen.backends.c.printed import JOIN, NEUTRAL
+from lossgen.backends.c.rounds import Rounds
 from lossgen.backends.c.words import extent
 from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Letter, Read
