@@ -94,7 +94,7 @@ static inline int64_t block_width(int64_t classes)
 // What lies in rows, in columns: the element [a, b] of `from` becomes the element [b, a] of `to`.
 // A square of numbers is turned in registers, as often taking turns between its halves as it has
 // doublings; the last squares of a side overlap those before them.
-enum { TILE = 4096 + 208 }; // elements of what is turned, at most; as with `SPACED`, no whole pages
+enum { TILE = 4096 + 208 }; // 31 classes of 128 neighbours, at most; as with `SPACED`, no whole pages
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #if REAL_IS_DOUBLE
