@@ -94,7 +94,7 @@ static inline int64_t block_width(int64_t classes)
 // What lies in rows, in columns: the element [a, b] of `from` becomes the element [b, a] of `to`.
 // A square of numbers is turned in registers, as often taking turns between its halves as it has
 // doublings; the last squares of a side overlap those before them.
-enum { TILE = 4096 + 208 }; // 31 classes of 128 neighbours, at most; as with `SPACED`, no whole pages
+enum { TILE = 4096 + 208 }; // 31 classes of 128 neighbours; as with `SPACED`, no whole pages
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #if REAL_IS_DOUBLE
@@ -170,8 +170,8 @@ static inline void turn(scalar *restrict to, int64_t to_step, const scalar *rest
 // How far apart neighbours of a lane are: one, unless they are rows too short to take one by one.
 static inline int64_t lane_step(int64_t stride) { return ROWS && SHORT ? stride : 1; }
 
-// How many runs a task provides for at once where its gradient is so large that the C library maps
-// memory for it anew, else none. Page by page, with a fault for each, new memory takes longer to come
+// How many runs a task provides for at once where its gradient is so large that the C library
+// maps memory for it anew, else none. Page by page, with a fault for each, it takes longer to come
 // than most losses take to fill it.
 static inline int64_t runs_ahead(int64_t elements, int64_t runs)
 {
