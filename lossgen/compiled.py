@@ -55,37 +55,35 @@ class Compiled:
     floating: Compiled | None = None
 
 
-def compile_loss(spec: LossSpec, public_name: str = "", *, kernels: bool = False) -> Compiled:
+def compile_loss(spec: LossSpec, public_name: str = "", *, told: bool = False) -> Compiled:
     """Carry a spec through ``stabilize``, ``lower`` and ``differentiate``.
 
     Args:
-        kernels: whether the rules are left out that are for code of whole arrays alone.
+        told: whether it is for a reader, whom rules that only keep numbers in range would distract.
     """
     # SymPy would spread -2*(a + b) out; the author's grouping is kept.
     with distribute(False):
         known = Known({a.name: a.role for a in spec.arguments})
-        stable = Stabilizer((r for r in RULES if r.kernels or not kernels), known)
+        stable = Stabilizer((r for r in RULES if r.told or not told), known)
         item = stable(spec.item)
         over = None if spec.over is None else stable(spec.over)
         forward, chosen = _with_chosen_forms(lower(spec, item, over, known), known)
         taken = {*TAKEN, *(p.name for p in spec.parameters)}
         forward, backward, again = _completed(spec, share(forward, taken), known)
         name = public_name or spec.functional_name
-        floating = (
-            None if spec.floating is None else compile_loss(spec.floating, name, kernels=kernels)
-        )
+        floating = None if spec.floating is None else compile_loss(spec.floating, name, told=told)
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))
     refused = tuple(dict.fromkeys((*stable.refused, *again.refused)))
     choices = (*chosen, *again.choices)
     return Compiled(spec, forward, backward, fired, refused, choices, name, floating)
 
 
-def for_kernels(compiled: Compiled) -> Compiled:
-    """A loss without what is for code of whole arrays alone, and says nothing to a reader."""
+def for_readers(compiled: Compiled) -> Compiled:
+    """A loss without what only keeps numbers in range, and says nothing to a reader."""
     formulas = (compiled, *((compiled.floating,) if compiled.floating else ()))
-    if all(r.kernels for f in formulas for r in f.rules):
+    if all(r.told for f in formulas for r in f.rules):
         return compiled
-    return compile_loss(compiled.spec, compiled.public_name, kernels=True)
+    return compile_loss(compiled.spec, compiled.public_name, told=True)
 
 
 def complete(spec: LossSpec, forward: Program) -> Compiled:

@@ -158,6 +158,13 @@ class KernelExpressions(Squares):
     def _print_NormScale(self, expr: Any) -> str:
         return self.call("norm_scale", self.code(expr.args[0]))
 
+    def _print_FittingScale(self, expr: Any) -> str:
+        return self.call("fitting_scale", self.code(expr.args[0]))
+
+    def _print_Fitted(self, expr: Any) -> str:
+        row, fitting = expr.args
+        return self.code(fitting) if row == ONE else self.code(sp.Mul(row, fitting))
+
     def _print_ExpNegative(self, expr: Any) -> str:
         return self.code(nd.Exp(expr.arg))
 

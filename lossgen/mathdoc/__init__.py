@@ -16,7 +16,7 @@ import sympy as sp
 from sympy.core.parameters import distribute
 from sympy.core.symbol import Str
 
-from lossgen.compiled import Compiled, for_kernels
+from lossgen.compiled import Compiled, for_readers
 from lossgen.mathdoc.arithmetic import bracketed, negative
 from lossgen.mathdoc.choices import simpler
 from lossgen.mathdoc.equations import Equation
@@ -64,7 +64,7 @@ class Mathematics:
 
 def mathematics(compiled: Compiled) -> Mathematics:
     """Value and gradient of a loss as LaTeX."""
-    compiled = for_kernels(compiled)
+    compiled = for_readers(compiled)
     symbols = symbols_of(compiled)
     with distribute(False):
         value = _Value(compiled, symbols)

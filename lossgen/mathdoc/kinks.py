@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.compiled import Compiled, for_kernels
+from lossgen.compiled import Compiled, for_readers
 from lossgen.nodes import HALF, Read, Where, is_scalar, walk
 from lossgen.program import Program, Statement
 
@@ -24,7 +24,7 @@ _TIES = {
 
 def singular_points(compiled: Compiled) -> list[str]:
     """One sentence for each kind of singular point that the loss has."""
-    compiled = for_kernels(compiled)
+    compiled = for_readers(compiled)
     found: dict[str, None] = {}
     for x in compiled.forward.statements:
         if x.kind != "real":

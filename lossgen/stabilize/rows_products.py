@@ -113,7 +113,7 @@ PRODUCTS: tuple[Rule, ...] = (
         sp.Mul,
         cosines.rows_in_range,
         everywhere=False,
-        kernels=False,
+        told=False,
     ),
     Rule(
         "x**2/(c + x**2)",

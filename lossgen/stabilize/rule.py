@@ -25,7 +25,7 @@ class Rule:
     Attributes:
         node: the type, or types, of expression that the rewrite looks at.
         everywhere: whether it is for derived backwards, too, and not only for formulas.
-        kernels: whether it is for kernels, too, and not only for code of whole arrays.
+        told: whether formulas told a reader have it, too: it is no mere matter of range.
     """
 
     pattern: str
@@ -34,7 +34,7 @@ class Rule:
     node: type[sp.Basic] | tuple[type[sp.Basic], ...]
     rewrite: Rewrite
     everywhere: bool = True
-    kernels: bool = True
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

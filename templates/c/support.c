@@ -91,8 +91,112 @@ static inline int64_t block_width(int64_t classes)
     return width < 32 ? 32 : width > 128 ? 128 : width;
 }
 
+// What lies in rows, in columns: the element [a, b] of `from` becomes the element [b, a] of `to`.
+// A square of numbers is turned in registers, as often taking turns between its halves as it has
+// doublings; the last squares of a side overlap those before them.
+enum { TILE = 4096 + 208 }; // 31 classes of 128 neighbours; as with `SPACED`, no whole pages
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#if REAL_IS_DOUBLE
+typedef uint64_t turned_bits;
+#elif SCALAR_IS_BFLOAT16 || SCALAR_IS_HALF
+typedef uint16_t turned_bits;
+#else
+typedef uint32_t turned_bits;
+#endif
+#ifdef __AVX512F__
+enum { WIDEST = 64 / sizeof(real) };
+#elif defined(__AVX__)
+enum { WIDEST = 32 / sizeof(real) };
+#else
+enum { WIDEST = 16 / sizeof(real) };
+#endif
+#define PAIR_2(side, k) k, side + k
+#define PAIR_4(side, k) PAIR_2(side, k), PAIR_2(side, k + 1)
+#define PAIR_8(side, k) PAIR_4(side, k), PAIR_4(side, k + 2)
+#define PAIR_16(side, k) PAIR_8(side, k), PAIR_8(side, k + 4)
+#define TURNS_SQUARES(side) \
+    static inline void turn_##side(scalar *restrict to, int64_t to_step, \
+        const scalar *restrict from, int64_t from_step, int64_t rows, int64_t columns) \
+    { \
+        typedef turned_bits vector __attribute__((vector_size(side * sizeof(turned_bits)))); \
+        for (int64_t row = 0; row < rows; row += side) \
+            for (int64_t column = 0; column < columns; column += side) { \
+                const int64_t a = smaller(row, rows - side), b = smaller(column, columns - side); \
+                vector lines[side], zipped[side]; \
+                for (int k = 0; k < side; k++) \
+                    memcpy(lines + k, from + (a + k) * from_step + b, sizeof(vector)); \
+                for (int size = 1; size < side; size *= 2) { \
+                    for (int k = 0; k < side / 2; k++) { \
+                        const vector one = lines[k], other = lines[k + side / 2]; \
+                        zipped[2 * k] = __builtin_shufflevector(one, other, PAIR_##side(side, 0)); \
+                        zipped[2 * k + 1] = \
+                            __builtin_shufflevector(one, other, PAIR_##side(side, side / 2)); \
+                    } \
+                    memcpy(lines, zipped, sizeof(lines)); \
+                } \
+                for (int k = 0; k < side; k++) \
+                    memcpy(to + (b + k) * to_step + a, lines + k, sizeof(vector)); \
+            } \
+    }
+TURNS_SQUARES(4)
+TURNS_SQUARES(8)
+TURNS_SQUARES(16)
+#endif
+#endif
+static inline void turn(scalar *restrict to, int64_t to_step, const scalar *restrict from,
+    int64_t from_step, int64_t rows, int64_t columns)
+{
+#ifdef TURNS_SQUARES
+    const int64_t side = smaller(WIDEST, smaller(rows, columns));
+    if (side >= 16)
+        return turn_16(to, to_step, from, from_step, rows, columns);
+    if (side >= 8)
+        return turn_8(to, to_step, from, from_step, rows, columns);
+    if (side >= 4 && WIDEST <= 8)
+        return turn_4(to, to_step, from, from_step, rows, columns);
+#endif
+    if (rows > columns) {
+        for (int64_t column = 0; column < columns; column++)
+            for (int64_t row = 0; row < rows; row++)
+                to[column * to_step + row] = from[row * from_step + column];
+    } else {
+        for (int64_t row = 0; row < rows; row++)
+            for (int64_t column = 0; column < columns; column++)
+                to[column * to_step + row] = from[row * from_step + column];
+    }
+}
+
 // How far apart neighbours of a lane are: one, unless they are rows too short to take one by one.
 static inline int64_t lane_step(int64_t stride) { return ROWS && SHORT ? stride : 1; }
+
+// How many runs a task provides for at once where its gradient is so large that the C library
+// maps memory for it anew, else none. Page by page, with a fault for each, it takes longer to come
+// than most losses take to fill it.
+static inline int64_t runs_ahead(int64_t elements, int64_t runs)
+{
+    const int64_t large = 1 << 25, once = 1 << 18;
+    return elements * (int64_t)sizeof(scalar) < large ? 0 : once / (elements / runs + 1) + 1;
+}
+
+// Has the system provide `count` elements from `first` on, as far as there are so many.
+enum { SPAN = 64 }; // runs at once where each writes a part for each class
+#if defined(__linux__)
+#include <sys/mman.h>
+static inline void populate(scalar *tensor, int64_t first, int64_t count, int64_t elements)
+{
+    const int populate_write = 23; // MADV_POPULATE_WRITE, which older headers lack
+    const uintptr_t page = 4096, start = (uintptr_t)(tensor + first) & -page;
+    const uintptr_t end = (uintptr_t)(tensor + smaller(first + count, elements));
+    const uintptr_t middle = (start + (end - start) / 2) & -page;
+    unsigned char there = 0;
+    // Memory that is there already would only be looked at.
+    if (mincore((void *)middle, page, &there) == 0 && !(there & 1))
+        madvise((void *)start, end - start, populate_write);
+}
+#else
+static inline void populate(scalar *tensor, int64_t first, int64_t count, int64_t elements) {}
+#endif
 
 // Into how many parts the work is cut. It does not depend on the number of threads, so that a sum
 // is the same however many there are.
@@ -110,6 +214,17 @@ static inline real norm_scale(real largest)
     return largest > 0x1p384 ? 0x1p-768 : largest < 0x1p-384 ? 0x1p768 : 1;
 #else
     return largest > 0x1p48f ? 0x1p-96f : largest < 0x1p-48f ? 0x1p96f : 1;
+#endif
+}
+
+// The power of two by which rows of numbers up to `largest` are made shorter before they are
+// squared; they stay so long that what is added to their square is below its last digit.
+static inline real fitting_scale(real largest)
+{
+#if REAL_IS_DOUBLE
+    return largest > 0x1p768 ? 0x1p-700 : largest > 0x1p448 ? 0x1p-384 : 1;
+#else
+    return largest > 0x1p96f ? 0x1p-80f : largest > 0x1p56f ? 0x1p-41f : 1;
 #endif
 }
 

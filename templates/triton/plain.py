@@ -104,6 +104,21 @@ def _norm_scale(size):
 
 
 @triton.jit
+def _fitting_scale(size):
+    """The power of two by which rows of numbers up to ``size`` are made shorter before they are
+    squared; they stay so long that what is added to their square is below its last digit.
+    """
+    if size.dtype == tl.float64:
+        usual, less = 7.268387242956069e134, 2.5379418373156492e-116
+        far, least = 1.5525180923007089e231, 1.90109156629516e-211
+    else:
+        usual, less = 7.205759403792794e16, 4.547473508864641e-13
+        far, least = 7.922816251426434e28, 8.271806125530277e-25
+    scale = tl.where(size > far, least, tl.where(size > usual, less, 1.0))
+    return scale.to(size.dtype)
+
+
+@triton.jit
 def _hypot(a, b):
     """sqrt(a**2 + b**2); numbers whose squares are out of range are scaled by a power of
     two.

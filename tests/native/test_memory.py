@@ -52,3 +52,27 @@ def test_an_unreduced_loss_keeps_its_inputs_alone(name: str) -> None:
 
     with only_kernels(load(name)):
         assert kept(form, given) == 0
+
+
+LARGE = {"mse": (9_000_001,), "cross_entropy": (2, 19, 300, 800), "softmax_focal": (500_000, 17)}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_gradients_are_those_of_their_parts(name: str) -> None:
+    """New memory for them is asked of the system by the kernel."""
+    shape = LARGE[name]
+    lead = torch.randn(shape)
+    places = (shape[0], *shape[2:])
+    target = torch.randn(shape) if len(shape) == 1 else torch.randint(0, shape[1], places)
+    half = shape[0] // 2
+
+    def gradient(x: Tensor, y: Tensor) -> Tensor:
+        x = x.detach().requires_grad_()
+        (found,) = torch.autograd.grad(functional(name)(x, y, reduction="sum"), x)
+        return found
+
+    with only_kernels(load(name)):
+        whole = gradient(lead, target)
+        parts = [gradient(lead[k], target[k]) for k in (slice(half), slice(half, None))]
+    assert whole.nbytes > 1 << 25
+    assert torch.equal(whole, torch.cat(parts))

@@ -82,6 +82,26 @@ def test_a_distance_whose_squares_are_out_of_range(size: float) -> None:
     torch.testing.assert_close(found, torch.tensor([[-0.4, 0.8]]), rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("left", [0.25, 0.6, 0.9])
+@pytest.mark.parametrize("right", [0.1, 0.4, 0.7])
+def test_a_cosine_of_rows_whose_squares_are_out_of_range(
+    dtype: torch.dtype, left: float, right: float
+) -> None:
+    """The cosine of (3, 4) and (4, 3) is 24/25, however long they are."""
+    a, b = (torch.finfo(dtype).max ** part for part in (left, right))
+    one = torch.tensor([[3.0, 4.0]], dtype=dtype).mul(a).requires_grad_()
+    two = torch.tensor([[4.0, 3.0]], dtype=dtype).mul(b).requires_grad_()
+    with only_kernels(load("cosine_embedding")):
+        loss = functional("cosine_embedding")(one, two, torch.tensor([-1]))
+        found = torch.autograd.grad(loss, (one, two))
+    close = {"rtol": 8 * torch.finfo(dtype).eps, "atol": 0}
+    torch.testing.assert_close(loss, torch.tensor(0.96, dtype=dtype), **close)
+    slope = torch.tensor([[0.0448, -0.0336]], dtype=dtype)
+    torch.testing.assert_close(found[0] * a, slope, **close)
+    torch.testing.assert_close(found[1] * b, slope.flip(1), **close)
+
+
 def test_a_product_with_a_sigmoid_below_the_least_normal_number() -> None:
     input = torch.tensor([100.0, 95.5, 3.0])
     target = torch.ones(3, requires_grad=True)

@@ -53,3 +53,18 @@ def test_the_same_as_in_plain_torch(name: str, shape: tuple[int, ...]) -> None:
                 mean = functional(name)(x, target)
                 results.append((items, apart, mean, *torch.autograd.grad(mean, x)))
         torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_squares_of_numbers_of_any_width(dtype: torch.dtype) -> None:
+    """More rows than a block, and squares that overlap in both of their directions."""
+    generator = torch.Generator().manual_seed(0)
+    with only_kernels(load("cross_entropy")):
+        for classes in (5, 9, 16, 19):
+            rows = torch.randn(150, classes, generator=generator).to(dtype)
+            target = torch.randint(0, classes, (150,), generator=generator)
+            found, wanted = rows.clone().requires_grad_(), rows.double().requires_grad_()
+            functional("cross_entropy")(found, target, reduction="sum").backward()
+            torch.nn.functional.cross_entropy(wanted, target, reduction="sum").backward()
+            assert wanted.grad is not None
+            torch.testing.assert_close(found.grad, wanted.grad.to(dtype))

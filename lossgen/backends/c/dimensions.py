@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lossgen.backends.c.kernel import extents
 from lossgen.backends.c.page import Kernels
+from lossgen.backends.c.parameters import extents
 from lossgen.backends.c.words import extent
 from lossgen.backends.kernel_arguments import KernelArguments
 from lossgen.backends.torch_autograd import tuple_text

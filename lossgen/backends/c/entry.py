@@ -15,13 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from lossgen.backends.c.kernel import Kernel, Parameter, extents
+from lossgen.backends.c.kernel import Kernel
+from lossgen.backends.c.parameters import Parameter, extents
 from lossgen.backends.c.places import indented, wrapped
 from lossgen.backends.c.plan import Plan
-from lossgen.backends.c.words import extent
+from lossgen.backends.c.words import ROWS, SHORT, extent
 
-SHORT = "SHORT"  # whether what is left of a row beside whole vectors is most of it
-ROWS = "ROWS"  # whether vectors run along the inner letter, where they may run along either
 _CODES = {"pointer": "P", "int64_t": "q", "double": "d"}
 
 

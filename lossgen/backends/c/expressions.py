@@ -23,7 +23,7 @@ from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name, extent
 from lossgen.backends.kernel_expressions import KernelExpressions
 from lossgen.brackets import bare
-from lossgen.nodes import is_static
+from lossgen.nodes import Read, is_static
 
 FUNCTIONS: dict[type[sp.Basic], str] = {
     nd.Exp: "real_exp", nd.Log: "real_log", nd.Sqrt: "real_sqrt", nd.Abs: "real_abs",
@@ -38,6 +38,11 @@ FUNCTIONS: dict[type[sp.Basic], str] = {
     nd.Pow1pM1: "real_pow1pm1", nd.LogRatio: "real_log_ratio", nd.RelEntropy: "real_rel_entropy",
     nd.Ratio: "real_ratio", nd.Step: "real_step",
 }  # fmt: skip
+
+
+def _left_out(term: sp.Basic) -> bool:
+    """Whether an option leaves a term out of a sum."""
+    return isinstance(term, nd.Where) and is_static(term.args[0]) and term.args[2] == 0
 
 
 def _reads_nothing(expr: sp.Basic) -> bool:
@@ -100,6 +105,18 @@ class Expressions(KernelExpressions):
             return super()._print_Mul(expr)
         others = [x for x in expr.args if not x.is_number]
         return super()._print_Mul(sp.Mul(sp.Mul(*numbers).evalf(20), *others, evaluate=False))
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        """A sum, of which a term that an option leaves out is not added as 0.
+
+        x + 0 is an instruction: of -0 it makes 0.
+        """
+        optional = [t for t in expr.args if _left_out(t)]
+        rest = [t for t in expr.args if t not in optional]
+        if len(optional) != 1 or len(rest) != 1 or not isinstance(rest[0], Read):
+            return super()._print_Add(expr, order)
+        condition, term, _ = optional[0].args
+        return self.code(nd.Where(condition, sp.Add(rest[0], term, evaluate=False), rest[0]))
 
     def _print_Max(self, expr: Any) -> str:
         return self._better("real_larger", "real_max", expr)

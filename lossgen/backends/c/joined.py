@@ -40,6 +40,13 @@ class NormScale(nd.Node):
     is_positive = True
 
 
+class FittingScale(nd.Node):
+    """The power of two that makes rows with elements up to the argument fit to be squared."""
+
+    __slots__ = ()
+    is_positive = True
+
+
 class ExpNegative(nd.Exp):
     """The exponential of a number that is not above 0."""
 
@@ -165,6 +172,8 @@ class _Spelling:
             yield self._map(x, nd.Compare(">", Read(Str(best), *x.free), ZERO), "boolean")
         elif x.op == "norm":
             yield from self._norm(x)
+        elif x.op == "fitting":
+            yield from self._scale(x, FittingScale)
         elif x.op in ("softmax", "log_softmax", "logsumexp", "nll"):
             yield from self._exponentials(x)
         elif x.op == "balance":
@@ -175,16 +184,21 @@ class _Spelling:
             raise Unsupported(f"it needs the operation '{x.op}'")
 
     def _norm(self, x: Statement) -> Iterator[Statement]:
-        largest, scale, scaled, squares = (
-            self._name(f"{part}_{x.name}") for part in ("max", "scale", "scaled", "squares")
+        scale, scaled, squares = (
+            self._name(f"{part}_{x.name}") for part in ("scale", "scaled", "squares")
         )
-        yield replace(x, name=largest, op="amax", body=nd.Abs(x.body))
-        yield self._map(replace(x, name=scale), NormScale(Read(Str(largest), *x.free)))
+        yield from self._scale(replace(x, name=scale), NormScale, x.name)
         factor, whole = Read(Str(scale), *x.free), self._sorted((*x.free, *x.bound))
         # A statement of its own: the square of a product would become a product of squares.
         yield Statement(scaled, whole, x.body * factor, guard=x.guard)
         yield replace(x, name=squares, op="sum", body=Read(Str(scaled), *whole) ** 2)
         yield self._map(x, nd.Sqrt(Read(Str(squares), *x.free)) / factor)
+
+    def _scale(self, x: Statement, of: type[nd.Node], stem: str = "") -> Iterator[Statement]:
+        """What a row is multiplied by, which its largest element decides."""
+        largest = self._name(f"max_{stem or x.name}")
+        yield replace(x, name=largest, op="amax", body=nd.Abs(x.body))
+        yield self._map(x, of(Read(Str(largest), *x.free)))
 
     def _exponentials(self, x: Statement) -> Iterator[Statement]:
         (letter,) = x.bound if len(x.bound) == 1 else (None,)

@@ -16,31 +16,18 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from lossgen.backends.c.expressions import Expressions
+from lossgen.backends.c.fresh import Fresh
 from lossgen.backends.c.loads import element, guard_text, under
-from lossgen.backends.c.places import Places, decoded, dense, indented, nest, wrapped
+from lossgen.backends.c.parameters import Parameter, extents
+from lossgen.backends.c.places import Places, decoded, indented, nest, wrapped
 from lossgen.backends.c.plan import Pass, Plan
-from lossgen.backends.c.rounds import JOIN, NEUTRAL, Rounds
-from lossgen.backends.c.words import c_name, extent
+from lossgen.backends.c.printed import JOIN, NEUTRAL
+from lossgen.backends.c.rounds import Rounds
+from lossgen.backends.c.words import extent
 from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Letter, Read
 from lossgen.page import Lines
 from lossgen.program import Statement
-from lossgen.roles import Kind
-from lossgen.spec import LossSpec
-
-_TYPES: dict[Kind, str] = {"real": "scalar", "integer": "int64_t", "boolean": "uint8_t"}
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a kernel.
-
-    Attributes:
-        source: what the caller passes: a tensor, its stride or size along an axis, or an option.
-    """
-
-    declaration: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,43 +66,10 @@ def kernel(
     return Kernel(name, doc, parameters, body, frozenset(writer.used), writer.streamed)
 
 
-def parameters(plan: Plan, spec: LossSpec, *, in_place: bool) -> tuple[Parameter, ...]:
-    """What every kernel of a loss takes, in order; `in_place`: gradients stand for their inputs."""
-    out: list[Parameter] = []
-    inputs = [a for a in plan.program.inputs if a.name != f"grad_{plan.item}"]
-    over = {g.removeprefix("d_") for g in plan.gradients} if in_place else {*()}
-    for a in inputs:
-        alone = "" if a.name in over else "restrict "
-        out.append(Parameter(f"const {_TYPES[a.kind]} *{alone}{a.name}", a.name))
-    out.append(Parameter("const scalar *restrict grad_loss", "grad_loss"))
-    alone = "" if in_place else "restrict "
-    out += [Parameter(f"scalar *{alone}{g}_out", g) for g in plan.gradients]
-    out.append(Parameter("scalar *restrict loss_out", "loss"))
-    out.append(Parameter("double *restrict total", "total"))
-    out += [Parameter(f"int64_t {extent(y)}", f"size_{y}") for y in extents(plan)]
-    for a in inputs:
-        out += (
-            []
-            if dense(a)
-            else [
-                Parameter(f"int64_t {a.name}_{y}", f"{a.name}.stride({k})")
-                for k, y in enumerate(a.axes)
-            ]
-        )
-    out += [Parameter(f"double {c_name(p.name)}", p.name) for p in spec.parameters]
-    out += [Parameter("double upstream", "upstream"), Parameter("int team", "team")]
-    return tuple(out)
-
-
-def extents(plan: Plan) -> tuple[Letter, ...]:
-    """The letters whose sizes a kernel is told."""
-    found = {y for a in plan.program.inputs for y in a.axes if not y.name.isdigit()}
-    return tuple(y for y in plan.program.order if y in found)
-
-
 class _Writer:
     def __init__(self, plan: Plan, places: Places, *, streams: bool) -> None:
         self.plan, self.places, self.streams, self.streamed = plan, places, streams, False
+        self.fresh = streams and any(Fresh(x, places).written for x in plan.passes)
         self.used: set[str] = set()
         self.statements = {x.name: x for x in plan.program.statements}
         self.item = self.statements[plan.item]
@@ -154,6 +108,10 @@ class _Writer:
         elements = " * ".join(extent(y) for y in extents(plan))
         yield f"const int64_t chunks = chunk_count(splits, runs, {elements});"
         yield "const int64_t tasks = splits * chunks;"
+        if self.fresh:
+            lead = plan.program.inputs[0].axes
+            numbers = " * ".join(y.name if y.name.isdigit() else extent(y) for y in lead)
+            yield f"const int64_t ahead = runs_ahead({numbers}, splits * runs);"
 
     def _memory(self) -> Iterator[str]:
         """One block of memory for the parts of sums and for what is known between passes."""
@@ -207,13 +165,14 @@ class _Writer:
         rounds = Rounds(one, places, self.used, streamed=self.streams)
         self.streamed |= bool(rounds.streamed)
         yield from rounds.allocated()
-        yield "const int64_t end = runs * (chunk + 1) / chunks;"
-        yield "for (int64_t run = runs * chunk / chunks; run < end; run++) {"
-        yield from indented(self._run(rounds))
+        yield "const int64_t begin = runs * chunk / chunks, end = runs * (chunk + 1) / chunks;"
+        yield "for (int64_t run = begin; run < end; run++) {"
+        ahead = tuple(Fresh(one, places).lines()) if self.fresh else ()
+        yield from indented(self._run(rounds, ahead))
         yield "}"
         yield from rounds.released()
 
-    def _run(self, rounds: Rounds) -> Iterator[str]:
+    def _run(self, rounds: Rounds, before: Lines) -> Iterator[str]:
         places = self.places
         code = "run" if places.inside else "run / blocks"
         yield from (f"const int64_t {y} = {at};" for y, at in decoded(code, places.rows))
@@ -221,6 +180,7 @@ class _Writer:
             block = "run % blocks" if places.rows else "run"
             yield f"const int64_t start = {block} * width;"
             yield f"const int64_t lanes = smaller(width, {extent(places.vector)} - start);"
+        yield from before
         yield from rounds.lines()
 
     # --- between passes ---------------------------------------------------------------------

@@ -38,7 +38,7 @@ class Part(Expressions):
         (read,), places = expr.args, self.loads.places
         array = places.array(read.name)
         assert array is not None
-        return f"load(d_{read.name}_out + {places.own_index(array)})"
+        return f"load({places.gradient(array)})"
 
 
 class Loads:
@@ -85,8 +85,10 @@ def element(places: Places, read: Read, printer: Expressions) -> tuple[str, str]
             f"(ITEMS && !VALUE ? load(grad_loss + {places.dense(read.subscripts)}) : seed)",
             "real",
         )
-    index = places.index(read, lambda s: bare(printer.code(s)))
-    text = f"load({read.name} + {index})" if array.kind == "real" else f"{read.name}[{index}]"
+    if array.kind == "real":
+        text = f"load({places.place(read, lambda s: bare(printer.code(s)))})"
+    else:
+        text = f"{read.name}[{places.index(read, lambda s: bare(printer.code(s)))}]"
     if there := places.within(read):
         text = f"({there} ? {text} : 0)"
     kind = {"real": "real", "integer": "int64_t", "boolean": "int"}[array.kind]

@@ -22,7 +22,7 @@ from lossgen.backends.c_maths import function_names, maths_source, support_sourc
 from lossgen.backends.c_runtime import IMPORTS
 from lossgen.backends.torch_formula import Formula
 from lossgen.backends.torch_module import module_page
-from lossgen.compiled import Compiled, for_kernels
+from lossgen.compiled import Compiled
 from lossgen.page import FunctionPage, KernelPage, KernelsPage, Lines, ModulePage
 
 _KEPT = ("- ``keep_gradients``: keeps the memory of gradients for later steps.",)
@@ -31,7 +31,6 @@ _IMPORTS = ("import functools", "import math", "import struct", "from typing imp
 
 def c_page(compiled: Compiled) -> ModulePage:
     """The page of a loss's module, with kernels where it has any."""
-    compiled = for_kernels(compiled)
     formulas = [Formula(compiled, public=True)]
     if compiled.floating is not None:
         formulas.append(Formula(compiled.floating, public=False))

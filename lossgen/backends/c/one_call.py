@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from lossgen.backends.c.conditions import integer_macro, macro
 from lossgen.backends.c.dimensions import Dimensions
-from lossgen.backends.c.entry import ROWS, SHORT, packing
+from lossgen.backends.c.entry import packing
 from lossgen.backends.c.page import SHORTEST, STREAMED, layouts
-from lossgen.backends.c.words import extent
+from lossgen.backends.c.words import ROWS, SHORT, extent
 from lossgen.backends.torch_autograd import tuple_text
 from lossgen.program import Statement
 

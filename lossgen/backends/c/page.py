@@ -19,12 +19,14 @@ from lossgen import nodes as nd
 from lossgen.backends.c.carried import CARRIED, carried, carries, condition
 from lossgen.backends.c.conditions import atoms, integer_macro, macro, whole_exponent
 from lossgen.backends.c.division import Division
-from lossgen.backends.c.entry import ROWS, SHORT, Member, entry, members
+from lossgen.backends.c.entry import Member, entry, members
 from lossgen.backends.c.joined import joined
-from lossgen.backends.c.kernel import Kernel, Parameter, kernel, parameters
+from lossgen.backends.c.kernel import Kernel, kernel
+from lossgen.backends.c.parameters import Parameter, parameters
 from lossgen.backends.c.places import Places
 from lossgen.backends.c.plan import Plan, planned
 from lossgen.backends.c.unsupported import Unsupported
+from lossgen.backends.c.words import ROWS, SHORT
 from lossgen.compiled import Compiled
 from lossgen.nodes import Param, walk
 from lossgen.program import Program, without_unused

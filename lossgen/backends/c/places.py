@@ -17,7 +17,7 @@ import sympy as sp
 
 from lossgen.axes import shifted_letter
 from lossgen.backends.c.plan import Plan
-from lossgen.backends.c.words import extent
+from lossgen.backends.c.words import SHORT, extent
 from lossgen.nodes import Letter, Read, word
 from lossgen.program import Array, Statement
 
@@ -77,13 +77,7 @@ class Places:
         assert array is not None
         terms = []
         for y, s in zip(array.axes, read.subscripts, strict=True):
-            place = shifted_letter(s)
-            if place is not None:
-                at = self.position(place[0]) + _signed(place[1])
-            elif s.is_Integer:
-                at = str(s)
-            else:
-                at = f"in_range({gathered(s)}, {extent(y)}, status)"
+            at = self._position_along(y, s, gathered)
             if at != "0":
                 step = "1" if y == self.unit else self.stride(array, y)
                 if y == self.unit and self.spreads and self.plan.inner in array.axes:
@@ -94,6 +88,48 @@ class Places:
                     terms.append(f"({at})" if " + " in at or " - " in at else at)
                     terms[-1] += f" * {step}"
         return " + ".join(terms) or "0"
+
+    def _position_along(self, y: Letter, s: sp.Basic, gathered: Callable[[sp.Basic], str]) -> str:
+        """The place that a subscript names along an axis."""
+        place = shifted_letter(s)
+        if place is not None:
+            return self.position(place[0]) + _signed(place[1])
+        return str(s) if s.is_Integer else f"in_range({gathered(s)}, {extent(y)}, status)"
+
+    def turns(self, array: Array) -> bool:
+        """Whether the rows of a tensor are turned into columns where they are short."""
+        letters = {self.vector, self.plan.inner}
+        return self.spreads and array.kind == "real" and letters <= {*array.axes}
+
+    @property
+    def turned(self) -> str:
+        """What says in C whether rows are turned; empty where they always are."""
+        return "" if self.plan.lane is None else SHORT
+
+    def block(self, name: str) -> str:
+        """What a run reads or writes of a tensor whose rows are turned: they, or where it is."""
+        return f"{name}_block" if self.turned else f"{name}_tile"
+
+    def place(self, read: Read, gathered: Callable[[sp.Basic], str]) -> str:
+        """Where an input's element is."""
+        return self._place(read.name, read, gathered)
+
+    def gradient(self, array: Array) -> str:
+        """Where the gradient of the element is that the loops stand at."""
+        name = f"d_{array.name}"
+        out = name if self.turns(array) else f"{name}_out"
+        return self._place(out, Read(word(array.name), *array.axes), str)
+
+    def _place(self, name: str, read: Read, gathered: Callable[[sp.Basic], str]) -> str:
+        array = self.array(read.name)
+        assert array is not None
+        if not self.turns(array):
+            return f"{name} + {self.index(read, gathered)}"
+        (s,) = (s for y, s in zip(array.axes, read.subscripts, strict=True) if y == self.plan.inner)
+        assert self.plan.inner is not None
+        at = self._position_along(self.plan.inner, s, gathered)
+        step = f"{array.name}_step" if self.turned else "width"
+        return f"{self.block(name)} + {at} * {step} + i"
 
     def within(self, read: Read) -> str:
         """Whether a neighbour of an element is there; empty where it always is."""
@@ -118,16 +154,28 @@ class Places:
         behind = array.axes[array.axes.index(axis) + 1 :]
         return " * ".join(y.name if y.name.isdigit() else extent(y) for y in behind) or "1"
 
-    def own_index(self, array: Array) -> str:
-        """The index of the element that the loops stand at."""
-        return self.index(Read(word(array.name), *array.axes), str)
-
     def run_index(self, array: Array) -> str:
         """The index of the first of the elements that one loop of vectors runs through."""
         at = (sp.S.Zero if y == self.vector else y for y in array.axes)
         index = self.index(Read(word(array.name), *at), str)
         terms = [*([] if index == "0" else [index]), "first" if self.inside else "start"]
         return " + ".join(terms)
+
+    def step(self, array: Array) -> str:
+        """How far apart in an array the neighbours are that vectors run along."""
+        return "1" if self.vector == self.unit else self.stride(array, self.vector)
+
+    def first(self, array: Array, *, inner: bool = False, turned: bool = False) -> str:
+        """The index of the first element of a run: of the inner letter's own, of rows turned."""
+        kept = {*self.plan.outer, self.plan.lane, *([self.plan.inner] if inner else [])}
+        kept -= set() if self.inside else {self.vector}
+        at = (y if y in kept else sp.S.Zero for y in array.axes)
+        index = self.index(Read(word(array.name), *at), str)
+        if self.inside:
+            return index
+        step = self.stride(array, self.vector) if turned else self.step(array)
+        start = "start" if step == "1" else f"start * {step}"
+        return start if index == "0" else f"{index} + {start}"
 
     def item_index(self, x: Statement) -> str:
         """The index of an unreduced loss."""

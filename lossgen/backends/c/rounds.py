@@ -10,39 +10,30 @@ for one item or a block of them; an inner loop what has one:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from lossgen.backends.c import stacks
-from lossgen.backends.c.carried import CARRIED, condition
-from lossgen.backends.c.conditions import macro
-from lossgen.backends.c.division import Division
-from lossgen.backends.c.loads import Loads, Part, element, guard_text, under
+from lossgen.backends.c.labelled import elsewhere, label_of, there
+from lossgen.backends.c.loads import under
 from lossgen.backends.c.places import Places, indented
 from lossgen.backends.c.plan import Pass
-from lossgen.backends.c.streams import afterwards, beside, in_parts, streams
-from lossgen.backends.c.unsupported import Unsupported
+from lossgen.backends.c.printed import NEUTRAL, Printed
+from lossgen.backends.c.streams import afterwards, in_parts
+from lossgen.backends.c.turned import Turned
 from lossgen.backends.c.words import extent
 from lossgen.brackets import bare
-from lossgen.nodes import TRUE, Letter, Read, free_letters, word
+from lossgen.nodes import Read, word
 from lossgen.program import Statement
 
-NEUTRAL = {"sum": "0", "amax": "-INFINITY", "amin": "INFINITY"}
-JOIN = {
-    "sum": "{0} += {1};",
-    "amax": "{0} = {1} > {0} ? {1} : {0};",
-    "amin": "{0} = {1} < {0} ? {1} : {0};",
-}
 _CLAUSE = {"sum": "+", "amax": "max", "amin": "min"}
 
 
-class Rounds(Division):
+class Rounds(Printed):
     """The sections and inner loops of one run."""
 
     def __init__(self, one: Pass, places: Places, used: set[str], *, streamed: bool) -> None:
-        super().__init__(one, places)
-        self.used = used
-        self.loads = Loads(places, frozenset(self.statements))
-        self.streamed = [x for x in one.writes if streamed and streams(x, places)]
+        super().__init__(one, places, used, streamed=streamed)
+        self.turned = Turned(one, places)
         self.stacked = [
             x for x in one.writes if x.op == "stack" and not self.inside and not self._has_inner(x)
         ]
@@ -76,10 +67,12 @@ class Rounds(Division):
                 yield f"{kind} {name}_at[SPACED];"
         yield from (f"scalar {x.name}_row[SPACED];" for x in self.streamed)
         yield from (f"real {at}[SPACED];" for x in self.stacked for at in stacks.left(x))
+        yield from self.turned.declared()
         for k in range(len(self.sections)):
             yield from self._section_lines(k)
             if self.targets[k]:
                 yield from self._inner_lines(k)
+        yield from self.turned.afterwards()
 
     def _section_lines(self, k: int) -> Iterator[str]:
         picking, rest = self.sections[k]
@@ -140,7 +133,8 @@ class Rounds(Division):
         printer = self._printer(frozenset(), k)
         sums = [x for x in targets if x in self.one.inner]
         across = [x for x in targets if x in self.one.across]
-        lines = [y for x in self.needs[k] for y in self._computed(x, printer, k)]
+        needs, at_label = self._apart_at_label(k)
+        lines = [y for x in needs for y in self._computed(x, printer, k)]
         lines += [y for x in sums for y in self._joined(x, printer, targets)]
         by_place = [x for x in across if self.inside and inner in x.free]
         summed = [x for x in across if x not in by_place]
@@ -172,7 +166,7 @@ class Rounds(Division):
             ]
             loop = list(in_parts(inner, loop)) if after else loop
             loop = [*start, *loop, *(f"*{x.name}_part += {x.name}_sum;" for x in summed)]
-            yield from under(targets, loop)
+            yield from under(targets, [*loop, *at_label])
             return
         clause = ", ".join(f"{x.name}_sum" for x in summed)
         places = {x.name: f"{x.name}_part[{inner if inner in x.free else 0}]" for x in summed}
@@ -191,98 +185,27 @@ class Rounds(Division):
         ]
         yield from under(targets, loop)
 
-    # --- statements -------------------------------------------------------------------------
-
-    def _computed(self, x: Statement, printer: Part, k: int | None = None) -> list[str]:
-        """A value, where it stands."""
-        if x.op != "map":
-            return []
-        if x.name in self.kept and k is not None:
-            place = str(self.inner) if self.inside else f"{self.inner} * width + i"
-            place = f"{x.name}_kept[{place}]"
-            if k > self.kept[x.name]:
-                return [f"const real {x.name} = {place};"]
-            value = bare(printer.code(x.body))
-            return printer.loads.before([f"const real {x.name} = {value};", f"{place} = {x.name};"])
-        kind = {"real": "real", "integer": "int64_t", "boolean": "int"}[x.kind]
-        lines = [f"const {kind} {x.name} = {bare(self._value(x, printer))};"]
-        if x.name in self.stored and not self.inside:
-            value = f"narrowed({x.name})" if x.kind == "integer" else x.name
-            lines.append(f"{x.name}_at[i] = {value};")
-        return printer.loads.before(lines)
-
-    def _value(self, x: Statement, printer: Part) -> str:
-        """What a value is; where it is an element, that needs no second name."""
-        if isinstance(x.body, Read) and self.places.array(x.body.name) is not None:
-            return element(self.places, x.body, printer)[0]
-        return printer.code(x.body)
-
-    def _masked(self, x: Statement, printer: Part) -> str:
-        value = bare(printer.code(x.body))
-        if x.where is TRUE:
-            return value
-        return f"{printer.code(x.where)} ? {value} : {NEUTRAL[x.op]}"
-
-    def _joined(self, x: Statement, printer: Part, targets: Sequence[Statement]) -> list[str]:
-        place = x.name if self.inside else f"{x.name}_at[i]"
-        value = self._masked(x, printer)
-        name = "real_larger" if x.op == "amax" else "real_smaller"
-        line = f"{place} += {value};" if x.op == "sum" else f"{place} = {name}({value}, {place});"
-        own = guard_text(x)
-        if not own or all(guard_text(y) == own for y in targets):
-            return printer.loads.before([line])
-        return printer.loads.before([f"if ({own})", f"    {line}"])
-
-    def _added(self, x: Statement, printer: Part, place: str) -> list[str]:
-        if x.op != "sum":
-            raise Unsupported(f"it takes the extreme '{x.name}' over {x.bound[0]}")
-        return printer.loads.before([f"{place} += {self._masked(x, printer)};"])
-
-    def _write(self, x: Statement, printer: Part) -> list[str]:
-        source = x.name.removeprefix("d_").removeprefix(CARRIED)
-        array = self.places.array(source)
-        assert array is not None
-        need = f"if (NEED_{source.upper()})"
-        if x.op == "stack":
-            values = (bare(printer.code(part)) for part in x.target)
-            lines = list(stacks.stored(x, values, self.places))
-        else:
-            value = bare(printer.code(Read(word(x.name), *x.free)))
-            to = f"d_{source}_out + {self.places.own_index(array)}"
-            if x in self.streamed:
-                to = f"STREAMED ? {beside(x, self.places)} : {to}"
-            lines = [f"store({to}, {value});"]
-            if x.name.startswith(CARRIED):
-                need = f"if ({macro(condition(source))})"
-        if len(lines) == 1:
-            return printer.loads.before([need, f"    {lines[0]}"])
-        return printer.loads.before([f"{need} {{", *indented(lines), "}"])
-
-    # --- reads ------------------------------------------------------------------------------
-
-    def _printer(self, made: frozenset[str], k: int | None = None) -> Part:
-        """A printer for a part of the run that makes `made`; in a loop, of round `k`."""
-        loads = Loads(self.places, frozenset(self.statements))
-        if self.inside and k is None:  # the sections of a row stand in one block of C
-            loads = self.loads
-
-        def read(r: Read) -> str:
-            if r.name in self.local:
-                x = self.local[r.name]
-                if self.inside or self._has_inner(x) or r.name in made:
-                    return f"(int32_t){r.name}" if narrow and x.kind == "integer" else r.name
-                return f"{r.name}_at[i]"
-            if r.name in self.statements:  # known since the last pass
-                return f"(real){self.places.small(self.statements[r.name], r.subscripts)}"
-            if row is not None and not any(self.inner in free_letters(s) for s in r.subscripts):
-                return self.loads.name(r, row)
-            return loads.name(r, printer)
-
-        def letter(y: Letter) -> str:
-            # Next to 32-bit numbers, a 64-bit counter would halve what one instruction compares.
-            return f"(int32_t){y}" if narrow and y == self.inner else self.places.position(y)
-
-        narrow = k is not None
-        row = self._printer(frozenset()) if self.inside and narrow else None
-        printer = Part(read, letter, self.used, loads)
-        return printer
+    def _apart_at_label(self, k: int) -> tuple[list[Statement], list[str]]:
+        """What the loop over a row computes, and the lines after it for the element at a label."""
+        needs, inner = self.needs[k], self.inner
+        alone = self.inside and self.own_memory
+        if not alone or any(x not in self.one.writes for x in self.targets[k]):
+            return needs, []
+        assert inner is not None
+        label = label_of(needs, inner)
+        if label is None:
+            return needs, []
+        place = bare(self._printer(frozenset()).code(label))
+        printer = self._printer(frozenset(), k)
+        lines = [y for x in needs for y in self._computed(there(x, inner), printer, k)]
+        for x in self.targets[k]:
+            lines += self._write(x, printer, streamed=False)
+        block = [
+            "{",
+            f"    const int64_t {inner} = {place};",
+            f"    if ({inner} >= 0 && {inner} < {extent(inner)}) {{",
+            *indented(indented(lines)),
+            "    }",
+            "}",
+        ]
+        return [elsewhere(x, inner) for x in needs], block

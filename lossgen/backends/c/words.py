@@ -9,10 +9,12 @@ _KEYWORDS = (
     "union unsigned void volatile while"
 )
 _OURS = (
-    "real scalar load store stream chunk task run end start lanes width blocks runs chunks tasks "
-    "splits memory most first last status failure seed team upstream total loss_out call scale "
-    "weigh weights"
+    "real scalar load store stream turn populate chunk task run begin end ahead start lanes width "
+    "blocks runs chunks tasks splits memory most first last status failure seed team upstream "
+    "total loss_out call scale weigh weights"
 )
+SHORT = "SHORT"  # whether what is left of a row beside whole vectors is most of it
+ROWS = "ROWS"  # whether vectors run along the inner letter, where they may run along either
 RESERVED = frozenset((*_KEYWORDS.split(), *_OURS.split()))
 
 

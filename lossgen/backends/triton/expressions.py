@@ -31,7 +31,12 @@ _BUILT_IN = {nd.Abs: "tl.abs", nd.Floor: "tl.floor"}
 
 
 # What the C backend calls otherwise.
-_NAMES = {"real_max": "_larger", "real_min": "_smaller", "norm_scale": "_norm_scale"}
+_NAMES = {
+    "real_max": "_larger",
+    "real_min": "_smaller",
+    "norm_scale": "_norm_scale",
+    "fitting_scale": "_fitting_scale",
+}
 
 
 class Expressions(KernelExpressions):

@@ -23,7 +23,7 @@ from lossgen.backends.triton.kernel import Kernel, kernel
 from lossgen.backends.triton.launch import Launches
 from lossgen.backends.triton.maths import maths_source
 from lossgen.backends.triton.tasks import tasks
-from lossgen.compiled import Compiled, for_kernels
+from lossgen.compiled import Compiled
 from lossgen.page import FunctionPage, Lines, ModulePage, TritonKernelPage, TritonPage
 
 IMPORTS = (
@@ -39,7 +39,6 @@ IMPORTS = (
 
 def triton_page(compiled: Compiled) -> ModulePage:
     """The page of a loss's module, with kernels where it has any."""
-    compiled = for_kernels(compiled)
     formulas = [Formula(compiled, public=True)]
     if compiled.floating is not None:
         formulas.append(Formula(compiled.floating, public=False))
