@@ -32,10 +32,10 @@ HELPERS: dict[str, str] = {
     return slope.masked_fill(zero, 0.0).clamp(max=torch.finfo(slope.dtype).max)''',
     "_power(": '''def _power(base: Tensor, exponent: float) -> Tensor:
     """``base**exponent``; at 0, slopes are 0 where torch's are infinite, and NaN times 0."""
-    if not _recorded() or exponent <= 0 or exponent == 1 or exponent >= 2:
-        return base**exponent
-    zero = base == 0
-    return (base.masked_fill(zero, 1.0) ** exponent).masked_fill(zero, 0.0)''',
+    if _recorded() and 0 < exponent < 2 and exponent != 1:
+        zero = base == 0
+        return (base.masked_fill(zero, 1.0) ** exponent).masked_fill(zero, 0.0)
+    return base**exponent''',
     "_sqrt(": '''def _sqrt(x: Tensor) -> Tensor:
     """``sqrt(x)``; at 0 its slope is 0, where torch's is infinite, and NaN times 0."""
     if not _recorded():
