@@ -26,6 +26,7 @@ from lossgen.backends.torch_factors import (
     in_range,
     negative_exponent,
     numbers_joined,
+    sizes_late,
 )
 from lossgen.backends.torch_sums import Sums
 from lossgen.brackets import atomic, bare, enclosed, opposite
@@ -129,7 +130,7 @@ class Arithmetic(Sums):
             if own is not None:
                 sequence.remove(own)
                 sequence.insert(0, own)
-        sequence = numbers_joined(sequence)
+        sequence = numbers_joined(sizes_late(sequence))
         if sign and len(sequence) == 1 and isinstance(factor := sequence[0][3], Read):
             return f"{self.code(factor)}.neg_()" if self.owns([factor]) else f"-{self.code(factor)}"
         text = sign if sequence[0][2] == 0 else f"{sign}1"

@@ -87,6 +87,14 @@ def numbers_joined(sequence: list[Any]) -> list[Any]:
     return [*sequence[:first], (0, False, 1, whole), *sequence[first:][len(numbers) :]]
 
 
+def sizes_late(sequence: list[Any]) -> list[Any]:
+    """``-2 / n * x`` as ``-2 * x / n``: n, a size, may be 0, by which Python divides no number."""
+    first = next((k for k, p in enumerate(sequence) if p[1]), 0)
+    early = [p for p in sequence[:first] if p[2] and p[3].has(nd.Size)]
+    rest = [p for p in sequence[:first] if p not in early]
+    return [*rest, *sequence[first : first + 1], *early, *sequence[first + 1 :]]
+
+
 def divides_twice(power: sp.Pow, factors: Sequence[sp.Expr]) -> bool:
     """Whether ``a/b**2`` is ``a/b/b``: the square of b may be out of range where it is not."""
     parts = sp.Add.make_args(power.base)

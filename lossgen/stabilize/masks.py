@@ -70,31 +70,38 @@ def open_protected_names(where: sp.Expr, known: Known) -> sp.Expr | None:
     if nd.is_static(condition):
         return None
     asked = _reads(condition)
-    branches = [_opened(branch, asked, known) for branch in (yes, no)]
+    # Where it compares a letter, it says at which place it stands, not which places there are.
+    places = set() if any(map(_compares_letter, nd.walk(strip(condition)))) else asked
+    branches = [_opened(branch, asked, places, known) for branch in (yes, no)]
     return None if branches == [yes, no] else Where(condition, *branches)
 
 
-def _opened(expr: sp.Expr, asked: set[sp.Basic], known: Known) -> sp.Expr:
+def _compares_letter(expr: sp.Basic) -> bool:
+    return isinstance(expr, nd.Compare) and any(isinstance(x, nd.Letter) for x in expr.args[1:])
+
+
+def _opened(expr: sp.Expr, asked: set[sp.Basic], places: set[sp.Basic], known: Known) -> sp.Expr:
     if isinstance(expr, nd.Let):
         inner = peel(expr)
-        return _opened(inner, asked, known) if _singular(inner, asked, known) else expr
+        fails = _singular(inner, asked, places, known)
+        return _opened(inner, asked, places, known) if fails else expr
     if isinstance(expr, _CLOSED) or not expr.args:
         return expr
-    return nd.rebuild(expr, [_opened(a, asked, known) for a in expr.args])
+    return nd.rebuild(expr, [_opened(a, asked, places, known) for a in expr.args])
 
 
 _CLOSED = (nd.Reduce, nd.Along, nd.Compare, nd.StopGradient, nd.Read)
 
 
-def _singular(expr: sp.Basic, asked: set[sp.Basic], known: Known) -> bool:
-    """Whether a value or slope may be infinite for what a condition asks about."""
+def _singular(expr: sp.Basic, asked: set[sp.Basic], places: set[sp.Basic], known: Known) -> bool:
+    """Whether a value or slope may be infinite, or not there, for what a condition asks about."""
     if isinstance(expr, nd.Let):
-        return _singular(peel(expr), asked, known)
+        return _singular(peel(expr), asked, places, known)
     if isinstance(expr, Where) and _reads(expr.args[0]) & asked:
         return False
-    if isinstance(expr, nd.Along) and _places(expr.position) & asked:
+    if isinstance(expr, nd.Along) and _position(expr.position) & places:
         return True
-    if isinstance(expr, nd.Read) and any(_places(x) & asked for x in expr.subscripts):
+    if isinstance(expr, nd.Read) and any(_position(x) & places for x in expr.subscripts):
         return True
     if isinstance(expr, _CLOSED):
         return False
@@ -113,10 +120,10 @@ def _singular(expr: sp.Basic, asked: set[sp.Basic], known: Known) -> bool:
         fails = False
     if fails and _reads(inside) & asked:
         return True
-    return any(_singular(a, asked, known) for a in expr.args)
+    return any(_singular(a, asked, places, known) for a in expr.args)
 
 
-def _places(position: sp.Basic) -> set[sp.Basic]:
+def _position(position: sp.Basic) -> set[sp.Basic]:
     """What a position is read from; nothing, if a condition chooses it."""
     position = peel(position)
     return set() if isinstance(position, Where) else _reads(position)

@@ -83,14 +83,14 @@ inlined real real_pow(real base, real exponent)
 }
 
 /* base**(exponent - 1) as the slope of a power: where base is 0 it is 1 for the exponent 1, else 0;
- * where it would be infinite, the largest number. */
+ * where it would be infinite, the largest number, but where the power is infinite itself. */
 inlined real real_power_slope(real base, real exponent)
 {
     real high = exponent - 1, back = high + 1;
     pair y = {high, (exponent - back) + ((back - high) - 1)};
     real power = power_of_size(fabs(base), y) * power_sign(base, high);
-    int steep = exponent < 1 && exponent >= 0;  /* below 0 the power is infinite, too */
-    real most = steep ? REAL_LARGEST : INFINITY, at_zero = steep ? 0 : power;
+    real most = exponent < 1 ? REAL_LARGEST : INFINITY, at_zero = exponent < 1 ? 0 : power;
+    at_zero = exponent < 0 ? INFINITY : at_zero;
     power = power > most ? most : power;
     power = base == 0 ? at_zero : power;
     return exponent == 0 ? 0 : power;
