@@ -1,0 +1,92 @@
+"""Losses that people write for themselves: their generated tests hold, as the catalogue's do.
+
+Each has something that the catalogue has not. What compiles and what uses blocks is left out, but
+where it is the point.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lossgen.pipeline import module_source
+from tests.oracle.loading import ROOT, generated_test, written
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from mutants import calls, claims
+
+_DEAR = {"test_compiled", "test_many_samples", "test_forward_mode"}
+
+# Arguments and formula, and a claim that is dear but the point.
+LOSSES: dict[str, tuple[str, str, str]] = {
+    # A root of slope 0 where the prediction is right.
+    "root_error": (
+        "x: Real[n, t], y: Real[n, t]",
+        "sqrt(Mean((x[n, t] - y[n, t])**2, t))",
+        "test_forward_mode",
+    ),
+    # Infinite slopes at the end of a domain, and 0 times infinity.
+    "hellinger": (
+        "x: NonNegative[e], y: NonNegative[e]",
+        "(sqrt(x[e]) - sqrt(y[e]))**2",
+        "",
+    ),
+    # An exponent that is arithmetic of an option, below 0 at one of its settings.
+    "tweedie": (
+        "x: Positive[e], y: NonNegative[e], *, p: Real = 1.5",
+        "2*(y[e]**(2 - p)/((1 - p)*(2 - p)) - y[e]*x[e]**(1 - p)/(1 - p) + x[e]**(2 - p)/(2 - p))",
+        "",
+    ),
+    # It exists for small numbers only.
+    "geodesic": (
+        "x: Real[n, i], y: Real[n, i]",
+        "acos((Sum(x[n, i]*y[n, i], i) - 1)/2)",
+        "",
+    ),
+    # One tensor, and blocks of it.
+    "angle": ("x: Real[e]", "acos(clip(x[e], -1, 1))", "test_many_samples"),
+    # Statistics of the batch, which may be empty.
+    "deviation": (
+        "x: Real[n, d]",
+        "Max(0, 1 - sqrt(Mean((x[n, d] - Mean(x[n, d], n))**2, n) + 1e-4))",
+        "",
+    ),
+    # An integer as the default of a real option, and slopes that cancel if written as they come.
+    "geman_mcclure": (
+        "x: Real[e], y: Real[e], *, c: Positive = 2",
+        "((x[e] - y[e])/c)**2/(1 + ((x[e] - y[e])/c)**2)",
+        "",
+    ),
+    # A log-gamma, whose second derivative torch has to ten digits.
+    "gamma_nll": (
+        "x: Positive[e], order: Positive[e]",
+        "lgamma(order[e]) - (order[e] - 1)*log(x[e]) + x[e]",
+        "",
+    ),
+    # Names that are read at a label, which a condition leaves out.
+    "symmetric": (
+        "x: Logits[n, c], label: ClassIndex[n], *, ignore_index: Integer = -100",
+        "ce = -at(log_softmax(x[n, c], c), c=label[n])\n"
+        "    rce = 4*(1 - at(softmax(x[n, c], c), c=label[n]))\n"
+        "    return where(label[n] != ignore_index, ce/2 + rce, 0)",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_its_own_test_holds(tmp_path: Path, name: str) -> None:
+    arguments, formula, point = LOSSES[name]
+    body = formula if "return" in formula else f"return {formula}"
+    spec = written(f'@loss()\ndef {name}({arguments}):\n    "A loss."\n    {body}\n', name)
+    test = generated_test(spec, tmp_path, module=module_source(spec))
+    tried = 0
+    for claim, function in claims(test):
+        if claim not in _DEAR or claim == point:
+            for setting in calls(function):
+                function(**setting)
+                tried += 1
+    assert tried > 30
