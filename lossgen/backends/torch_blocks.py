@@ -10,8 +10,8 @@ What one step makes is still there for the next, and is never there for all elem
 sum, forward and backward of a block follow one another: what the forward computed is still there,
 and nothing but the gradient is kept.
 
-With few steps, or a sum whose backward is kept nothing, that pays only where arrays are so large
-(32 MB) that the C library maps them anew each time: then their pages cost more than the arithmetic.
+With few steps that pays only where arrays are so large (32 MB) that the C library maps them anew
+each time: then their pages cost more than the arithmetic.
 
 A block is some rows, the first axis; of an elementwise loss, some elements.  It refuses nothing.
 """
@@ -49,8 +49,7 @@ def in_blocks(f: Formula, call: str) -> list[str]:
     if passes < _SOME:
         return [call]
     parted = sum(not t.optional for t in f.spec.tensors)
-    soon = passes >= _MANY * parted and (_keeps(f) or not f.reduces)
-    least = "" if soon else "least=_MAPPED"
+    least = "" if passes >= _MANY * parted else "least=_MAPPED"
     return _sums(f, call, least) if f.reduces else _items(f, call, least)
 
 
@@ -159,13 +158,6 @@ def _passes(f: Formula) -> int:
         for x in without_unused(taken, forward.results)
         if len({*x.free, *x.bound}) >= rank and x.kind == "real" and narrow(x.guard, usual) != NEVER
     )
-
-
-def _keeps(f: Formula) -> bool:
-    """Whether the forward keeps arrays as large as the largest input."""
-    recorded, rank = f.backward.recorded, _rank(f)
-    made = (recorded.statement(x) for x in f.backward.saved)
-    return any(len(x.free) >= rank and x.kind == "real" for x in made)
 
 
 def _choices(expr: sp.Basic) -> int:
