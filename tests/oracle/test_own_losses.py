@@ -60,7 +60,7 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "((x[e] - y[e])/c)**2/(1 + ((x[e] - y[e])/c)**2)",
         "",
     ),
-    # A log-gamma, whose second derivative torch has to ten digits.
+    # A log-gamma, whose second derivative torch has to nine digits.
     "gamma_nll": (
         "x: Positive[e], order: Positive[e]",
         "lgamma(order[e]) - (order[e] - 1)*log(x[e]) + x[e]",
