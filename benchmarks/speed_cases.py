@@ -73,6 +73,14 @@ GROWTH = {
     ),
 }
 SMALL = (Case("small", "cross_entropy", "n=32,c=10", rounds=41),)
+# On a GPU: large enough that it is not the host that is measured.
+ON_GPU = (
+    *(Case("gpu", c.loss, "64M", rounds=9) for c in CATALOGUE),
+    Case("gpu", "cross_entropy", "n=4096,c=32000", rounds=9),
+    Case("gpu", "cross_entropy", "n=4096,c=32000", "bfloat16", rounds=9),
+    Case("gpu", "cross_entropy", "n=16,c=19,s=512x512", rounds=9),
+    Case("gpu", "mse", "64M", "bfloat16", rounds=9),
+)
 PARTS = {
     "catalogue": CATALOGUE,
     "shapes": SHAPES,

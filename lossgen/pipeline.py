@@ -66,8 +66,8 @@ def render_losses(
     texts: dict[str, str] = {}
     for spec in specs:
         texts[f"{spec.name}.py"] = made[spec.name].module
-        texts[f"test_{spec.name}.py"] = proof_source(spec, templates)
         beside = made[spec.name].beside
+        texts[f"test_{spec.name}.py"] = proof_source(spec, templates, on_gpu=beside is not None)
         if beside is not None:
             texts[f"beside/{spec.name}.py"] = beside
     done = format_sources(texts)
@@ -104,8 +104,8 @@ def source(spec: LossSpec, templates: Sequence[Path], backend: str) -> Source:
     return Source(module, kernels, page.kernels.ending)
 
 
-def proof_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:
-    """The generated test's text, before formatting."""
+def proof_source(spec: LossSpec, templates: Sequence[Path] = (), *, on_gpu: bool = False) -> str:
+    """The generated test's text, before formatting; `on_gpu`: of kernels for a GPU as well."""
     from lossgen.testpage import test_source
 
-    return test_source(spec, templates)
+    return test_source(spec, templates, on_gpu=on_gpu)

@@ -129,16 +129,26 @@ class TestPage:
     ignored: str
     ignoring: str
     class_axis: str
+    on_gpu: bool
 
 
-def test_source(spec: LossSpec, templates: Sequence[Path] = ()) -> str:  # noqa: PT028
-    """The source of the test that proves a loss, not yet formatted."""
+def test_source(
+    spec: LossSpec,
+    templates: Sequence[Path] = (),  # noqa: PT028
+    *,
+    on_gpu: bool = False,  # noqa: PT028
+) -> str:
+    """The source of the test that proves a loss, not yet formatted.
+
+    Args:
+        on_gpu: whether there are kernels that run on a GPU only.
+    """
     template = environment(templates).get_template("test.py.jinja")
-    page = test_page(spec)
+    page = test_page(spec, on_gpu=on_gpu)
     return template.render({name: getattr(page, name) for name in page.__slots__})
 
 
-def test_page(spec: LossSpec) -> TestPage:
+def test_page(spec: LossSpec, *, on_gpu: bool) -> TestPage:
     """Decide all that the test says."""
     specs = [spec] if spec.floating is None else [spec, spec.floating]
     names = ["formula", "probabilities_formula"][: len(specs)]
@@ -189,6 +199,7 @@ def test_page(spec: LossSpec) -> TestPage:
         plain_signature=signature(spec, plain_names(spec)),
         functional_signature=signature(spec, spec.signature),
         class_signature=signature(spec, spec.class_signature),
+        on_gpu=on_gpu,
         **_behaviour(spec),
     )
 

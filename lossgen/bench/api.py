@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,13 @@ def bench(
     name: str,
     request: Request,
     progress: Callable[[str, float], None] = lambda text, done: None,
+    alone: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Bench:
     """Generate a loss by every backend asked for, and measure it.
+
+    Args:
+        alone: what is entered while it measures: all before that, compilers above all, may run
+            beside other work.
 
     Raises:
         SpecError: where its spec has faults.
@@ -43,7 +48,7 @@ def bench(
         from lossgen.compiled import compile_loss
 
         skipped = tuple(Skipped(*pair) for pair in failed.items())
-        return measure(compile_loss(spec), modules, request, skipped, progress)
+        return measure(compile_loss(spec), modules, request, skipped, progress, alone)
 
 
 @contextmanager

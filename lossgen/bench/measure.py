@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from lossgen.compiled import Compiled
 from lossgen.errors import LossgenError
 
 Progress = Callable[[str, float], None]  # what is done now, and how much of all is done
+Alone = Callable[[], AbstractContextManager[object]]  # held from the first round to the last
 _MOST_FOR_REFERENCE = 30_000_000  # elements: float64 needs eight times the memory of float16
 
 
@@ -47,8 +48,9 @@ def measure(
     request: Request,
     skipped: tuple[Skipped, ...] = (),
     progress: Progress = lambda text, done: None,
+    alone: Alone = nullcontext,
 ) -> Bench:
-    """Measure a loss.
+    """Measure a loss; what comes before `alone` is entered may run beside other work.
 
     Raises:
         LossgenError: where the request cannot be met: no such axis, device or gradient, or no form
@@ -64,7 +66,9 @@ def measure(
         torch.set_num_threads(request.threads)
     try:
         with quiet():
-            return _measured(loss, modules, request, skipped, progress, sizes, gradients, dtype)
+            return _measured(
+                loss, modules, request, skipped, progress, alone, sizes, gradients, dtype
+            )
     finally:
         torch.set_num_threads(before)
 
@@ -75,6 +79,7 @@ def _measured(
     request: Request,
     skipped: tuple[Skipped, ...],
     progress: Progress,
+    alone: Alone,
     sizes: Sizes,
     gradients: tuple[str, ...],
     dtype: torch.dtype,
@@ -117,14 +122,15 @@ def _measured(
         done += 1
         progress(f"round {done} of {request.rounds}", 0.3 + 0.5 * done / request.rounds)
 
-    seconds = timing.in_turn(steps, request.rounds, device, one_more)
-    floor = limit.floor(moved.functions, functions, device)
-    bound = limit_of(moved, seconds, floor)
-    progress("memory and error", 0.82)
-    found = _errors(forms, call, request)
-    progress("a small batch", 0.9)
-    small = _small(loss, forms, request, gradients, dtype) if request.small else {}
-    held = {f.name: _held(f, call) for f in forms}
+    with alone():
+        seconds = timing.in_turn(steps, request.rounds, device, one_more)
+        floor = limit.floor(moved.functions, functions, device)
+        bound = limit_of(moved, seconds, floor)
+        progress("memory and error", 0.82)
+        found = _errors(forms, call, request)
+        progress("a small batch", 0.9)
+        small = _small(loss, forms, request, gradients, dtype) if request.small else {}
+        held = {f.name: _held(f, call) for f in forms}
     progress("done", 1.0)
     return Bench(
         name=spec.name,

@@ -19,8 +19,9 @@ def _from_bits(bits):
 @triton.jit
 def _copysign(size, x):
     """The size of a number with the sign of another."""
-    size = tl.abs(size)
-    return tl.where(_bits(x) < 0, -size, size)
+    SIGN: tl.constexpr = -(1 << (63 if x.dtype == tl.float64 else 31))
+    # By bits: the negative of 0 is 0 in Triton up to 3.6.
+    return _from_bits(_bits(tl.abs(size)) | (_bits(x) & SIGN))
 
 
 @triton.jit

@@ -38,13 +38,17 @@ class Kernels:
     functional: Callable[[str], Callable[..., Tensor]]
     only: Within
     without: Within
+    device: str = "cpu"
 
     def both(
         self, drawn: Sample, keys: list[str], dtype: torch.dtype = torch.float64, **options: Any
     ) -> tuple[Result, Result]:
         """Value and gradients: by the kernels, and in plain torch in double precision."""
         module, function = self.load(drawn.name), self.functional(drawn.name)
-        narrow = {k: x.to(dtype) if x.is_floating_point() else x for k, x in drawn.tensors.items()}
+        narrow = {
+            k: x.to(self.device, dtype) if x.is_floating_point() else x.to(self.device)
+            for k, x in drawn.tensors.items()
+        }
         results = []
         for kind, context in ((dtype, self.only), (torch.float64, self.without)):
             leaves = {
@@ -54,7 +58,7 @@ class Kernels:
             with context(module):
                 value = function(**leaves, **options)
                 spread = torch.linspace(0.5, 1.5, value.numel()).reshape(value.shape)
-                found = gradients(value, [leaves[k] for k in keys], spread.to(value.dtype))
+                found = gradients(value, [leaves[k] for k in keys], spread.to(value))
             results.append((value.detach(), found))
         return results[0], results[1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from tests.native.kernels import NAMES
 WITHOUT = kernels.WITHOUT | {*kernels.PAIRS} | {"total_variation"}  # reads neighbours
 WITH = [name for name in NAMES if name not in WITHOUT]
 HAVE_TRITON = importlib.util.find_spec("triton") is not None
+# Where kernels run: Triton decides when it is imported whether it interprets.
+DEVICE = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
 
 
 @functools.cache
@@ -90,4 +93,4 @@ def without_kernels(module: ModuleType) -> Iterator[None]:
         vars(module)["_on_device"] = usual
 
 
-KERNELS = Kernels(load, functional, only_kernels, without_kernels)
+KERNELS = Kernels(load, functional, only_kernels, without_kernels, DEVICE)

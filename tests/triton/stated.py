@@ -30,7 +30,7 @@ def stated() -> dict[str, tuple[float, float, float]]:
 
 
 def _table() -> str:
-    from tests.triton.interpreted.maths import worst
+    from tests.triton.running.maths import worst
 
     lines = ["| function | float | double | limit |", "| --- | --- | --- | --- |"]
     for name in NAMES:

@@ -1,6 +1,6 @@
 """The Triton backend: what it writes, that it compiles, and when it falls back.
 
-What the kernels compute is tried in ``interpreted``, in a process of its own: Triton decides when
+What the kernels compute is tried in ``running``, in a process of its own: Triton decides when
 it is imported whether it interprets.
 """
 
@@ -38,6 +38,8 @@ from tests.triton.stated import stated
 
 ROOT = Path(__file__).resolve().parents[2]
 with_triton = pytest.mark.skipif(not HAVE_TRITON, reason="Triton is not installed")
+_NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+where = pytest.mark.parametrize("gpu", [False, pytest.param(True, marks=_NO_GPU)])
 SHARE = ("cross_entropy", "dice")
 COMPILED = [
     pytest.param(name, x, marks=[] if (name in SHARE and x == "float32") else [pytest.mark.slow])
@@ -69,13 +71,13 @@ def test_kernels_are_written_beside_the_module(tmp_path: Path) -> None:
     assert orphans(replace(project, backend="eager"), ["mse"]) == [kernels]
 
 
-def _run(*words: str, cwd: Path = ROOT, slow: bool = False) -> None:
-    """Run pytest under the interpreter."""
+def _run(*words: str, cwd: Path = ROOT, slow: bool = False, gpu: bool = False) -> None:
+    """Run pytest under the interpreter, or on a GPU."""
     # NumPy, which the interpreter computes with, warns of infinities.
     quiet = ("-W", "ignore::RuntimeWarning", "-W", "ignore::UserWarning")
     marks = ("-m", "slow") if slow else ()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *quiet, *marks]
-    place = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT)}
+    place = {**os.environ, "TRITON_INTERPRET": "0" if gpu else "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*command, *words], cwd=cwd, env=place, capture_output=True, text=True, check=False
     )
@@ -83,20 +85,23 @@ def _run(*words: str, cwd: Path = ROOT, slow: bool = False) -> None:
 
 
 @with_triton
+@where
 @pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_what_kernels_compute(slow: bool) -> None:
-    _run("tests/triton/interpreted/kernels.py", slow=slow)
+def test_what_kernels_compute(slow: bool, gpu: bool) -> None:
+    _run("tests/triton/running/kernels.py", slow=slow, gpu=gpu)
 
 
 @with_triton
-def test_the_functions_against_mpmath() -> None:
-    _run("tests/triton/interpreted/maths.py")
+@where
+def test_the_functions_against_mpmath(gpu: bool) -> None:
+    _run("tests/triton/running/maths.py", gpu=gpu)
 
 
 @with_triton
+@where
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITH)
-def test_the_generated_test_passes(name: str, tmp_path: Path) -> None:
+def test_the_generated_test_passes(name: str, gpu: bool, tmp_path: Path) -> None:
     """The generated test of a loss, run on its kernels: against 50 digits."""
     made = source(load_spec(SPECS / f"{name}.py"), (), "triton")
     assert made.kernels is not None
@@ -104,8 +109,9 @@ def test_the_generated_test_passes(name: str, tmp_path: Path) -> None:
     (tmp_path / f"{name}_triton.py").write_text(made.kernels, encoding="utf-8")
     test = tmp_path / "tests" / f"test_{name}.py"
     test.parent.mkdir()
-    test.write_text(proof_source(load_spec(SPECS / f"{name}.py")), encoding="utf-8")
-    _run(str(test), cwd=tmp_path)
+    proof = proof_source(load_spec(SPECS / f"{name}.py"), on_gpu=True)
+    test.write_text(proof, encoding="utf-8")
+    _run(str(test), cwd=tmp_path, gpu=gpu)
 
 
 @with_triton

@@ -50,7 +50,7 @@ def kernel(plan: Plan, task: Task) -> Kernel:
     """
     writer = _Writer(plan, task)
     body = tuple(writer.lines())
-    words = frozenset(re.findall(r"\w+", "\n".join(body)))
+    words = frozenset(re.findall(r"(?<![\w.])\w+", "\n".join(body)))  # no attributes: tl.full
     return Kernel(task, body, words, frozenset(writer.used))
 
 

@@ -1,4 +1,4 @@
-"""The functions of ``templates/triton``, run by Triton's interpreter, against mpmath."""
+"""The functions of ``templates/triton``, interpreted or on a GPU, against mpmath."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.machinery.importing import imported
 from tests.native.cases import CASES
 from tests.native.ends import ENDS, NAN, TOTAL
 from tests.native.maths import Array, points, ulps
+from tests.triton.made import DEVICE
 from tests.triton.stated import NAMES, stated
 
 KINDS = [np.float32, np.float64]
@@ -55,11 +56,11 @@ def own(name: str) -> str:
 
 def call(name: str, *arguments: Array) -> Array:
     """A function over arrays."""
-    tensors = [torch.from_numpy(np.ascontiguousarray(x)) for x in arguments]
+    tensors = [torch.from_numpy(np.ascontiguousarray(x)).to(DEVICE) for x in arguments]
     result = torch.empty_like(tensors[0])
     kernel = getattr(module(), f"apply{own(name)}")
     kernel[(-(-len(result) // 1024),)](*tensors, result, len(result), TILE=1024)
-    return result.numpy()
+    return result.cpu().numpy()
 
 
 def worst(name: str, kind: type[np.floating]) -> tuple[float, list[float]]:

@@ -1,4 +1,4 @@
-"""Kernels, run by Triton's interpreter on the CPU, against the plain torch form.
+"""Kernels, run by Triton's interpreter on the CPU or on a GPU, against the plain torch form.
 
 The generated tests prove that form, and the kernels too, against 50 digits.
 """
@@ -11,9 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.machinery.by_kernel import LAYOUTS, labels
+from tests.machinery import by_kernel
+from tests.machinery.by_kernel import LAYOUTS
 from tests.machinery.sampling import Sample, sample
 from tests.triton.made import (
+    DEVICE,
     KERNELS,
     WITH,
     functional,
@@ -75,7 +77,20 @@ def test_each_gradient_alone(name: str) -> None:
 
 def scores(*shape: int, **kind: Any) -> Tensor:
     generator = torch.Generator().manual_seed(3)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(**kind)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(DEVICE, **kind)
+
+
+def labels(classes: int, *shape: int) -> Tensor:
+    return by_kernel.labels(classes, *shape).to(DEVICE)
+
+
+def leaves_of(drawn: Sample, keys: list[str]) -> dict[str, Tensor]:
+    """The sample where kernels run; the named floats require a gradient."""
+    return {k: x.to(DEVICE).requires_grad_(k in keys) for k, x in drawn.leaves([]).items()}
+
+
+def ones(*shape: int) -> Tensor:
+    return torch.ones(shape, dtype=torch.float64, device=DEVICE)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -98,15 +113,15 @@ def test_empty_odd_and_long(shape: tuple[int, ...]) -> None:
     if shape[1]:
         target = labels(shape[1], shape[0], *shape[2:])
         check("cross_entropy", scores(*shape), target, reduction="sum", label_smoothing=0.1)
-    check("dice", scores(*shape), torch.ones(shape).double(), reduction="none")
-    check("tversky", scores(*shape), torch.ones(shape).double(), reduction="sum")
-    check("mse", scores(*shape), torch.ones(shape).double(), reduction="sum")
+    check("dice", scores(*shape), ones(*shape), reduction="none")
+    check("tversky", scores(*shape), ones(*shape), reduction="sum")
+    check("mse", scores(*shape), ones(*shape), reduction="sum")
 
 
 def test_whole_blocks_of_a_row_at_minus_infinity() -> None:
     x = scores(2, 2100)
     x[0, :1024] = x[1, 1024:] = float("-inf")
-    check("cross_entropy", x, torch.tensor([1500, 3]))
+    check("cross_entropy", x, torch.tensor([1500, 3], device=DEVICE))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
@@ -137,7 +152,7 @@ def test_ignored_labels_may_be_anything() -> None:
     target = labels(5, 8)
     target[3] = -100
     check("cross_entropy", scores(8, 5), target)
-    check("cross_entropy", scores(8, 5), torch.full((8,), -100), reduction="sum")
+    check("cross_entropy", scores(8, 5), torch.full((8,), -100, device=DEVICE), reduction="sum")
 
 
 @pytest.mark.parametrize("upstream", [1.0, 0.5, 0.0, float("nan")])
@@ -159,6 +174,7 @@ def test_nothing_is_read_from_the_device(monkeypatch: pytest.MonkeyPatch) -> Non
         raise AssertionError("a number is read from the device")
 
     lead, target = scores(6, 5).requires_grad_(), labels(5, 6)
+    functional("cross_entropy")(lead, target).backward()  # the tiles are chosen by time
     for name in ("item", "tolist", "__bool__", "__float__", "__int__"):
         monkeypatch.setattr(Tensor, name, refused)
     with only_kernels(load("cross_entropy")):
@@ -171,7 +187,7 @@ def test_second_derivatives(name: str) -> None:
     keys = drawn.floats[:1]
     found = []
     for kernels in (True, False):
-        leaves = drawn.leaves(keys)
+        leaves = leaves_of(drawn, keys)
         if kernels:
             value = functional(name)(**leaves)
             assert "InTriton" in _history(value)
@@ -195,7 +211,7 @@ def test_gradients_that_kernels_do_not_give() -> None:
     assert keys == ["weight"]
     found = []
     for context in (None, without_kernels):
-        leaves = drawn.leaves()
+        leaves = leaves_of(drawn, drawn.floats)
         if context is None:
             value = functional("cross_entropy")(**leaves)
         else:
@@ -217,7 +233,7 @@ def test_in_place_changes_are_noticed() -> None:
 def test_options_are_not_rounded() -> None:
     """An option reaches a kernel in double: 0.1 in float32 would be wrong by 1e-9."""
     check("smooth_l1", scores(4, 5), scores(4, 5).flip(0), beta=0.1)
-    check("dice", scores(2, 3, 9), torch.ones(2, 3, 9).double(), smooth=0.1)
+    check("dice", scores(2, 3, 9), ones(2, 3, 9), smooth=0.1)
 
 
 def test_another_tile_gives_the_same_sum(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +262,7 @@ def test_another_tile_gives_the_same_sum(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_more_elements_than_32_bits_count() -> None:
     """A strided view that spans more than 2**31 elements, of which it has few."""
     try:
-        base = torch.empty((1 << 31) + 64, dtype=torch.float16)
+        base = torch.empty((1 << 31) + 64, dtype=torch.float16, device=DEVICE)
     except RuntimeError:
         pytest.skip("no memory for it")
     rows = base.as_strided((2, 4), ((1 << 31) + 16, 1))
