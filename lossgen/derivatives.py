@@ -51,6 +51,7 @@ SLOPES: dict[type[nd.Unary], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     nd.HypotM1: lambda x, y: x / nd.Hypot(x, ONE),
     nd.Log1pSquare: lambda x, y: 2 * nd.HypotPowSlope(x, ZERO),
     nd.Lgamma: lambda x, y: nd.Digamma(x),
+    nd.Digamma: lambda x, y: nd.Trigamma(x),
     nd.StopGradient: lambda x, y: ZERO,
     nd.Finite: lambda x, y: ONE,
 }

@@ -36,7 +36,7 @@ _COST: dict[type[sp.Basic], int] = {
     nd.RelEntropy: 16, nd.LogRatio: 14, nd.Asinh: 8, nd.Log1pSquare: 14, nd.HypotPowM1: 24,
     nd.HypotPowSlope: 10, nd.LogSum: 9, nd.Gauss: 18, nd.GaussM1: 8, nd.Sqrt: 2, sp.Pow: 3,
     nd.Ratio: 2, nd.Fitted: 0, nd.Min: 4, nd.LogMixture: 14,
-    nd.SettledLogMixture: 14,
+    nd.SettledLogMixture: 14, nd.Digamma: 20, nd.Trigamma: 20,
 }  # fmt: skip
 
 

@@ -37,7 +37,8 @@ FUNCTIONS: dict[str, tuple[str, int, int]] = {
                 "expm1",
                 "log1mexp",
             ),
-            *("tanh", "cosh", "log_cosh", "sin", "cos", "acos", "atan", "erf", "erfc", "lgamma"),
+            *("tanh", "cosh", "log_cosh", "sin", "cos", "acos", "atan", "erf", "erfc"),
+            *("lgamma", "digamma"),
             *("sign", "Abs", "stop_gradient"),
         )
     },

@@ -194,6 +194,8 @@ class ScalarPrinter(StrPrinter):
         return "False"
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
+        if (rootless := nodes.without_root(expr)) is not None:
+            return str(self._print(rootless))
         if _may_be_steep(expr):
             return self.word("raised", bare(self._print(expr.base)), bare(self._print(expr.exp)))
         base = self.parenthesize(expr.base, PRECEDENCE["Pow"], strict=False)

@@ -95,6 +95,9 @@ def _mul(ev: Context, expr: sp.Mul, here: Environment) -> Any:
 
 
 def _pow(ev: Context, expr: sp.Pow, here: Environment) -> Any:
+    rootless = nodes.without_root(expr)
+    if rootless is not None and ev.number(expr.base, here).value >= 0:
+        return ev.number(rootless, here)
     base, exponent = ev.number(expr.base, here), ev.number(expr.exp, here)
     b, p = base.value, exponent.value
     if base.exact and exponent.exact and p == 2:

@@ -133,6 +133,7 @@ FUNCTIONS: dict[type[nodes.Unary], Callable[[Any], Triple]] = {
     nodes.Erf: _erf,
     nodes.Lgamma: lambda x: (mp.loggamma(x), mp.psi(0, x), mp.psi(1, x)),
     nodes.Digamma: lambda x: (mp.psi(0, x), mp.psi(1, x), mp.psi(2, x)),
+    nodes.Trigamma: lambda x: (mp.psi(1, x), mp.psi(2, x), mp.psi(3, x)),
 }
 
 

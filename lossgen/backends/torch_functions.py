@@ -52,7 +52,8 @@ FUNCTIONS: dict[type[sp.Basic], tuple[str, str]] = {
     nd.LogRatio: ("_log_ratio", ""),
     nd.RelEntropy: ("_rel_entropy", ""),
     nd.Lgamma: ("torch.lgamma", "math.lgamma"),
-    nd.Digamma: ("torch.digamma", ""),
+    nd.Digamma: ("_digamma", ""),
+    nd.Trigamma: ("_trigamma", ""),
     nd.Floor: ("torch.floor", "math.floor"),
     nd.LogAddExp: ("torch.logaddexp", ""),
 }
@@ -69,6 +70,7 @@ OVER_NUMBERS: dict[type[sp.Basic], str] = {
     nd.Xlogy: "{0} * math.log({1}) if {0} else 0.0",
     nd.Log1mExp: "math.log(-math.expm1({0}))",
     nd.LogErfc: "math.log(math.erfc({0}))",
+    nd.Digamma: "torch.digamma(torch.tensor({0}, dtype=torch.float64)).item()",
     nd.HypotM1: "math.hypot(1.0, {0}) - 1.0",
     nd.Pow1pM1: "math.expm1({1} * math.log1p({0}))",
     nd.HypotPowM1: "math.hypot(1.0, {0}) ** {1} - 1.0",

@@ -48,6 +48,30 @@ HELPERS: dict[str, str] = {
         return torch.acos(x)
     end = x.abs() == 1
     return torch.where(end, torch.acos(x.detach()), torch.acos(x.masked_fill(end, 0.0)))''',
+    "_digamma(": '''def _digamma(x: Tensor) -> Tensor:
+    """The slope of log-gamma: ``torch.digamma``, whose own slope has nine digits only."""
+    positive = x > 0.0
+    near = x.masked_fill(~positive, 1.0)
+    far = near + 10.0  # the asymptotic series, and back by the recurrence
+    z = far.reciprocal().square()
+    tail = z / 12.0
+    for term in (-691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12):
+        tail = z * (term + tail)
+    steps = sum((near + k).reciprocal() for k in range(10))
+    value = torch.log(far) - 0.5 / far - tail - steps
+    return torch.where(positive, value, torch.digamma(x.masked_fill(positive, -0.5)))''',
+    "_trigamma(": '''def _trigamma(x: Tensor) -> Tensor:
+    """The slope of ``_digamma``: ``torch.polygamma(1, x)``, which has nine digits only."""
+    positive = x > 0.0
+    near = x.masked_fill(~positive, 1.0)
+    far = (near + 10.0).reciprocal()  # the asymptotic series, and back by the recurrence
+    z = far.square()
+    tail = z * (7 / 6)
+    for term in (-691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6):
+        tail = z * (term + tail)
+    steps = sum((near + k).reciprocal().square() for k in range(10))
+    value = far + 0.5 * z + far * tail + steps
+    return torch.where(positive, value, torch.polygamma(1, x.masked_fill(positive, -0.5)))''',
     "_or_infinite(": '''def _or_infinite(x: Tensor) -> Tensor:
     """``x``, and infinity where it is 0: a quotient by it is 0 there."""
     return x.masked_fill(x == 0, math.inf)''',

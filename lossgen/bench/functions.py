@@ -41,6 +41,7 @@ _PARTS: Mapping[type[sp.Basic], tuple[tuple[str, str], ...]] = {
     nd.LogErfc: (("erf", "erf"), ("log", "erf")),
     nd.Lgamma: (("lgamma", "lgamma"),),
     nd.Digamma: (("digamma", "digamma"),),
+    nd.Trigamma: (("digamma", "trigamma"),),  # torch's own takes far longer than it must
     nd.Sin: (("sin", "sin"),),
     nd.Cos: (("cos", "cos"),),
     nd.Acos: (("acos", "acos"),),

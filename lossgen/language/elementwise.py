@@ -96,6 +96,11 @@ def lgamma(x: Expr) -> Expr:
     return nodes.Lgamma(x)
 
 
+def digamma(x: Expr) -> Expr:
+    """The slope of ``lgamma``."""
+    return nodes.Digamma(x)
+
+
 def sign(x: Expr) -> Expr:
     return nodes.Sign(x)
 

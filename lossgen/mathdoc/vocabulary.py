@@ -26,6 +26,7 @@ CALLS: Mapping[type[nd.Node], str] = {
     nd.LogErfc: "\\log\\operatorname{erfc}",
     nd.Lgamma: "\\log\\Gamma",
     nd.Digamma: "\\psi",
+    nd.Trigamma: "\\psi_1",
     nd.Max: "\\max",
     nd.Min: "\\min",
     nd.Clip: "\\operatorname{clip}",

@@ -69,6 +69,7 @@ from lossgen.nodes.functions import (
     StopGradient,
     StraightThrough,
     Tanh,
+    Trigamma,
     Unary,
     Xlogy,
 )
@@ -99,6 +100,7 @@ from lossgen.nodes.walking import (
     rebuild,
     substitute,
     walk,
+    without_root,
 )
 
 __all__ = [
@@ -176,6 +178,7 @@ __all__ = [
     "StopGradient",
     "StraightThrough",
     "Tanh",
+    "Trigamma",
     "Unary",
     "Unknown",
     "Where",
@@ -188,5 +191,6 @@ __all__ = [
     "substitute",
     "text",
     "walk",
+    "without_root",
     "word",
 ]

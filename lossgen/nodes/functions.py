@@ -159,7 +159,16 @@ class Lgamma(Unary):
 
 
 class Digamma(Unary):
+    """The slope of log-gamma."""
+
     __slots__ = ()
+
+
+class Trigamma(Unary):
+    """The slope of digamma."""
+
+    __slots__ = ()
+    is_nonnegative = True
 
 
 class Floor(Unary):

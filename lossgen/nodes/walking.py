@@ -13,6 +13,7 @@ from typing import Any
 import sympy as sp
 
 from lossgen.nodes.binders import Along, Let, Reduce
+from lossgen.nodes.functions import Sqrt
 from lossgen.nodes.leaves import Letter, Read, Size
 
 
@@ -100,3 +101,19 @@ def is_scalar(expr: sp.Basic) -> bool:
 
 def _in_size(node: sp.Basic, expr: sp.Basic) -> bool:
     return isinstance(node, Letter) and node not in free_letters(expr)
+
+
+def without_root(power: sp.Pow) -> sp.Expr | None:
+    """``u**k`` for ``r**(2*k)``, where r is ``sqrt(u)`` or a part of that name; else None.
+
+    Where u is at least 0 they are the same, slopes included: by the chain rule the slope at 0 would
+    be that of the root, which is 0 there.
+    """
+    base = power.base
+    root = base.body if isinstance(base, Let) else base
+    if not isinstance(root, Sqrt) or not power.exp.is_Integer or power.exp % 2:
+        return None
+    under = root.arg
+    if isinstance(base, Let):
+        under = substitute(under, dict(zip(base.params, base.at, strict=True)))
+    return under ** (power.exp / 2)

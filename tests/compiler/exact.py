@@ -56,6 +56,7 @@ UNARY: dict[type[nd.Unary], Callable[[Any], Any]] = {
     nd.Log1pSquare: lambda x: mp.log(1 + x**2),
     nd.Lgamma: mp.loggamma,
     nd.Digamma: mp.digamma,
+    nd.Trigamma: lambda x: mp.psi(1, x),
     nd.StopGradient: lambda x: x,
 }
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {

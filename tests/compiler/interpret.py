@@ -67,6 +67,7 @@ UNARY: dict[type[nd.Unary], Callable[..., Any]] = {
     nd.Log1pSquare: lambda x: np.log1p(x * x),
     nd.Lgamma: lambda x: _wide(mpmath.loggamma)(x),
     nd.Digamma: lambda x: _wide(mpmath.digamma)(x),
+    nd.Trigamma: lambda x: _wide(lambda v: mpmath.psi(1, v))(x),
 }
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "==": np.equal,

@@ -67,6 +67,10 @@ def _digamma(x: mp.mpf) -> mp.mpf:
     return mp.digamma(x) if x > 0 or x != mp.floor(x) else mp.nan if x else -mp.inf
 
 
+def _trigamma(x: mp.mpf) -> mp.mpf:
+    return mp.psi(1, x) if x > 0 or x != mp.floor(x) else mp.inf
+
+
 def _asinh(x: mp.mpf) -> mp.mpf:
     size = abs(x)
     return mp.sign(x) * mp.log1p(size + _hypot_minus_one(size))
@@ -153,6 +157,7 @@ CASES: dict[str, Case] = {
         1e30,
         lambda x: mp.mpf(4) + abs(_digamma(x)) + abs(x),
     ),
+    "real_trigamma": Case(_trigamma, (((0, 3), (3, 30), (-9.9, -0.1)),), 4, -50.5, 1e30),
     "real_pow": Case(lambda x, y: mp.power(x, y), (_POSITIVE, _POWERS), 1.5, 0),
     "real_power_slope": Case(lambda x, y: mp.power(x, y - 1), (_POSITIVE, _POWERS), 2, 1e-3, 1e4),
     "real_pow1pm1": Case(

@@ -32,6 +32,7 @@ ENDS: dict[str, tuple[tuple[float, ...], ...]] = {
     "real_hypotm1": ((INF, INF), (-INF, INF), (0, 0), (1e30, 1e30)),
     "real_lgamma": ((INF, INF), (-INF, INF), (0, INF), (-1, INF), (1, 0), (2, 0)),
     "real_digamma": ((INF, INF), (-INF, NAN), (0, -INF), (-0.0, INF), (-1, NAN)),
+    "real_trigamma": ((INF, 0), (-INF, NAN), (0, INF), (-0.0, INF), (-1, INF)),
     "real_pow": (
         (0, 0, 1), (NAN, 0, 1), (1, NAN, 1), (0, 2, 0), (0, -2, INF), (0, 0.5, 0), (0, -0.5, INF),
         (-0.0, 3, -0.0), (-0.0, -3, -INF), (-0.0, 2, 0), (-2, 3, -8), (-2, 2, 4), (-2, -1, -0.5),

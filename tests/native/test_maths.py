@@ -113,7 +113,7 @@ def test_an_unknown_name() -> None:
         maths_source(["real_exp", "real_cosine"])
 
 
-SCALAR = {"real_sin", "real_cos", "real_lgamma", "real_digamma"}
+SCALAR = {"real_sin", "real_cos", "real_lgamma", "real_digamma", "real_trigamma"}
 SETS = {"avx2": ["-mavx2", "-mfma"], "avx512": ["-march=skylake-avx512"]}
 
 

@@ -66,6 +66,27 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "lgamma(order[e]) - (order[e] - 1)*log(x[e]) + x[e]",
         "",
     ),
+    # A word whose slope torch has to nine digits, and a sum of parts that cancel.
+    "dirichlet": (
+        "alpha: Positive[n, c]",
+        "total = Sum(alpha[n, c], c)\n"
+        "    gap = (alpha[n, c] - 1)*(digamma(alpha[n, c]) - digamma(total))\n"
+        "    return lgamma(total) - Sum(lgamma(alpha[n, c]) - gap, c)",
+        "",
+    ),
+    # Two log-gammas of which hardly anything is left.
+    "student": (
+        "x: Real[e], nu: Positive[e]",
+        "lgamma(nu[e]/2) - lgamma((nu[e] + 1)/2) + log(pi*nu[e])/2"
+        " + (nu[e] + 1)/2*log1p(x[e]**2/nu[e])",
+        "",
+    ),
+    # The square of a named root, whose slope is not that of the root.
+    "root_squared": (
+        "x: NonNegative[e], y: NonNegative[e]",
+        "r = sqrt(x[e])\n    return r**2*y[e] + r*sqrt(y[e])",
+        "",
+    ),
     # Names that are read at a label, which a condition leaves out.
     "symmetric": (
         "x: Logits[n, c], label: ClassIndex[n], *, ignore_index: Integer = -100",

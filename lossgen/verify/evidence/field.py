@@ -231,8 +231,8 @@ class Symbols:
     def loggamma(self, x: Any) -> Element:
         return self._opaque("loggamma", self.mpf(x), mp.loggamma(number_of(x)))
 
-    def digamma(self, x: Any) -> Element:
-        return self._opaque("digamma", self.mpf(x), mp.digamma(number_of(x)))
+    def psi(self, order: int, x: Any) -> Element:
+        return self._opaque(f"psi{order}", self.mpf(x), mp.psi(order, number_of(x)))
 
     @staticmethod
     def isnan(x: Any) -> bool:

@@ -68,7 +68,7 @@ class Functions:
 
     def _lgamma(self, x: Any) -> Point:
         return (
-            (self.algebra.loggamma(x), (self.algebra.digamma(x),))
+            (self.algebra.loggamma(x), (self.algebra.psi(0, x),))
             if x > 0
             else (self.algebra.inf, (self.algebra.nan,))
         )
@@ -151,6 +151,6 @@ class Functions:
             "Atan": lambda x: (a.atan(x), (1 / (1 + x * x),)),
             "Erf": lambda x: (a.erf(x), (2 * a.exp(-x * x) / a.sqrt(a.pi),)),
             "Lgamma": self._lgamma,
-            "Digamma": lambda x: (a.digamma(x), (a.nan,)),
+            "Digamma": lambda x: (a.psi(0, x), (a.psi(1, x),)),
             "StopGradient": lambda x: (x, (ZERO,)),
         }

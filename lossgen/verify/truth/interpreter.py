@@ -90,6 +90,9 @@ class Interpreter:
 
     def _power(self, expr: sp.Pow, places: Places) -> Any:
         base, exponent = (self.at(x, places) for x in expr.args)
+        rootless = nodes.without_root(expr)
+        if rootless is not None and value(base) >= 0:
+            return self.at(rootless, places)
         varies = isinstance(exponent, Num)
         return self._apply(lambda x, p: self.functions.power(x, p, varies=varies), base, exponent)
 
