@@ -98,7 +98,8 @@ def explained(error: Exception) -> tuple[str, str] | None:
             if re.search(rf"operand type(\(s\) for|.* unary) {re.escape(sign)}:", text):
                 return words
         if text.endswith("object is not subscriptable"):
-            return "only a tensor is read in brackets", "write at(x, c=target[n])"
+            hint = "write a name alone, or at(name, c=target[n]) for its value elsewhere"
+            return "only a tensor is read in brackets", hint
         if text.endswith("has no len()"):
             return "an expression is one number, and has no length", "write size(c)"
         if text.endswith("object is not iterable"):
