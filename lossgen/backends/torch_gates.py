@@ -58,7 +58,8 @@ class Gates(Functions):
         values = [bare(self.code(x)) for x in (yes, no)]
         if is_scalar(yes) and self._gate(condition) is not None:
             return self.chosen(nd.Not(condition), no, yes)
-        if (gate := self._gate(condition)) is not None:
+        finite = no.is_finite is not False  # infinity times a gate of 0 is NaN
+        if finite and (gate := self._gate(condition)) is not None:
             return f"_chosen({', '.join(values)}, {gate})"
         return f"torch.where({bare(self.code(condition))}, {', '.join(values)})"
 

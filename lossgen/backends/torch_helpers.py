@@ -172,9 +172,13 @@ HELPERS: dict[str, str] = {
     """``-log(prob)`` at a class, from the sum of the others, which is small without cancelling."""
     if not others.numel():
         return scores.sum(dim)  # torch's amax refuses an empty axis
+    if _recorded():  # slopes of one leader in both: shares may tie where scores do not
+        leader = scores.argmax(dim, keepdim=True)
+        highest, top = scores.gather(dim, leader), prob.gather(dim, leader)
+    else:
+        highest, top = scores.amax(dim, keepdim=True), prob.amax(dim, keepdim=True)
     # How far the class is below the leader, exact, and what the leader has beside it.
-    below = scores.amax(dim, keepdim=True) - scores.gather(dim, at)
-    top = prob.amax(dim, keepdim=True)
+    below = highest - scores.gather(dim, at)
     rest = (others - (top - prob.gather(dim, at))) / top
     return (below + torch.log1p(rest)).squeeze(dim)''',
     "_recorded(": '''def _recorded() -> bool:
@@ -195,6 +199,12 @@ HELPERS: dict[str, str] = {
     """``x * log(y)``, and 0 where x = 0; where both are 0 its slope is 0: torch's is NaN."""
     return torch.xlogy(x, torch.where((x == 0) & (y == 0), 1, y))''',
     **COMPOSITIONS,
+    "_amax(": '''def _amax(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """The largest; of nothing, which torch's own refuses, it is -inf."""
+    return x.amax(dim) if x.numel() else x.sum(dim) - math.inf''',
+    "_amin(": '''def _amin(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """The smallest; of nothing, which torch's own refuses, it is inf."""
+    return x.amin(dim) if x.numel() else x.sum(dim) + math.inf''',
     "_masked_amax(": '''def _masked_amax(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]
 ) -> Tensor:

@@ -75,6 +75,8 @@ class Reductions(Context):
         elif x.op == "amax" and _is_held_size(x.body):
             size = printer.code(x.body.arg.arg)
             code = f"_largest({bare(size)}, {where or tuple(range(len(scope)))})"
+        elif x.op in ("amax", "amin") and not self.names.fusing:
+            code = f"_{x.op}({bare(inner)}, {where or tuple(range(len(scope)))})"
         elif x.op == "logsumexp":
             code = f"{operand(inner)}.logsumexp({where or tuple(range(len(scope)))})"
         else:

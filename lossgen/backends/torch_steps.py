@@ -27,8 +27,11 @@ STEPS: dict[str, str] = {
     return (x - y).nan_to_num(1.0)''',
     "_chosen(": '''def _chosen(x: Tensor, y: Tensor | float, gate: Tensor) -> Tensor:
     """``x`` where a gate is 1, ``y`` where it is 0, whatever the other is there."""
-    rest = 1 - gate
-    return _masked(x, gate) + (_masked(y, rest) if isinstance(y, Tensor) else y * rest)''',
+    if isinstance(y, Tensor):
+        return _masked(x, gate) + _masked(y, 1 - gate)
+    if math.isinf(y):
+        return torch.where(gate > 0, x, y)
+    return _masked(x, gate) + y * (1 - gate)''',
     "_positive(": '''def _positive(x: Tensor) -> Tensor:
     """1 where ``x > 0``, else 0: on a CPU a comparison takes eight passes."""
     return torch.sign(x).clamp(min=0)''',

@@ -198,7 +198,8 @@ def test_a_spec_that_raises() -> None:
         ("input", "tensor 'input' is read without letters. write input[n, c]"),
         (
             "exp(input[n, c])[n, 0]",
-            "only a tensor is read in brackets. write a name alone, or at(name, c=target[n]) for its value elsewhere",
+            "only a tensor is read in brackets. "
+            "write a name alone, or at(name, c=target[n]) for its value elsewhere",
         ),
         (
             "input[n, c] / len(input)",

@@ -87,6 +87,28 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "r = sqrt(x[e])\n    return r**2*y[e] + r*sqrt(y[e])",
         "",
     ),
+    # A choice between a number and -inf, by a comparison of pairs.
+    "cox": (
+        "risk: Real[n], time: Real[n], event: Binary[n]",
+        "pool = logsumexp(risk[j], j, where=time[j] >= time[n])\n"
+        "    return averaged(event[n]*(pool - risk[n]), over=event[n])",
+        "",
+    ),
+    # A row's set of one, whose slope of 1 is rounded as any.
+    "listmle": (
+        "score: Real[n, k], rank: Real[n, k]",
+        "rest = logsumexp(score[n, m], m, where=rank[n, m] >= rank[n, k])\n"
+        "    return Sum(rest - score[n, k], k)",
+        "",
+    ),
+    # The largest of nothing.
+    "berhu": (
+        "x: Real[n, s], y: Real[n, s]",
+        "gap = Abs(x[n, s] - y[n, s])\n"
+        "    bend = stop_gradient(Amax(gap, s)/5)\n"
+        "    return Mean(where(gap <= bend, gap, (gap**2 + bend**2)/(2*bend)), s)",
+        "",
+    ),
     # Names that are read at a label, which a condition leaves out.
     "symmetric": (
         "x: Logits[n, c], label: ClassIndex[n], *, ignore_index: Integer = -100",
