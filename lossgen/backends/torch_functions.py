@@ -220,6 +220,11 @@ class Functions(Reads):
         base, exponent = expr.args
         return f"_power_slope({bare(self.code(base))}, {self.code(exponent)})"
 
+    def _print_Log(self, expr: Any) -> str:
+        if is_scalar(expr) and expr.has(nd.Size):  # which may be 0
+            return f"_log({bare(self.code(expr.arg))})"
+        return self._print_Node(expr)
+
     def _print_Node(self, expr: Any) -> str:
         if type(expr) in OVER_NUMBERS and is_scalar(expr):
             return f"({OVER_NUMBERS[type(expr)].format(*map(self.operand, expr.args))})"

@@ -42,6 +42,9 @@ HELPERS: dict[str, str] = {
         return torch.sqrt(x)
     zero = x == 0
     return torch.sqrt(x.masked_fill(zero, 1.0)).masked_fill(zero, 0.0)''',
+    "_log(": '''def _log(x: float) -> float:
+    """``math.log``, and what torch has of numbers that are not above 0."""
+    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan''',
     "_acos(": '''def _acos(x: Tensor) -> Tensor:
     """``acos(x)``; at -1 and 1 its slope is 0, where torch's is infinite, and NaN times 0."""
     if not _recorded():

@@ -109,6 +109,8 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "    return Mean(where(gap <= bend, gap, (gap**2 + bend**2)/(2*bend)), s)",
         "",
     ),
+    # The logarithm of a size, which may be 0.
+    "mean_power": ("x: Real[n, d]", "logsumexp(x[n, d], n) - log(size(n)*(size(n) - 1))", ""),
     # Names that are read at a label, which a condition leaves out.
     "symmetric": (
         "x: Logits[n, c], label: ClassIndex[n], *, ignore_index: Integer = -100",
