@@ -22,6 +22,7 @@ from lossgen.produce import orphans, produce, write
 from lossgen.spec import load_spec
 from tests.machinery.sampling import SPECS, sample
 from tests.native.kernels import NAMES
+from tests.oracle.loading import written
 from tests.triton import compiling
 from tests.triton.made import (
     HAVE_TRITON,
@@ -53,6 +54,14 @@ def test_which_losses_have_kernels(name: str) -> None:
     made = source(load_spec(SPECS / f"{name}.py"), (), "triton")
     assert (made.kernels is None) == (name in WITHOUT)
     assert ("no kernel in Triton, because" in made.note) == (name in WITHOUT)
+
+
+def test_a_function_that_triton_lacks_leaves_a_loss_in_plain_torch() -> None:
+    body = "return lgamma(x[e]) - y[e]*log(x[e])"
+    text = f'@loss()\ndef gammaish(x: Positive[e], y: Real[e]):\n    "A loss."\n    {body}\n'
+    made = source(written(text, "gammaish"), (), "triton")
+    assert made.kernels is None
+    assert made.note.endswith("because Triton has no function 'lgamma': plain torch")
 
 
 def test_kernels_are_written_beside_the_module(tmp_path: Path) -> None:

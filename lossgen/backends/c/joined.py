@@ -138,6 +138,7 @@ class _Spelling:
 
     def statements(self, given: tuple[Statement, ...]) -> tuple[Statement, ...]:
         """All of them, in order."""
+        self.taken |= {x.name for x in given}
         given = tuple(faded(given, self.known, self._name))
         self.order = tuple(
             dict.fromkeys((*self.order, *(y for x in given for y in (*x.free, *x.bound))))

@@ -47,6 +47,7 @@ def triton_page(compiled: Compiled) -> ModulePage:
         if any(map(reads_neighbours, (k.plan.program for k in planned))):
             raise Unsupported("it reads neighbours")
         found = [[kernel(k.plan, task) for task in tasks(k.plan)] for k in planned]
+        maths = maths_source(frozenset().union(*(k.used for made in found for k in made)))
     except Unsupported as why:
         return replace(
             module_page(compiled), note=f"no kernel in Triton, because {why}: plain torch"
@@ -63,7 +64,6 @@ def triton_page(compiled: Compiled) -> ModulePage:
             tuple(map(call.named, lines)) for lines in (launches.value(), launches.gradient())
         ]
         kernels += [_kernel_page(launches, k) for k in made]
-    maths = maths_source(frozenset().union(*(k.used for made in found for k in made)))
     return replace(
         page,
         imports=(*page.imports, *IMPORTS),
