@@ -1,4 +1,4 @@
-"""Losses of people's own in C, which have what the catalogue has not: kernels beside plain torch."""
+"""People's own losses in C, which have what the catalogue has not: kernels beside plain torch."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_a_function_that_triton_lacks_leaves_a_loss_in_plain_torch() -> None:
     text = f'@loss()\ndef gammaish(x: Positive[e], y: Real[e]):\n    "A loss."\n    {body}\n'
     made = source(written(text, "gammaish"), (), "triton")
     assert made.kernels is None
-    assert made.note.endswith("because Triton has no function 'lgamma': plain torch")
+    assert made.note.endswith("because Triton has no function 'digamma': plain torch")
 
 
 def test_kernels_are_written_beside_the_module(tmp_path: Path) -> None:
