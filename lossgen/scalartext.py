@@ -193,6 +193,12 @@ class ScalarPrinter(StrPrinter):
     def _print_BooleanFalse(self, expr: sp.Basic) -> str:
         return "False"
 
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        text = str(super()._print_Mul(expr))
+        kept = next((c for c in map(_of_labels, expr.args) if c is not None), None)
+        # What it multiplies may read at a label that stands for none.
+        return text if kept is None else f"({text} if {bare(self._print(kept))} else 0)"
+
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         if (rootless := nodes.without_root(expr)) is not None:
             return str(self._print(rootless))
@@ -202,6 +208,22 @@ class ScalarPrinter(StrPrinter):
         if expr.exp is sp.S.NegativeOne:
             return f"1/{base}"
         return f"{base}**{self.parenthesize(expr.exp, PRECEDENCE['Pow'], strict=False)}"
+
+
+def _of_labels(factor: sp.Basic) -> sp.Basic | None:
+    """The condition on a label without which a factor is 0: ``target[n] != ignore_index``."""
+    body = factor.body if isinstance(factor, nodes.Let) else factor
+    if not isinstance(body, nodes.Where) or body.args[2] != 0:
+        return None
+    condition = body.args[0]
+    if not isinstance(condition, nodes.Compare) or not isinstance(condition.right, nodes.Param):
+        return None
+    if not isinstance(condition.left, nodes.Read):
+        return None
+    if isinstance(factor, nodes.Let):
+        places = dict(zip(factor.params, factor.at, strict=True))
+        return nodes.substitute(condition, places)
+    return condition
 
 
 def _may_be_steep(power: sp.Pow) -> bool:

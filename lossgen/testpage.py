@@ -28,7 +28,7 @@ from lossgen.testrefusals import (
     rigid,
     takes_number,
 )
-from lossgen.testsamples import indexed_axis, marker, paired, samples
+from lossgen.testsamples import fewest, indexed_axis, marker, paired, samples
 from lossgen.testsignatures import constructor, plain_names, signature
 from lossgen.testtexts import case_text, sample_text
 
@@ -127,6 +127,7 @@ class TestPage:
     ignored: str
     ignoring: str
     class_axis: str
+    fewest: int
     on_gpu: bool
 
 
@@ -243,6 +244,7 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
         "ignored": ignored.name if ignored else "",
         "ignoring": marker(spec, ignored) if ignored else "",
         "class_axis": indexed_axis(spec, ignored) if ignored else "",
+        "fewest": fewest(spec),
     }
 
 

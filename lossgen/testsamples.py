@@ -178,6 +178,16 @@ def indexed_axis(spec: LossSpec, tensor: TensorArg) -> str:
     return ""
 
 
+def fewest(spec: LossSpec) -> int:
+    """The fewest elements of an axis for which the formula exists: 2 for ``1/(size(c) - 1)``."""
+    least = 1
+    for node in walk(spec.item):
+        if isinstance(node, sp.Add) and any(isinstance(x, nodes.Size) for x in node.args):
+            taken = next((-x for x in node.args if x.is_Integer and x < 0), 0)
+            least = max(least, int(taken) + 1)
+    return least
+
+
 def marker(spec: LossSpec, tensor: TensorArg) -> str:
     """The parameter that an index is compared with (``ignore_index``)."""
     for node in walk(spec.item):

@@ -221,7 +221,8 @@ class Functions(Reads):
         return f"_power_slope({bare(self.code(base))}, {self.code(exponent)})"
 
     def _print_Log(self, expr: Any) -> str:
-        if is_scalar(expr) and expr.has(nd.Size):  # which may be 0
+        at_end = expr.has(nd.Size) or not self.names.known.of(expr.arg).positive
+        if is_scalar(expr) and not expr.arg.is_number and at_end:
             return f"_log({bare(self.code(expr.arg))})"
         return self._print_Node(expr)
 
