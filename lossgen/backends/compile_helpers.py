@@ -37,6 +37,14 @@ FUSED: dict[str, str] = {
     "_fused_share(": '''def _fused_share(score: Tensor, top: Tensor, total: Tensor) -> Tensor:
     """A softmax's share of a score, of the largest score and the total above it."""
     return torch.exp(score - top) / total''',
+    "_fused_log_total(": '''def _fused_log_total(total: Tensor, others: Tensor) -> Tensor:
+    """The logarithm of a softmax's total, exact to rounding also where it is all but 0."""
+    return torch.log1p(torch.where(total < 1.5, others, total - 1.0))''',
+    "_fused_log_share(": '''def _fused_log_share(
+    score: Tensor, top: Tensor, log_total: Tensor
+) -> Tensor:
+    """The logarithm of a softmax's share of a score."""
+    return score - top - log_total''',
     "_fused_balance(": '''def _fused_balance(
     grad: Tensor, scores: Tensor, top: Tensor, total: Tensor, dim: int
 ) -> Tensor:

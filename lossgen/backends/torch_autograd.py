@@ -142,19 +142,23 @@ def _setup_body(f: Formula) -> Lines:
     )
 
 
-def _without_second(f: Formula) -> list[str]:
-    """Zeros for the divisor's gradient, where it is absent and a gradient reads it."""
+def _with_second(f: Formula, lines: Sequence[str]) -> list[str]:
+    """The lines, with zeros for the divisor's gradient where it is absent and they read it."""
     if len(f.backward.seeds) == 1:
-        return []
-    first, second = f.backward.seeds
-    zeros = f"grad_{first}.new_zeros(()).expand({f.shape(second)})"
-    wanting = [g for g in f.backward.gradients if g in f.moved_by(second)]
-    if not wanting:
-        return []
-    return [
-        f"if grad_{second} is None:  # only the gradient of {' and '.join(wanting)} reads it",
-        f"    grad_{second} = {zeros}",
-    ]
+        return [*lines]
+    first, second = (f"grad_{x}" for x in f.backward.seeds)
+    reading = [k for k, x in enumerate(lines) if re.search(rf"\b{second}\b", x)]
+    if not reading:
+        return [*lines]
+    zeros = f"{first}.new_zeros(()).expand({f.shape(f.backward.seeds[1])})"
+    absent = [f"if {second} is None:", f"    {second} = {zeros}"]
+    # Where one branch alone reads it, the others need not wait for it.
+    starts = [k for k, x in enumerate(lines) if not x.startswith(" ")]
+    holding = {max(k for k in starts if k <= at) for at in reading}
+    at = min(holding)
+    if len(holding) > 1 or not lines[at].endswith(":"):
+        return [*absent, *lines]
+    return [*lines[: at + 1], *(f"    {x}" for x in absent), *lines[at + 1 :]]
 
 
 def _backward_body(f: Formula) -> Lines:
@@ -179,7 +183,6 @@ def _backward_body(f: Formula) -> Lines:
     if f.reduces:
         seed, lead = f"grad_{f.item}", f.checks.lead.name
         body += ['if reduction == "mean":', f"    {seed} = {seed} / {lead}.numel()"]
-    text = "\n".join((text, *_without_second(f)))
     needs = [g for g in backward.gradients if re.search(rf"\bneed_{g}\b", text)]
     if needs:
         last = max(inputs.index(g) for g in needs)
@@ -201,12 +204,11 @@ def _backward_body(f: Formula) -> Lines:
             *(["    # In half precision the slope was not kept."] if slopes else []),
             f"    {tuple_text(made)} = {f.autograd}.forward({given})",
         ]
-    body += _without_second(f)
     if needs:
         body.append(f"{' = '.join(f'd_{g}' for g in needs)} = None")
     if any(map(_overwrites, formula)):
         body.append("# In place only on what this backward has made itself.")
-    body += formula
+    body += _with_second(f, formula)
     gradient = {g: f"d_{g}" for g in backward.gradients}
     body.append(f"return {tuple_text([gradient.get(x, 'None') for x in (*inputs, *options)])}")
     return tuple(body)

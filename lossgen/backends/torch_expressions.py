@@ -102,8 +102,11 @@ class Expressions(Gates):
         return self.chosen(nd.Compare(test, a, b), a, b)
 
     def _against(self, a: Any, bound: Any, share: Any, both: str, clamp: str, beats: str) -> str:
-        """A tensor against a number; each tie rule is that of the function printed."""
-        if share == 1:
+        """A tensor against a number; each tie rule is that of the function printed.
+
+        What is fused is not differentiated: there the fastest will do.
+        """
+        if share == 1 or (self.names.fusing and share == 0 and bound != 0):
             return f"{self.operand(a)}.clamp({clamp}={self.code(bound)})"
         if share == 0 and bound == 0 and clamp == "min":
             return f"torch.relu({self.code(a)})"

@@ -163,6 +163,15 @@ class Functions(Reads):
     def _print_Share(self, expr: Any) -> str:
         return f"_fused_share({', '.join(bare(self.code(a)) for a in expr.args)})"
 
+    def _print_LogShare(self, expr: Any) -> str:
+        return f"_fused_log_share({', '.join(bare(self.code(a)) for a in expr.args)})"
+
+    def _print_LogTotal(self, expr: Any) -> str:
+        return f"_fused_log_total({', '.join(bare(self.code(a)) for a in expr.args)})"
+
+    def _print_Others(self, expr: Any) -> str:
+        return f"torch.exp({bare(self.code(expr.arg))}).frac()"  # of the largest it is 1
+
     def _print_Written(self, expr: Any) -> str:
         return f"_written({bare(self.code(expr.arg))})"
 

@@ -82,7 +82,8 @@ def _imports(text: str) -> tuple[str, ...]:
     also = ", Iterator" * ("Iterator[" in text)
     lines = [f"from collections.abc import Callable{also}, Sequence"]
     lines.append(f"from typing import Any, Literal{', NamedTuple' * ('(NamedTuple)' in text)}")
-    lines += ["import inspect", "import types"]
+    if "types." in text:
+        lines.append("import types")
     if "math." in text:
         lines.append("import math")
     if "functools." in text:

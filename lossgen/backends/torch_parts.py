@@ -39,7 +39,7 @@ BLOCKS: dict[str, str] = {
     needed = tuple(torch.is_grad_enabled() and x.requires_grad for x in tensors)
     apply: Callable[..., tuple[Tensor, ...]] = _InBlocks.apply
     return apply(function, needed, rest, *(x.flatten() for x in tensors))[0]''',
-    "_InBlocks": '''class _InBlocks(torch.autograd.Function):
+    "_InBlocks": '''class _InBlocks(_InOrder, torch.autograd.Function):
     """A summed loss block by block, forward and backward of each at once."""
 
     generate_vmap_rule = True
@@ -91,10 +91,7 @@ BLOCKS: dict[str, str] = {
             one = inputs[0].new_ones(())
             return tuple(_at_once(ctx.function, ctx.needed, (*inputs, *ctx.rest), one))
 
-        return _tangents(formula, ctx.saved_tensors[: len(ctx.needed)], tangents[3:])
-
-
-vars(_InBlocks.forward)["__signature__"] = _InOrder.of(_InBlocks.forward)''',
+        return _tangents(formula, ctx.saved_tensors[: len(ctx.needed)], tangents[3:])''',
     "_at_once(": '''def _at_once(
     function: Any, needed: tuple[bool, ...], arguments: tuple[Any, ...], grad: Tensor
 ) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 In: an expression.  Out: its terms added up, in place or with the product before them where it pays.
 
-    a*b + c  →  torch.addcmul(c, a, b), where the sum is large and nothing else holds it
+    a*b + c  →  torch.addcmul(c, a, b), where the sum is large
 
 It refuses nothing itself.
 """
@@ -18,7 +18,7 @@ from lossgen import nodes as nd
 from lossgen.backends.torch_factors import adjoint, negate, negative
 from lossgen.backends.torch_operands import Operands
 from lossgen.brackets import bare, enclosed, opposite
-from lossgen.nodes import Read, is_scalar
+from lossgen.nodes import Read, free_letters, is_scalar
 
 
 class Sums(Operands):
@@ -48,6 +48,9 @@ class Sums(Operands):
         text = self.parenthesize(first, PRECEDENCE["Add"], strict=True)
         if len(terms) == 2 and self.owns([first], rest[0]):
             return self._in_one_pass(text, first, rest[0]) or self._added_in_place(text, rest[0])
+        large = len(terms) == 2 and all(map(self._is_large, terms))
+        if large and (once := self._in_one_pass(text, first, rest[0])):
+            return once
         for k, term in enumerate(rest, 1):
             if self.owns(terms[:k], term):
                 text = self._added_in_place(text, term)
@@ -57,6 +60,12 @@ class Sums(Operands):
                 code = self.parenthesize(term, PRECEDENCE["Add"], strict=True)
                 text += f" - {opposite(code)}" if opposite(code) else f" + {code}"
         return text
+
+    def _is_large(self, term: sp.Expr) -> bool:
+        """Whether a term is as large as the largest input, and no compiler takes it in."""
+        if self.names.plain or self.names.fusing or is_scalar(term):
+            return False
+        return len(free_letters(term)) == len(self.scope) >= self.names.rank
 
     def _overwritable(self, term: sp.Expr) -> tuple[bool, bool]:
         """How early a term stands: one that is there already, one made here, any other."""

@@ -57,6 +57,30 @@ def test_rows_and_columns_have_totals_of_their_own() -> None:
     assert {"top_sim", "top_sim_along0"} <= set(re.findall(r"\b(top_\w+) = ", text("clip")))
 
 
+def test_softmax_and_its_logarithm_share_their_total() -> None:
+    """Each tensor's exponentials are taken once for the total, and once for what does not lead."""
+    module = text("distillation_jsd").split("def _distillation_jsd_items(")[1]
+    items, rest = module.split("def _distillation_jsd_gradients(")
+    assert items.count("torch.exp(") == 4
+    assert items.count("_fused_log_share(") == 2
+    gradients = rest.split("def _distillation_jsd_together(")[0]
+    assert "torch.exp(" not in gradients
+    assert "_log_softmax(" not in items + gradients
+
+
+@pytest.mark.parametrize("name", ["multi_margin", "multilabel_margin"])
+def test_scores_at_labels_are_read_once(name: str) -> None:
+    """And not in each loop over more than the labels, where indices are kept within the axis."""
+    body = text(name).split(f"def _{name}_items(")[1].split(f"def _{name}_together(")[0]
+    assert body.count("_at(input") == 1
+    assert "input_at = _written(_at(input" in body
+
+
+def test_largest_of_a_number_is_one_instruction() -> None:
+    """A threshold is a comparison and a choice, which take longer than all the rest."""
+    assert "F.threshold(" not in text("gaussian_nll").split("def _gaussian_nll_items(")[1]
+
+
 def test_small_values_are_not_made_anew_for_each_element() -> None:
     """A class's quotients stand outside the loop over its elements, which divides once."""
     loops = [x.split(".store(")[0] for x in code_of("dice").split("for(int64_t") if ".store(" in x]

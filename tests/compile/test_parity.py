@@ -31,6 +31,22 @@ def named(input: Logits[n, c], target: Probabilities[n, c], *, {option}: Positiv
     {value} = Sum(target[n, c] * input[n, c], c)
     return {value} + {option} * Sum(prob * target[n, c], c)
 '''
+ABSENT = '''from lossgen.language import *
+
+
+@loss(reference="none", family="test")
+def absent(
+    input: Logits[n, c],
+    target: ClassIndex[n],
+    teacher: Logits[n, c] = None,
+    weight: Weight[c] = None,
+):
+    """A loss of labels, with weights and a teacher that may be missing."""
+    gap = Max(0, 1 + input[n, c] - input[n, target[n]])
+    log_p, log_q = log_softmax(input[n, c], c), log_softmax(teacher[n, c], c)
+    excess = where(given(teacher), softmax(teacher[n, c], c) * (log_q - log_p), 0)
+    return Sum(weight[target[n]] * gap + excess, c)
+'''
 
 
 def check(loss: Compiled, reduction: str, upstream: float = 1.0, **options: Any) -> None:
@@ -199,3 +215,24 @@ def test_names_that_a_spec_has_are_its_own(
         found.append((result, *torch.autograd.grad(result, (x, t))))
     assert graphs
     torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
+
+
+def test_what_is_absent_is_not_read(tmp_path: Path) -> None:
+    """Small values are made before the branches that read them, unless a tensor may be missing."""
+    path = tmp_path / "absent.py"
+    path.write_text(ABSENT, encoding="utf-8")
+    modules = []
+    for backend in ("compile", "eager"):
+        (made,) = render_losses([load_spec(path)], backends={"absent": backend})
+        module = tmp_path / f"absent_{backend}.py"
+        module.write_text(made.module, encoding="utf-8")
+        modules.append(imported(f"absent_{backend}", module))
+    ours, eager = modules
+    x, q = torch.randn(2, 3, 4, dtype=torch.float64)
+    label, w = torch.tensor([0, 3, 1]), torch.rand(4, dtype=torch.float64)
+    for teacher, weight in ((None, None), (q, None), (None, w), (q, w)):
+        # The function as it is, uncompiled.
+        options = (None, None, (False,) * 4, "mean", x.dtype)
+        *_, found = ours._absent_together(*options, x, label, teacher, weight)
+        expected = eager.absent_loss(x, label, teacher=teacher, weight=weight)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)

@@ -86,3 +86,39 @@ def test_pairs_are_products_of_matrices(name: str) -> None:
         with Largest() as largest:
             (drawn.functional if closed_form else drawn.plain)(**leaves).backward()
         assert largest.elements <= rows * rows
+
+
+class Named(TorchDispatchMode):
+    """Notes the operations that make something, and how much of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[tuple[str, int]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and not result._is_view():
+            self.made.append((func.overloadpacket.__name__, result.numel()))
+        return result
+
+
+def test_a_sum_takes_a_product_in() -> None:
+    """``exp(input) - input * target`` goes over the elements twice, not three times."""
+    drawn = sample("poisson_nll", optional=False)
+    leaves = drawn.leaves()
+    with torch.no_grad(), Named() as named:
+        drawn.functional(**leaves)
+    whole = leaves["input"].numel()
+    steps = [x for x, size in named.made if size == whole and x != "_to_copy"]
+    assert steps == ["exp", "addcmul"]
+
+
+@pytest.mark.parametrize("name", ["l1", "mse", "nll", "cross_entropy"])
+def test_no_zeros_for_weights_that_are_absent(name: str) -> None:
+    """Without weights nothing reads the gradient of what their sum divides by."""
+    drawn = sample(name, optional=False)
+    leaves = drawn.leaves()
+    value = drawn.functional(**leaves)
+    with Named() as named:
+        value.backward()
+    assert ("new_zeros", 1) not in named.made
