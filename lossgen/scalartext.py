@@ -212,18 +212,17 @@ class ScalarPrinter(StrPrinter):
 
 def _of_labels(factor: sp.Basic) -> sp.Basic | None:
     """The condition on a label without which a factor is 0: ``target[n] != ignore_index``."""
-    body = factor.body if isinstance(factor, nodes.Let) else factor
-    if not isinstance(body, nodes.Where) or body.args[2] != 0:
-        return None
-    condition = body.args[0]
-    if not isinstance(condition, nodes.Compare) or not isinstance(condition.right, nodes.Param):
-        return None
-    if not isinstance(condition.left, nodes.Read):
-        return None
     if isinstance(factor, nodes.Let):
+        kept = _of_labels(factor.body)
         places = dict(zip(factor.params, factor.at, strict=True))
-        return nodes.substitute(condition, places)
-    return condition
+        return None if kept is None else nodes.substitute(kept, places)
+    if isinstance(factor, sp.Mul):
+        return next((c for c in map(_of_labels, factor.args) if c is not None), None)
+    if not isinstance(factor, nodes.Where) or factor.args[2] != 0:
+        return None
+    condition = factor.args[0]
+    told = isinstance(condition, nodes.Compare) and isinstance(condition.right, nodes.Param)
+    return condition if told and isinstance(condition.left, nodes.Read) else None
 
 
 def _may_be_steep(power: sp.Pow) -> bool:

@@ -109,7 +109,9 @@ class Shapes(Tensors):
                 f"if {self.present(t, f'{t.name}.ndim != 0')}:",
                 f"    raise ValueError(f{text!r})",
             ]
-        known = {axis: self.place(axis) for axis in t.axes}
+        places = {axis: self.place(axis) for axis in t.axes}
+        # What it is itself the first to have says nothing of its shape.
+        known = {axis: None if at and at[0] == t.name else at for axis, at in places.items()}
         text = f"{self.function}: {t.name} must be {shape_text(t.axes)}, {got}"
         if all(known.values()):
             want = merged([k for k in known.values() if k is not None])

@@ -12,15 +12,30 @@ from lossgen.stabilize.matching import inverse, peel, same, strip, without
 
 def mask_outward(mul: sp.Expr, known: Known) -> sp.Expr | None:
     for factor in mul.args:
-        chosen = peel(factor)
-        if not isinstance(chosen, Where) or nd.is_static(chosen.args[0]):
+        chosen = _choice(peel(factor))
+        if chosen is None or nd.is_static(chosen.args[0]):
             continue
         condition, yes, no = chosen.args
         rest = sp.Mul(*without(mul.args, factor))
         ours, others = free_letters(chosen), free_letters(rest)
         # Two factors that each lack a letter of the other are a matrix product, and stay apart.
         product = ours - others and others - ours
-        if 0 in (yes, no) and not product and not _finite(rest, known):
+        if 0 not in (yes, no) or product:
+            continue
+        if not _finite(rest, known) or _singular(rest, *_asked(condition), known):
+            return Where(condition, rest * yes, rest * no)
+    return None
+
+
+def _choice(expr: sp.Basic) -> Where | None:
+    """A choice, or one that is multiplied."""
+    if not isinstance(expr, sp.Mul):
+        return expr if isinstance(expr, Where) else None
+    for factor in expr.args:
+        found = _choice(peel(factor))
+        if found is not None and 0 in found.args[1:]:
+            condition, yes, no = found.args
+            rest = sp.Mul(*without(expr.args, factor))
             return Where(condition, rest * yes, rest * no)
     return None
 
@@ -69,11 +84,16 @@ def open_protected_names(where: sp.Expr, known: Known) -> sp.Expr | None:
     condition, yes, no = where.args
     if nd.is_static(condition):
         return None
+    branches = [_opened(branch, *_asked(condition), known) for branch in (yes, no)]
+    return None if branches == [yes, no] else Where(condition, *branches)
+
+
+def _asked(condition: sp.Basic) -> tuple[set[sp.Basic], set[sp.Basic]]:
+    """What a condition asks about, and what of it are places that may not be there."""
     asked = _reads(condition)
     # Where it compares a letter, it says at which place it stands, not which places there are.
-    places = set() if any(map(_compares_letter, nd.walk(strip(condition)))) else asked
-    branches = [_opened(branch, asked, places, known) for branch in (yes, no)]
-    return None if branches == [yes, no] else Where(condition, *branches)
+    compares = any(map(_compares_letter, nd.walk(strip(condition))))
+    return asked, set() if compares else asked
 
 
 def _compares_letter(expr: sp.Basic) -> bool:

@@ -111,6 +111,19 @@ LOSSES: dict[str, tuple[str, str, str]] = {
     ),
     # The logarithm of a size, which may be 0.
     "mean_power": ("x: Real[n, d]", "logsumexp(x[n, d], n) - log(size(n)*(size(n) - 1))", ""),
+    # A tensor that shares no axis with the first.
+    "relativistic": ("real: Real[n], fake: Real[m]", "softplus(Mean(fake[m], m) - real[n])", ""),
+    # A label that a factor leaves out, a number of others, an option at whose end nothing exists.
+    "smoothed": (
+        "x: Logits[n, c], y: ClassIndex[n], w: Weight[c], "
+        "*, keep: Probabilities = 0.9, ignore: Integer = -100",
+        "lp = log_softmax(x[n, c], c)\n"
+        "    nll = -at(lp, c=y[n])\n"
+        "    rest = -(Sum(lp, c) + nll)/(size(c) - 1)\n"
+        "    weight = where(y[n] != ignore, w[y[n]], 0)*keep\n"
+        "    return averaged(weight*(nll + rest), over=weight)",
+        "",
+    ),
     # Names that are read at a label, which a condition leaves out.
     "symmetric": (
         "x: Logits[n, c], label: ClassIndex[n], *, ignore_index: Integer = -100",
