@@ -30,14 +30,15 @@ inlined real real_min(real a, real b)
 /* The number itself, but the largest in place of infinity. */
 inlined real real_finite(real x)
 {
-    real raised = -REAL_LARGEST > x ? -REAL_LARGEST : x;
-    return REAL_LARGEST < raised ? REAL_LARGEST : raised;
+    const word sign = (word)1 << (8 * sizeof x - 1);
+    real size = fabs(x), least = REAL_LARGEST < size ? REAL_LARGEST : size;
+    return from_word(to_word(least) | (to_word(x) & sign));
 }
 
 /* -1, 0 or 1; 0 for NaN, as torch has it. */
 inlined real real_sign(real x)
 {
-    return (real)(x > 0) - (real)(x < 0);
+    return islessgreater(x, 0) ? copysign((real)1, x) : 0;
 }
 
 /* 1 where x is positive, 1/2 where it is 0, else 0. */

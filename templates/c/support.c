@@ -50,6 +50,15 @@ static inline void stream(scalar *place, const scalar *from, int64_t count) {}
 static inline void streams_done(void) {}
 #endif
 
+// Has memory that is written after the next loop come while that computes: a write waits for it.
+static inline void written_soon(const scalar *place, int64_t count)
+{
+#if defined(__GNUC__)
+    for (int64_t k = 0; k < count; k += 64 / (int64_t)sizeof(scalar))
+        __builtin_prefetch(place + k, 1, 2);
+#endif
+}
+
 enum { NO_MEMORY = 1, BAD_LABEL = 2 };
 enum { BLOCK = 1024 }; // elements that one run of a loop takes, at most
 enum { SPACED = BLOCK + 208 }; // an array of them: a page apart, two would meet in the cache
@@ -70,6 +79,9 @@ static inline int64_t in_range(int64_t label, int64_t size, int *status)
 }
 
 static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// How many elements there are on one side, as far as anybody looks.
+static inline int32_t within_reach(int64_t count) { return (int32_t)smaller(count, 1 << 30); }
 
 // The larger of two numbers, for which the compiler has an instruction.
 static inline real real_larger(real a, real b) { return a > b ? a : b; }

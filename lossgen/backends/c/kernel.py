@@ -180,6 +180,7 @@ class _Writer:
             block = "run % blocks" if places.rows else "run"
             yield f"const int64_t start = {block} * width;"
             yield f"const int64_t lanes = smaller(width, {extent(places.vector)} - start);"
+            yield from places.edges()
         yield from before
         yield from rounds.lines()
 

@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from lossgen.axes import shifted_letter
 from lossgen.backends.c.apart import at_place
 from lossgen.backends.c.conditions import static_code
 from lossgen.backends.c.expressions import Expressions
 from lossgen.backends.c.places import Places, indented
 from lossgen.brackets import bare
-from lossgen.nodes import Letter, Read
+from lossgen.nodes import Letter, Read, free_letters
 from lossgen.program import Statement
 from lossgen.static import ALWAYS, condition_of
 
@@ -33,6 +34,23 @@ class Part(Expressions):
     ) -> None:
         super().__init__(read, letter, used)
         self.loads = loads
+
+    def _print_Compare(self, expr: Any) -> str:
+        place, places = shifted_letter(expr.left), self.loads.places
+        if place is None or place[0] != places.vector:
+            return super()._print_Compare(expr)
+        if not places.inside:
+            return f"({places.compared(*place, expr.op, expr.right)})"
+        if isinstance(expr.left, Letter) and self._is_label(expr.right):
+            # The label of a row: beside 64 bits, one instruction would compare half as many.
+            return f"({self.code(expr.left)} {expr.op} narrowed({bare(self.code(expr.right))}))"
+        return super()._print_Compare(expr)
+
+    def _is_label(self, expr: Any) -> bool:
+        """Whether an expression is an integer input that is the same along the vectors."""
+        array = self.loads.places.array(expr.name) if isinstance(expr, Read) else None
+        same = self.loads.places.vector not in free_letters(expr)
+        return array is not None and array.kind == "integer" and same
 
     def _print_LeftThere(self, expr: Any) -> str:
         (read,), places = expr.args, self.loads.places

@@ -18,7 +18,7 @@ import sympy as sp
 from lossgen.axes import shifted_letter
 from lossgen.backends.c.plan import Plan
 from lossgen.backends.c.words import SHORT, extent
-from lossgen.nodes import Letter, Read, word
+from lossgen.nodes import Compare, Letter, Read, Size, walk, word
 from lossgen.program import Array, Statement
 
 
@@ -138,11 +138,48 @@ class Places:
         tests = []
         for y, s in zip(array.axes, read.subscripts, strict=True):
             letter, shift = shifted_letter(s) or (y, 0)
-            at = self.position(letter)
-            if shift:
-                after = f"{at}{_signed(shift)} < {extent(y)}"
-                tests.append(after if shift > 0 else f"{at} >= {-shift}")
+            if shift > 0:
+                tests.append(self.compared(letter, shift, "<", Size(y)))
+            elif shift:
+                tests.append(self.compared(letter, 0, ">=", sp.Integer(-shift)))
         return " & ".join(f"({x})" for x in tests) if len(tests) > 1 else "".join(tests)
+
+    def compared(self, letter: Letter, shift: int, op: str, end: sp.Basic) -> str:
+        """A place beside a letter's, and an end of its axis.
+
+        Where vectors run, in 32 bits: in 64 one instruction would compare half as many.
+        """
+        at = f"{self.position(letter)}{_signed(shift)}"
+        edge = extent(end.letter) if isinstance(end, Size) else str(end)
+        if letter != self.vector or self.inside:
+            return f"{at} {op} {edge}"
+        if op == "<" and edge == extent(letter):
+            return f"(int32_t)i{_signed(shift)} < left"
+        if op == ">=" and end.is_Integer:
+            return f"(int32_t)i{_signed(shift)} + behind >= {end}"
+        return f"{at} {op} {edge}"
+
+    def edges(self) -> Iterator[str]:
+        """What such places are compared with: how many there are beside the first of a run."""
+        shifts = self._shifts()
+        if any(x < 0 for x in shifts):
+            yield "const int32_t behind = within_reach(start);"
+        if any(x > 0 for x in shifts):
+            yield f"const int32_t left = within_reach({extent(self.vector)} - start);"
+
+    def _shifts(self) -> set[int]:
+        """How far from its own place anything looks where vectors run."""
+        found = set()
+        for x in () if self.inside else self.plan.program.statements:
+            for e in (e for y in x.expressions() for e in walk(y)):
+                if isinstance(e, Read):
+                    places = [shifted_letter(s) for s in e.subscripts]
+                    found |= {p[1] for p in places if p and p[0] == self.vector}
+                elif isinstance(e, Compare) and (p := shifted_letter(e.left)) is not None:
+                    back = e.op == ">=" and e.right.is_Integer
+                    if p[0] == self.vector:
+                        found.add(p[1] - int(e.right) if back else p[1])
+        return found
 
     def stride(self, array: Array, axis: Letter) -> str:
         """How far apart neighbours along an axis are.

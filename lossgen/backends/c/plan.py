@@ -15,7 +15,10 @@ A loss that pairs elements or multiplies matrices raises ``Unsupported``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+
+import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.backends.c.joined import letters_of
@@ -272,8 +275,12 @@ class _Planner:
 
 def dear(x: Statement) -> bool:
     """Whether computing a statement again costs more than reading it back."""
-    return any(
-        isinstance(y, (nd.Unary, nd.Xlogy, nd.LogAddExp, nd.LogMixture))
-        and not isinstance(y, (nd.Abs, nd.Sign, nd.Step, nd.StopGradient))
-        for y in walk(x.body)
-    )
+    return any(dear_parts(x))
+
+
+def dear_parts(x: Statement) -> Iterator[sp.Basic]:
+    """The functions in a statement that take long."""
+    of, not_of = (nd.Unary, nd.Xlogy, nd.LogAddExp, nd.LogMixture), (nd.Abs, nd.Sign, nd.Step)
+    for y in walk(x.body):
+        if isinstance(y, of) and not isinstance(y, (*not_of, nd.StopGradient)):
+            yield y

@@ -16,13 +16,13 @@ from lossgen.backends.c import stacks
 from lossgen.backends.c.labelled import elsewhere, label_of, there
 from lossgen.backends.c.loads import under
 from lossgen.backends.c.places import Places, indented
-from lossgen.backends.c.plan import Pass
+from lossgen.backends.c.plan import Pass, dear, dear_parts
 from lossgen.backends.c.printed import NEUTRAL, Printed
-from lossgen.backends.c.streams import afterwards, in_parts
+from lossgen.backends.c.streams import afterwards, beforehand, in_parts
 from lossgen.backends.c.turned import Turned
 from lossgen.backends.c.words import extent
 from lossgen.brackets import bare
-from lossgen.nodes import Read, word
+from lossgen.nodes import Read, Where, is_static, walk, word
 from lossgen.program import Statement
 
 _CLAUSE = {"sum": "+", "amax": "max", "amin": "min"}
@@ -34,6 +34,8 @@ class Rounds(Printed):
     def __init__(self, one: Pass, places: Places, used: set[str], *, streamed: bool) -> None:
         super().__init__(one, places, used, streamed=streamed)
         self.turned = Turned(one, places)
+        self.apart = [self._apart(rest) for _, rest in self.sections]
+        self.stored += [x.name for part in self.apart for x in part if x.name not in self.stored]
         self.stacked = [
             x for x in one.writes if x.op == "stack" and not self.inside and not self._has_inner(x)
         ]
@@ -82,6 +84,12 @@ class Rounds(Printed):
             if not self.inside:
                 lines = ["for (int64_t i = 0; i < lanes; i++) {", *indented(lines), "}"]
             yield from lines
+        if apart := self.apart[k]:
+            printer = self._printer(frozenset(x.name for x in apart))
+            lines = [y for x in apart for y in self._computed(x, printer)]
+            yield "#pragma omp simd"
+            yield from ["for (int64_t i = 0; i < lanes; i++) {", *indented(lines), "}"]
+            rest = [x for x in rest if x not in apart]
         made = frozenset(x.name for x in rest)
         printer = self._printer(made)
         lines = [y for x in rest for y in self._computed(x, printer)]
@@ -165,6 +173,7 @@ class Rounds(Printed):
                 *after,
             ]
             loop = list(in_parts(inner, loop)) if after else loop
+            start += beforehand(self._awaited(k), self.places)
             loop = [*start, *loop, *(f"*{x.name}_part += {x.name}_sum;" for x in summed)]
             yield from under(targets, [*loop, *at_label])
             return
@@ -175,6 +184,7 @@ class Rounds(Printed):
             *(["for (int64_t i = 0; i < lanes; i++) {", *neutral, "}"] if sums else ()),
             f"for (int64_t {inner} = 0; {inner} < {extent(inner)}; {inner}++) {{",
             *indented(start),
+            *indented(beforehand(self._awaited(k), self.places)),
             "    #pragma omp simd" + (f" reduction(+ : {clause})" if clause else ""),
             "    for (int64_t i = 0; i < lanes; i++) {",
             *indented(indented(lines)),
@@ -184,6 +194,32 @@ class Rounds(Printed):
             "}",
         ]
         yield from under(targets, loop)
+
+    def _apart(self, rest: list[Statement]) -> list[Statement]:
+        """The dear values that a loop of their own computes, where others are made of them.
+
+        One loop of both is so long that a processor has too few turns of it at hand at once.
+        """
+        if self.inside or self.inner is not None:
+            return []
+        first = [
+            x
+            for x in rest
+            if dear(x) and x not in self.one.writes and not x.reads() & self.local.keys()
+            if not any(isinstance(y, Where) and is_static(y.args[0]) for y in walk(x.body))
+        ]
+        follows = any(
+            isinstance(r, Read) and r.name in self.local
+            for x in rest
+            for part in dear_parts(x)
+            for r in walk(part)
+        )
+        return first if follows and len(first) > 1 else []
+
+    def _awaited(self, k: int) -> list[Statement]:
+        """The gradients that later loops write, where the one of this round keeps dear values."""
+        dear = k in self.kept.values()
+        return [x for x in self.streamed if dear and self.round[x.name] > k]
 
     def _apart_at_label(self, k: int) -> tuple[list[Statement], list[str]]:
         """What the loop over a row computes, and the lines after it for the element at a label."""

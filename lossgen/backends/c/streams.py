@@ -4,6 +4,8 @@ In: a gradient of which an inner loop writes neighbours in memory.  Out: lines o
 writes a part of it beside the stack, and `stream` of ``templates/c/support.c`` takes it to memory:
 
     store(STREAMED ? d_x_row + i : d_x_out + …, …);  →  stream(d_x_out + …, d_x_row, lanes);
+
+Those that are not are asked for in advance: `written_soon(d_x_out + …, lanes);`.
 """
 
 from __future__ import annotations
@@ -43,6 +45,22 @@ def afterwards(written: Iterable[Statement], places: Places) -> Iterator[str]:
         assert array is not None
         yield f"if (STREAMED && NEED_{source.upper()})"
         yield f"    stream({x.name}_out + {places.run_index(array)}, {x.name}_row, {count});"
+
+
+def beforehand(written: Iterable[Statement], places: Places) -> Iterator[str]:
+    """What has the memory of gradients come while a dear loop before theirs computes."""
+    for x in written:
+        source = x.name.removeprefix("d_")
+        array = places.array(source)
+        assert array is not None
+        if places.turns(array) and not places.turned:
+            continue  # there are only tiles
+        where = f"!STREAMED && !{places.turned}" if places.turns(array) else "!STREAMED"
+        at, count = places.run_index(array), "lanes"
+        if places.inside:  # the start of a row: of its rest, the processor asks ahead by itself
+            at, count = places.first(array), f"smaller({extent(places.vector)}, BLOCK)"
+        yield f"if (NEED_{source.upper()} && {where})"
+        yield f"    written_soon({x.name}_out + {at}, {count});"
 
 
 def in_parts(letter: object, loop: Iterable[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ _KEYWORDS = (
 _OURS = (
     "real scalar load store stream turn populate chunk task run begin end ahead start lanes width "
     "blocks runs chunks tasks splits memory most first last status failure seed team upstream "
-    "total loss_out call scale weigh weights"
+    "total loss_out call scale weigh weights behind left"
 )
 SHORT = "SHORT"  # whether what is left of a row beside whole vectors is most of it
 ROWS = "ROWS"  # whether vectors run along the inner letter, where they may run along either
