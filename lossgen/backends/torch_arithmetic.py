@@ -131,7 +131,8 @@ class Arithmetic(Sums):
                 sequence.remove(own)
                 sequence.insert(0, own)
         sequence = numbers_joined(sizes_late(sequence))
-        if sign and len(sequence) == 1 and isinstance(factor := sequence[0][3], Read):
+        alone = sign and len(sequence) == 1 and sequence[0][2] == 0
+        if alone and isinstance(factor := sequence[0][3], Read):
             return f"{self.code(factor)}.neg_()" if self.owns([factor]) else f"-{self.code(factor)}"
         text = sign if sequence[0][2] == 0 else f"{sign}1"
         done: list[sp.Expr] = []

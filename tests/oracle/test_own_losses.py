@@ -124,6 +124,12 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "    return averaged(weight*(nll + rest), over=weight)",
         "",
     ),
+    # A slope of -1 over a value that has a name.
+    "overlap": (
+        "x: Positive[n], y: Positive[n]",
+        "both = Min(x[n], y[n])\n    return 1 - both/(x[n] + y[n] - both + 0.5) + (x[n] + y[n])**2",
+        "",
+    ),
     # Names that are read at a label, which a condition leaves out.
     "symmetric": (
         "x: Logits[n, c], label: ClassIndex[n], *, ignore_index: Integer = -100",
