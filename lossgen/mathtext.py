@@ -235,7 +235,8 @@ class _Reader:
             )
         name = node.func.id
         if name not in FUNCTIONS:
-            hint = suggest(name, FUNCTIONS) or f"There are {', '.join(sorted(FUNCTIONS))}."
+            hint = _ELSEWHERE.get(name.lower()) or suggest(name, FUNCTIONS)
+            hint = hint or f"There are {', '.join(sorted(FUNCTIONS))}."
             raise self._refusal(node, f"'{name}' is not a function of the grammar. {hint}")
         word, fewest, most = FUNCTIONS[name]
         if node.keywords:
@@ -266,6 +267,21 @@ class _Reader:
         raise LossgenError(
             _pointed(self.source, column, reason if reason[-1] in ".?" else f"{reason}.")
         )
+
+
+_REDUCED = (
+    "A line is what each element costs, and the reduction is chosen where the loss is called: "
+    "leave it out. For sums inside a formula write a spec: lossgen new NAME --blank"
+)
+# Functions that people write, and what stands for them in a line.
+_ELSEWHERE = {
+    **dict.fromkeys(("mean", "sum"), _REDUCED),
+    "softmax": "What meets along an axis takes a spec: lossgen new NAME --blank",
+    "ln": "Write log(x).",
+    "relu": "Write max(0, x).",
+    "clamp": "Write clip(x, low, high).",
+    "pow": "Write x**y.",
+}
 
 
 def _pointed(source: str, column: int, reason: str) -> str:

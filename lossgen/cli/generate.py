@@ -71,8 +71,10 @@ def command(
 def _chosen(project: Project, names: tuple[str, ...]) -> list[str]:
     own = project.own().names()
     if not own and not names:
+        above = _above(project)
+        or_those = f"; or take those above: lossgen generate -C {above}" if above else ""
         raise LossgenError(
-            f"{shown(project.specs)} holds no specs. Write the first: lossgen new dice"
+            f"{shown(project.specs)} holds no specs. Write the first: lossgen new dice{or_those}"
         )
     for name in names:
         if name in own:
@@ -83,6 +85,15 @@ def _chosen(project: Project, names: tuple[str, ...]) -> list[str]:
             f"Copy it first: lossgen new {name}"
         )
     return list(dict.fromkeys(names)) or own
+
+
+def _above(project: Project) -> str:
+    """A folder above the project's that holds specs where this one holds none."""
+    inside = project.specs.relative_to(project.root)
+    for folder in project.root.parents:
+        if any((folder / inside).glob("*.py")):
+            return shown(folder)
+    return ""
 
 
 def _close(count: int, written: int, drift: int, check: bool, *, lost: int) -> None:

@@ -13,17 +13,27 @@ from lossgen.verify.runner import Proof, prove
 _SHOWN_FAILURES = 5
 
 
-def prove_and_show(name: str, module: Path, test: Path) -> bool:
-    """Prove `name` with its generated test, show what was found, and return whether it holds."""
+def prove_and_show(name: str, module: Path, test: Path, *, kept: bool = True) -> bool:
+    """Prove `name` with its generated test, show what was found, and return whether it holds.
+
+    Where it does not, the files are named, if they are `kept`.
+    """
     console = Console(highlight=False)
     waiting = f"Proving {name}: formula against code, value and gradient …"
     with console.status(waiting) if console.is_terminal else nullcontext():
         proof = prove(name, test)
     show_proof(proof, console)
-    if not proof.holds:
+    if kept and not proof.holds:
         console.print(f"\nSee all of it: python -m pytest {shown(test)}", soft_wrap=True)
         console.print(f"The code in question: {shown(module)}", soft_wrap=True)
     return proof.holds
+
+
+def _told(message: str) -> str:
+    """What a case says, without the comparison in a hundred digits that its words are about."""
+    lines = message.splitlines()
+    told = [line for line in lines if not line.startswith("assert ")]
+    return "\n".join(told or lines)[:600]
 
 
 def show_proof(proof: Proof, console: Console) -> None:
@@ -43,7 +53,7 @@ def show_proof(proof: Proof, console: Console) -> None:
     failures = [failure for check in proof.checks for failure in check.failures]
     for failure in failures[:_SHOWN_FAILURES]:
         console.print(Text(f"\n{failure.case}", style="bold red"))
-        console.print(Text(failure.message[:600]), soft_wrap=True)
+        console.print(Text(_told(failure.message)), soft_wrap=True)
     if len(failures) > _SHOWN_FAILURES:
         console.print(Text(f"\n… and {len(failures) - _SHOWN_FAILURES} more failures"))
     verdict, style = ("holds", "bold green") if proof.holds else ("does not hold", "bold red")

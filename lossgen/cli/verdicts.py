@@ -31,7 +31,7 @@ def show_report(report: Report, *, strict: bool = False) -> None:
         Text.assemble((report.target, "bold"), f"{where} against ", (report.formula, "bold"))
     )
     _list(console, "Assumed", report.assumed)
-    if report.checks:
+    if any(check.status != "skipped" for check in report.checks):
         console.print()
         console.print(_table(report.checks))
     if report.counterexample is not None:

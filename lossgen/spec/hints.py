@@ -45,6 +45,7 @@ _ELSEWHERE = {
     "sum": "Sum(x, d)",
     "Tensor": "a role, such as Real[n, c]",
 }
+_MODULES = ("F", "math", "nn", "np", "numpy", "sp", "sympy", "torch")
 _OPERATORS = {
     "^": ("'^' is not a power here", "write **"),
     "&": ("'&' has no meaning in a formula", "write and"),
@@ -68,7 +69,7 @@ def undefined(name: str, others: list[str]) -> str:
         return f"import it: from lossgen.language import {name}"
     if name == "Tensor":
         return word_for(name)
-    if name == "F":
+    if name in _MODULES:
         return "use the functions of lossgen.language"
     if len(name) == 1 and name.isalpha():
         small = name.lower()

@@ -2,7 +2,8 @@
 
 In: the name of a convention, as of ``--pass target=one_hot``. Out: how a tensor of the formula is
 turned into what the code takes, and which tensors can be turned so at all. Everything is
-differentiable torch, so that a gradient comes back in the formula's terms.
+differentiable torch, so that a gradient comes back in the formula's terms, and contiguous, as a
+model gives it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Adapter:
 def _one_hot(x: Tensor, axis: int, classes: int) -> Tensor:
     import torch
 
-    return torch.nn.functional.one_hot(x.clamp(0, classes - 1), classes).movedim(-1, axis)
+    made = torch.nn.functional.one_hot(x.clamp(0, classes - 1), classes)
+    return made.movedim(-1, axis).contiguous()
 
 
 def _log_sigmoid(x: Tensor) -> Tensor:
@@ -77,7 +79,8 @@ ADAPTERS: Mapping[str, Adapter] = {
     "one_hot": Adapter(
         "one-hot along the class axis",
         "",
-        "torch.nn.functional.one_hot({x}.clamp(0, {classes} - 1), {classes}).movedim(-1, {axis})",
+        "torch.nn.functional.one_hot({x}.clamp(0, {classes} - 1), {classes})"
+        ".movedim(-1, {axis}).contiguous()",
         _one_hot,
     ),
     "index": Adapter(
@@ -98,7 +101,10 @@ ADAPTERS: Mapping[str, Adapter] = {
         "as 0 and 1 instead of -1 and 1", "", "(({x} + 1) / 2)", lambda x, a, c: (x + 1) / 2
     ),
     "channels_last": Adapter(
-        "with the class axis last", "", "{x}.movedim({axis}, -1)", lambda x, a, c: x.movedim(a, -1)
+        "with the class axis last",
+        "",
+        "{x}.movedim({axis}, -1).contiguous()",
+        lambda x, a, c: x.movedim(a, -1).contiguous(),
     ),
     "flat": Adapter("flattened", "", "{x}.flatten()", lambda x, a, c: x.flatten()),
     "column": Adapter(
@@ -113,8 +119,8 @@ ADAPTERS: Mapping[str, Adapter] = {
     "transposed": Adapter(
         "with its first two axes exchanged",
         "",
-        "{x}.transpose(0, 1)",
-        lambda x, a, c: x.transpose(0, 1),
+        "{x}.transpose(0, 1).contiguous()",
+        lambda x, a, c: x.transpose(0, 1).contiguous(),
     ),
     "negative": Adapter("with its sign turned", "", "(-{x})", lambda x, a, c: -x),
 }

@@ -14,6 +14,7 @@ from dataclasses import replace
 import torch
 
 from lossgen.errors import LossgenError, suggest
+from lossgen.verify.assumed import assumptions, given
 from lossgen.verify.caller import Caller, CallFailed
 from lossgen.verify.checks import CHECKS
 from lossgen.verify.diagnose import diagnose
@@ -27,6 +28,10 @@ from lossgen.verify.shrink import shrink
 from lossgen.verify.target import raised
 from lossgen.verify.verdict import Check, Report, Verdict, number
 from lossgen.verify.watch import narrowed
+
+_NO_TIME, _AS_ASKED = "no time left", "as asked"
+# Checks that compare the code with the formula at ordinary points: without any, nothing is known.
+_COMPARING = ("value and gradient", "every option and reduction", "one sample")
 
 Progress = Callable[[str], None]
 Standing = Callable[[Report], None]
@@ -42,7 +47,8 @@ def ask(
 ) -> Report:
     """Answer a question within ``limit`` seconds (as far as the code returns at all).
 
-    ``standing`` is given a refutation as soon as it stands, whatever is still found out about it.
+    ``standing`` is given what is known so far: that nothing was found wrong, and a refutation as
+    soon as it stands, whatever is still found out about it.
     """
     for name in skip:
         if name not in CHECKS:
@@ -54,23 +60,37 @@ def ask(
         tell("runs")
         question = accepted(question)
         session = Session(question, Caller(question), start + limit, agrees)
-        checks, stopped = _checks(session, skip, tell)
+        held = standing or (lambda report: None)
+
+        def so_far(done: list[Check]) -> None:
+            if not _unknown(done):
+                lost = any(c.status == "inaccurate" for c in done)
+                verdict: Verdict = "holds, inaccurate" if lost else "holds"
+                held(_report(session, done, verdict, "", start))
+
+        checks, stopped = _checks(session, skip, tell, so_far)
         if stopped:
             return _report(session, checks, "cannot be asked", stopped, start)
-        return _conclude(session, checks, tell, standing or (lambda report: None), start)
+        return _conclude(session, checks, tell, held, start)
 
 
-def _checks(session: Session, skip: Sequence[str], tell: Progress) -> tuple[list[Check], str]:
+def _checks(
+    session: Session,
+    skip: Sequence[str],
+    tell: Progress,
+    so_far: Callable[[list[Check]], None],
+) -> tuple[list[Check], str]:
     """Make the checks; the text says why nothing can be asked, if so."""
     done: list[Check] = []
     for name, check in CHECKS.items():
         if name in skip:
-            done.append(Check(name, "skipped", "as asked"))
+            done.append(Check(name, "skipped", _AS_ASKED))
             continue
         if session.over:
-            done.append(Check(name, "skipped", "no time left"))
+            done.append(Check(name, "skipped", _NO_TIME))
             continue
         tell(name)
+        so_far(done)
         start = time.monotonic()
         try:
             made = check(session)
@@ -78,7 +98,7 @@ def _checks(session: Session, skip: Sequence[str], tell: Progress) -> tuple[list
                 continue
         except CallFailed as failure:
             if not done:
-                return done, f"The code {_sentence(str(failure))}"
+                return done, f"The code {_sentence(str(failure))}{given(session, failure)}"
             made = Check(name, "fails", str(failure))
         except Exception as error:
             if _ours(error):
@@ -107,6 +127,9 @@ def _conclude(
     inaccurate = [c for c in checks if c.status == "inaccurate"]
     if failing:
         return _refuted(session, checks, tell, standing, start)
+    unknown = _unknown(checks)
+    if unknown:
+        return _report(session, checks, "cannot be asked", unknown, start)
     tell("evidence")
     found = gather(session)
     if inaccurate:
@@ -117,8 +140,40 @@ def _conclude(
             f"{difference.dtype}){_narrowed(session)}."
         )
         return _report(session, checks, "holds, inaccurate", reason, start, found)
+    less = _narrowed(session)
+    if "float16" in less:
+        reason = f"The formula is right, but half precision has too few digits{less}."
+        return _report(session, checks, "holds, inaccurate", reason, start, found)
+    if less:
+        session.note(f"asked in double precision it does not answer in it{less}")
     warning = next((f"but the code {c.detail}." for c in checks if c.status == "warns"), "")
-    return _report(session, checks, "holds", warning, start, found)
+    return _report(session, checks, "holds", warning or _left_out(checks), start, found)
+
+
+def _unknown(checks: Sequence[Check]) -> str:
+    """Why nothing is known of the code, if so: no value of it was compared with the formula's."""
+    compared = [c for c in checks if c.name in _COMPARING]
+    if any(c.status != "skipped" for c in compared):
+        return ""
+    if any(c.detail == _NO_TIME for c in compared):
+        return "The time was up before a value was compared. Give it more: --time-limit SECONDS"
+    if any(c.detail == _AS_ASKED for c in compared):
+        return ""
+    said = "; ".join(dict.fromkeys(f"{c.name}: {c.detail}" for c in compared))
+    return f"No value of it was compared with the formula's ({said})."
+
+
+def _left_out(checks: Sequence[Check]) -> str:
+    """What was left out, where that matters: by request, or as there was no time for it."""
+    if all(c.status == "skipped" for c in checks if c.name in _COMPARING):
+        return "but no value of it was compared with the formula's, as asked."
+    left = [c.name for c in checks if c.detail == _NO_TIME]
+    if not left:
+        return ""
+    return (
+        f"but the time was up before {len(left)} of {len(checks)} checks, from '{left[0]}' on. "
+        "Give it more: --time-limit SECONDS"
+    )
 
 
 def _narrowed(session: Session) -> str:
@@ -200,34 +255,15 @@ def _since(start: float) -> float:
     return round(time.monotonic() - start, 2)
 
 
-def assumptions(question: Question) -> tuple[str, ...]:
-    """What the answer rests on, in words."""
-    lines = list(question.matching.notes)
-    for name, chain in question.adapters.items():
-        lines += [f"the code takes {name} {adapter.text}" for adapter in chain]
-    lines += [f"{k} = {v}, as set" for k, v in question.matching.extra.items()]
-    fixed = question.matching.fixed
-    told = {note.split(" =")[0] for note in question.matching.notes}
-    lines += [f"{k} = {v}, as set" for k, v in fixed.items() if k not in told]
-    if question.matching.left:
-        shown = ", ".join(f"{a.name} = {a.default}" for a in question.matching.left)
-        lines.append(f"left at the code's defaults: {shown}")
-    for axis, size in question.pinned.items():
-        shown = " x ".join(map(str, size)) if size else "no dimensions"
-        lines.append(f"asked with {axis} of {'' if not size else 'size '}{shown}")
-    if not question.passed:
-        lines.append(f"the code's result is the formula's with reduction {question.reductions[0]}")
-    if question.result:
-        lines.append(f"its result is taken as: {question.result}")
-    return tuple(lines)
-
-
 @contextmanager
 def _settled(seed: int) -> Iterator[None]:
-    """Torch's random state, seeded for the questions and given back after them."""
+    """Torch's state, its random numbers seeded for the questions, given back after them."""
     state = torch.random.get_rng_state()
+    dtype, learning = torch.get_default_dtype(), torch.is_grad_enabled()
     torch.manual_seed(seed)
     try:
         yield
     finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(learning)
         torch.random.set_rng_state(state)

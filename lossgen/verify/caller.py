@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from torch import Tensor
 
 from lossgen.spec import LossSpec
 from lossgen.verify.adapters import apply, class_axis
+from lossgen.verify.answer import taken
 from lossgen.verify.point import Point
 from lossgen.verify.question import Question
-from lossgen.verify.target import raised
+from lossgen.verify.target import Argument, raised
 
 Dtypes = torch.dtype | Mapping[str, torch.dtype]
 
@@ -53,6 +55,27 @@ class Outcome:
     dtype: torch.dtype
     gradients: Mapping[str, tuple[float, ...] | None]
     attached: bool = True
+
+
+@dataclass
+class _Arguments:
+    """Arguments of a constructor, and of a call."""
+
+    init: dict[str, Any] = field(default_factory=dict)
+    positional: list[Any] = field(default_factory=list)
+    named: dict[str, Any] = field(default_factory=dict)
+
+    def copy(self) -> _Arguments:
+        return _Arguments({**self.init}, [*self.positional], {**self.named})
+
+    def keyword(self, stage: str, name: str, value: Any) -> None:
+        (self.init if stage == "init" else self.named)[name] = value
+
+    def add(self, argument: Argument, value: Any) -> None:
+        if argument.positional and argument.stage != "init":
+            self.positional.append(value)
+        else:
+            self.keyword(argument.stage, argument.name, value)
 
 
 # What breaks rather than refuses.
@@ -120,34 +143,41 @@ class Caller:
         return predicted(self.spec) | self.question.also
 
     def function(self, point: Point, reduction: str) -> Callable[..., Tensor]:
-        """The code as a function of the formula's tensors alone, in the point's order."""
+        """The code as a function of the formula's tensors alone, in the point's order.
+
+        Of a class one instance is made, unless its constructor takes one of the tensors.
+        """
         matching = self.question.matching
         present = [x for x in point.tensors if x in matching.taken]
+        fixed = self._fixed(point, reduction)
+        held = any(matching.taken[name].stage == "init" for name in present)
+        instance: Callable[..., Any] | None = None
+        if not held:
+            with suppress(Exception):  # it is raised again where it is called
+                instance = self.question.target.made(fixed.init)
 
         def call(*tensors: Tensor) -> Tensor:
-            given = self._adapted(dict(zip(present, tensors, strict=True)))
-            given |= {k: v for k, v in point.options.items() if k in matching.taken}
-            init: dict[str, Any] = {}
-            named: dict[str, Any] = {}
-            positional: list[Any] = []
-            for name, value in given.items():
-                argument = matching.taken[name]
-                if argument.stage == "init":
-                    init[argument.name] = value
-                elif argument.positional:
-                    positional.append(value)
-                else:
-                    named[argument.name] = value
-            for name, value in matching.extra.items():
-                theirs = self.question.target.argument(name)
-                stage = theirs.stage if theirs else "call"
-                (init if stage == "init" else named)[name] = value
-            if self.question.passed and matching.reduction is not None:
-                stage = matching.reduction.stage
-                (init if stage == "init" else named)["reduction"] = reduction
-            return self._taken(self.question.target.call(init, positional, named))
+            arguments = fixed.copy()
+            for name, value in self.given(dict(zip(present, tensors, strict=True))).items():
+                arguments.add(matching.taken[name], value)
+            function = instance or self.question.target.made(arguments.init)
+            return self._taken(function(*arguments.positional, **arguments.named))
 
         return call
+
+    def _fixed(self, point: Point, reduction: str) -> _Arguments:
+        """The arguments that are no tensors of the formula."""
+        matching = self.question.matching
+        arguments = _Arguments()
+        for name, value in point.options.items():
+            if name in matching.taken:
+                arguments.add(matching.taken[name], value)
+        for name, value in matching.extra.items():
+            theirs = self.question.target.argument(name)
+            arguments.keyword(theirs.stage if theirs else "call", name, value)
+        if self.question.passed and matching.reduction is not None:
+            arguments.keyword(matching.reduction.stage, "reduction", reduction)
+        return arguments
 
     def result(
         self,
@@ -155,13 +185,14 @@ class Caller:
         leaves: Mapping[str, Tensor],
         reduction: str,
         heard: list[str] | None = None,
+        function: Callable[..., Tensor] | None = None,
     ) -> Tensor:
-        """Call the code; what it warns of goes to ``heard``.
+        """Call the code, or ``function`` made of it; what it warns of goes to ``heard``.
 
         Raises:
             CallFailed: where it raises, or gives back something that is no tensor of floats.
         """
-        function = self.function(point, reduction)
+        function = function or self.function(point, reduction)
         try:
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always")
@@ -232,7 +263,8 @@ class Caller:
         shape = shapes.get(self._class_owner.name, ())
         return int(shape[self._class_places[self._class_owner.name]]) if len(shape) > 1 else 2
 
-    def _adapted(self, tensors: dict[str, Any]) -> dict[str, Any]:
+    def given(self, tensors: dict[str, Any]) -> dict[str, Any]:
+        """The formula's tensors as the code takes them."""
         if not self.question.adapters:
             return tensors
         classes = self._classes({k: x.shape for k, x in tensors.items()})
@@ -242,24 +274,7 @@ class Caller:
         }
 
     def _taken(self, answer: Any) -> Tensor:
-        how = self.question.result
-        if how == "first" and isinstance(answer, (tuple, list)) and answer:
-            answer = answer[0]
-        elif how == "negative" and isinstance(answer, Tensor):
-            answer = -answer
-        elif how and isinstance(answer, Mapping) and how in answer:
-            answer = answer[how]
-        if not isinstance(answer, Tensor):
-            hint = ""
-            if isinstance(answer, (tuple, list)):
-                hint = "; take its first element: --result first"
-            elif isinstance(answer, Mapping):
-                hint = f"; take one of {', '.join(map(str, answer))}: --result KEY"
-            raise CallFailed(f"it gives back a {type(answer).__name__}, not a tensor{hint}")
-        if not answer.is_floating_point():
-            raise CallFailed(f"it gives back a tensor of {answer.dtype}, not of floats")
-        if answer.device.type != "cpu":
-            raise CallFailed(
-                f"it gives back a tensor on {answer.device}; only the CPU is asked here"
-            )
-        return answer
+        found = taken(answer, self.question.result)
+        if isinstance(found, str):
+            raise CallFailed(f"it {found}")
+        return found

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lossgen.verify.answer import lines as taking
 from lossgen.verify.caller import Caller
 from lossgen.verify.point import Array, Point
 from lossgen.verify.question import Question
@@ -27,17 +28,14 @@ def call_lines(caller: Caller, point: Point, reduction: str, dtype: str) -> tupl
             if np.issubdtype(array.dtype, np.floating) and name in caller.asked:
                 lines.append(f"{name}.requires_grad_()")
     init, call = _arguments(caller, point, reduction)
-    built = f"code({', '.join(init)})" if question.target.kind == "class" else "code"
-    line = f"result = {built}({', '.join(call)})"
-    lines.append(f"{line}{_TAKEN.get(question.result, '')}")
-    if question.result == "negative":
-        lines.append("result = -result")
-    elif question.result not in _TAKEN:
-        lines.append(f"result = result[{question.result!r}]")
-    return tuple(lines)
-
-
-_TAKEN = {"": "", "first": "[0]", "negative": ""}
+    built = "code"
+    if question.target.kind == "class":
+        built = "made"
+        lines.append(f"made = code({', '.join(init)})")
+    if question.target.method:
+        built += f".{question.target.method}"
+    lines.append(f"result = {built}({', '.join(call)})")
+    return (*lines, *taking(question.result))
 
 
 def _tensor(array: Array, dtype: str) -> str | None:

@@ -19,6 +19,8 @@ from lossgen.verify.sampling import first_points
 Sizes = Mapping[str, tuple[int, ...]]
 _MOST = 4096
 _IMAGE = (2, 3)
+# Of tensors of any shape: a vector, a column, scores by position, images; usual is a matrix.
+_WHOLE = ((6,), (5, 1), (2, 3, 4), (2, 3, 2, 2))
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,27 @@ def pinned(spec: LossSpec, given: Mapping[str, str]) -> dict[str, tuple[int, ...
 
 
 def accepted(question: Question) -> Question:
-    """The question without trailing axes, or about images, where the code can be called only so."""
-    if not _runs(question):
-        for narrow in (without_trailing(question), with_images(question)):
-            if narrow is not None and _runs(narrow.question):
-                return narrow.question
+    """The question about the sizes for which alone the code can be called, where there are some.
+
+    Asked are tensors without trailing axes, images, and other numbers of dimensions.
+    """
+    refused = _refused(question)
+    if refused:
+        parts = (without_trailing(question), with_images(question))
+        asked = [part.question for part in parts if part is not None]
+        for narrower in (*asked, *_other_dimensions(question)):
+            if not _refused(narrower):
+                pins = narrower.pinned.keys() - question.pinned.keys()
+                return replace(narrower, why=dict.fromkeys(pins, refused))
     return question
+
+
+def _other_dimensions(question: Question) -> Iterator[Question]:
+    """The question about tensors of any shape, where the shape is one of the usual ones."""
+    first = question.spec.tensors[0]
+    if "e" in {a.name for a in first.axes} and "e" not in question.pinned:
+        for shape in _WHOLE:
+            yield replace(question, pinned={**question.pinned, "e": shape})
 
 
 def narrower(question: Question) -> Iterator[Narrow]:
@@ -101,9 +118,26 @@ def with_images(question: Question) -> Narrow | None:
     return Narrow(words, "--size s=2x3", replace(question, pinned=pinned))
 
 
-def _runs(question: Question) -> bool:
+# Forms in which code may want a tensor that it refuses as it is.
+_FORMS = ("index", "one_hot", "long", "bool", "double", "column", "flat", "channels_last")
+
+
+def callable_with(question: Question) -> list[str]:
+    """Options with which code can be called that refuses its tensors as they are."""
+    found = []
+    for tensor in question.spec.tensors:
+        if tensor.name in question.matching.taken and tensor.name not in question.adapters:
+            for form in _FORMS:
+                chain = {**question.adapters, tensor.name: (ADAPTERS[form],)}
+                if not _refused(replace(question, adapters=chain)):
+                    found.append(f"--pass {tensor.name}={form}")
+    return found
+
+
+def _refused(question: Question) -> str:
+    """What the code raises at an ordinary point, if it does."""
     try:
         Caller(question).run(next(first_points(question)), question.main, grad=False)
-    except CallFailed:
-        return False
-    return True
+    except (CallFailed, RuntimeError, ValueError, IndexError) as failure:  # or a form cannot be
+        return str(failure)
+    return ""

@@ -9,7 +9,9 @@ from lossgen.verify.verdict import Check, Report, number
 
 def junit(report: Report, *, strict: bool = False) -> str:
     """The report's checks as a test suite."""
-    checks = report.checks or (Check("asked", "fails", report.reason),)
+    checks = report.checks
+    if report.verdict == "cannot be asked":
+        checks += (Check("asked", "fails", report.reason),)
     bad = {"fails"} | ({"inaccurate", "warns"} if strict else set())
     suite = ElementTree.Element(
         "testsuite",

@@ -7,7 +7,7 @@ place where that leaves no choice. What stays open is refused, with the option t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ _OPTIONS = (
     "smooth smoothing smooth_factor",
     "ignore_index ignore_label ignored_index ignore_idx",
     "gamma focusing focusing_param focusing_parameter",
+    "q quantile tau level",
+    "eps epsilon",
 )
 
 
@@ -46,6 +48,7 @@ class Matching:
         reduction: the code's argument that chooses a reduction, if it has one.
         notes: what was assumed, in words.
         left: options of the code alone that nobody set.
+        absent: options of the formula that the code takes none of, at their defaults.
     """
 
     taken: Mapping[str, Argument]
@@ -54,6 +57,7 @@ class Matching:
     reduction: Argument | None
     notes: tuple[str, ...]
     left: tuple[Argument, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 @dataclass
@@ -64,6 +68,7 @@ class _Matcher:
     settings: dict[str, Any]
     taken: dict[str, Argument] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
     @property
     def free(self) -> list[Argument]:
@@ -76,6 +81,7 @@ class _Matcher:
 
     def match(self) -> Matching:
         self._mapped()
+        self._class_weights()
         self._alike(exact=True)
         self._alike(exact=False)
         self._placed()
@@ -103,8 +109,23 @@ class _Matcher:
             for a in self.free
             if a.name not in extra and isinstance(a.default, (bool, int, float, str))
         )
+        self.notes += list(self._perhaps(left))
         reduction = self.target.argument("reduction")
-        return Matching(self.taken, fixed, extra, reduction, tuple(self.notes), left)
+        notes, absent = tuple(self.notes), tuple(self.absent)
+        return Matching(self.taken, fixed, extra, reduction, notes, left, absent)
+
+    def _perhaps(self, left: Sequence[Argument]) -> Iterator[str]:
+        """Options of both that nobody matched and that alone have the same default."""
+        ours = {p.name: p.default for p in self.spec.parameters if p.name in self.absent}
+        theirs = {a.name: a.default for a in left}
+        for name, default in ours.items():
+            alike = [k for k, x in theirs.items() if _equal(x, default)]
+            others = [k for k, x in ours.items() if _equal(x, default)]
+            if len(alike) == len(others) == 1:
+                yield (
+                    f"perhaps the formula's {name} is the code's {alike[0]}, of the same default: "
+                    f"--map {name}={alike[0]}"
+                )
 
     def _mapped(self) -> None:
         names = {a.name for a in self.spec.arguments}
@@ -120,6 +141,14 @@ class _Matcher:
                 hint = suggest(theirs, known) or f"It has {', '.join(known)}."
                 raise LossgenError(f"--map {name}={theirs}: the code has no '{theirs}'. {hint}")
             self.taken[name] = argument
+
+    def _class_weights(self) -> None:
+        """A weight of classes is the argument called so, whatever else is called a weight."""
+        for ours in self.spec.tensors:
+            if ours.role.name == "Weight" and [a.name for a in ours.axes] == ["c"]:
+                found = [a for a in self.free if a.name in ("class_weight", "class_weights")]
+                if ours.name not in self.taken and found:
+                    self.taken[ours.name] = found[0]
 
     def _alike(self, *, exact: bool) -> None:
         for ours in self.spec.arguments:
@@ -137,10 +166,13 @@ class _Matcher:
         theirs = [
             a for a in self.free if a.stage == "call" and a.required and a.name not in self.settings
         ]
-        if not self.target.known and not self.target.arguments:
+        named = any(a.stage == "call" for a in self.target.arguments)
+        if not named and (self.target.open or not self.target.known):
+            by_place = not self.target.known
             for tensor in ours:
-                self.taken[tensor.name] = Argument(tensor.name, "call", True, True)
-            self.notes.append("its signature cannot be read: tensors are passed by place")
+                self.taken[tensor.name] = Argument(tensor.name, "call", True, by_place)
+            how = "by place" if by_place else "by the formula's names"
+            self.notes.append(f"its signature says no names: tensors are passed {how}")
         elif ours and len(ours) == len(theirs):
             self.taken.update({t.name: a for t, a in zip(ours, theirs, strict=True)})
 
@@ -180,6 +212,7 @@ class _Matcher:
                 f"The formula needs '{p.name}', and {self.target.name} has no argument of that "
                 f"name. Say which it is, --map {p.name}=NAME, or what it is, --set {p.name}=VALUE"
             )
+        self.absent.append(p.name)
         self.notes.append(f"{p.name} = {p.default}, the formula's default: the code takes none")
         return p.default
 
@@ -205,9 +238,13 @@ class _Matcher:
         left = [a for a in self.free if a.required and a.name not in extra]
         if left:
             names = ", ".join(f"'{a.name}'" for a in left)
+            ours = [x.name for x in self.spec.arguments if x.name not in self.taken]
+            name = ours[0] if len(ours) == 1 else "NAME"
+            of = f" (one of {', '.join(ours)})" if len(ours) > 1 else ""
+            say = f", or say what it is: --map {name}={left[0].name}{of}" if ours else ""
             raise LossgenError(
                 f"{self.target.name} needs {names}, which the formula has not. "
-                f"Give it: --set {left[0].name}=VALUE, or say what it is: --map NAME={left[0].name}"
+                f"Give it: --set {left[0].name}=VALUE{say}"
             )
 
 
@@ -223,6 +260,11 @@ def match(
         LossgenError: where something stays open, or a name is unknown.
     """
     return _Matcher(spec, target, dict(mapping or {}), dict(settings or {})).match()
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two defaults are the same number; flags are too often the same."""
+    return not isinstance(a, bool) and isinstance(a, (int, float)) and a == b
 
 
 def _plain(name: str) -> str:

@@ -26,6 +26,7 @@ class Question:
         also: tensors whose gradient is asked for besides those that are predicted.
         about: which of the formula's inputs are asked about, after "its value differs"; empty for
             the usual ones.
+        why: for axes that nobody pinned, what the code raises with other sizes of them.
     """
 
     spec: LossSpec
@@ -39,6 +40,7 @@ class Question:
     pinned: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     also: frozenset[str] = frozenset()
     about: str = ""
+    why: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def main(self) -> str:

@@ -111,6 +111,11 @@ def _checks(results: Path) -> tuple[Check, ...]:
     return tuple(_check(name, members) for name, members in cases.items())
 
 
+def _reasons(text: str) -> list[str]:
+    """The lines of pytest's report that say what was raised."""
+    return [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+
+
 def _check(name: str, cases: list[ElementTree.Element]) -> Check:
     failures = []
     skipped = 0
@@ -118,6 +123,8 @@ def _check(name: str, cases: list[ElementTree.Element]) -> Check:
         broken = [*case.iter("failure"), *case.iter("error")]
         if broken:
             text = broken[0].get("message") or broken[0].text or "failed"
+            if not case.get("classname"):  # the file could not be read: pytest says where below
+                text = "\n".join(_reasons(broken[0].text or "")) or text
             failures.append(Failure(case.get("name", name), text.strip()))
         elif case.find("skipped") is not None:
             skipped += 1

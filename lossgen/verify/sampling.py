@@ -34,10 +34,20 @@ def points(question: Question, manner: str) -> Iterator[Point]:
 
 def first_points(question: Question) -> Iterator[Point]:
     """A few plain points with every option away from its default: most mistakes show here."""
-    rows = [r for r in _rows(question) if r.manner == "plain"]
-    last = next((r for r in rows if r.name == "all options"), rows[-1])
+    row = _fullest(question)
     for k in range(2):
-        yield point(question, last, question.seed + 7 + k)
+        yield point(question, row, question.seed + 7 + k)
+
+
+def _fullest(question: Question) -> CaseRow:
+    """The plain case with everything given and every option moved, at shapes that may change."""
+    rows = [r for r in _rows(question) if r.manner == "plain" and not r.shapes]
+    usual = question.options
+
+    def moved(row: CaseRow) -> tuple[int, int]:
+        return len(row.given), sum(row.options[name] != usual[name] for name in usual)
+
+    return next((r for r in rows if r.name == "all options"), max(rows, key=moved))
 
 
 def far(question: Question) -> Iterator[Point]:
@@ -69,9 +79,11 @@ def _rows(question: Question) -> list[CaseRow]:
     """The cases of the generated tests, as far as the code takes part in them."""
     spec, options, seen, rows = question.spec, question.options, set(), []
     variable = set(question.variable)
+    required = {name for name, argument in question.matching.taken.items() if argument.required}
     for row in cases(spec):
         chosen = {k: v for k, v in row.options.items() if k in variable}
-        given = tuple(x for x in row.given if x in question.matching.taken)
+        asked = {*row.given} & question.matching.taken.keys() | required
+        given = tuple(t.name for t in spec.tensors if t.optional and t.name in asked)
         changed = replace(row, options={**options, **chosen}, given=given)
         key = repr((sorted(changed.options.items()), given, row.manner, row.shapes, row.start))
         if key not in seen:
@@ -215,9 +227,7 @@ def _tie(spec: LossSpec, tensors: dict[str, Array], size: Sizes) -> None:
 
 def resized(question: Question, size: Sizes, seed: int, manner: str = "plain") -> Point:
     """A point of other sizes, with every option away from its default."""
-    rows = [r for r in _rows(question) if r.manner == "plain"]
-    last = next((r for r in rows if r.name == "all options"), rows[-1])
-    return point(question, replace(last, manner=manner), seed, size)
+    return point(question, replace(_fullest(question), manner=manner), seed, size)
 
 
 def usual_sizes(spec: LossSpec) -> Sizes:

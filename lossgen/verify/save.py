@@ -33,7 +33,8 @@ def saved(report: Report, folder: Path | None = None) -> str:
     example = report.counterexample
     if example is None or not (example.call or example.proof):
         raise LossgenError("There is no counter-example in numbers to save.")
-    imports, load = _loading(report.target, folder or Path())
+    body = _body(example)
+    imports, load = _loading(_built(report.target, body), folder or Path())
     name = re.sub(r"\W+", "_", report.target.rpartition(":")[2]).strip("_").lower()
     head = _HEAD.format(
         target=report.target,
@@ -43,7 +44,13 @@ def saved(report: Report, folder: Path | None = None) -> str:
         load=load,
         name=name,
     )
-    return head + "".join(f"    {line}\n" if line else "\n" for line in _body(example))
+    return head + "".join(f"    {line}\n" if line else "\n" for line in body)
+
+
+def _built(target: str, lines: list[str]) -> str:
+    """The target, or of a method the class: the lines make an instance of that."""
+    owner, _, method = target.rpartition(".")
+    return owner if any(f"made.{method}(" in line for line in lines) else target
 
 
 def _loading(target: str, folder: Path) -> tuple[str, str]:
@@ -113,8 +120,8 @@ def _behaviour(lines: list[str], text: str) -> list[str]:
         after = f"assert torch.equal({name}.detach(), before)"
         return [*lines[: calls[0]], before, *lines[calls[0] :], after]
     if "called again" in text:
-        again = lines[calls[0]].replace("result = ", "again = ", 1)
-        return [*lines, again, "assert torch.equal(result, again)"]
+        again = [lines[k].replace("result", "again") for k in calls]
+        return [*lines, *again, "assert torch.equal(result, again)"]
     raise LossgenError(f"No test is written for code that {text}; the report has the numbers.")
 
 

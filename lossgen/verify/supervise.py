@@ -1,7 +1,7 @@
 """Asks a question in a process of its own, and holds it to its time.
 
 In: a ``Request``. Out: a ``Report``; code that hangs, crashes or eats all memory gets one too, and
-what was refuted before that stays refuted.
+what was refuted before that stays refuted. What held before it hung holds so far.
 Neither torch nor SymPy is imported here.
 """
 
@@ -67,10 +67,13 @@ def _listen(
             message = messages.get(timeout=max(left, 0.01))
         except queue.Empty:
             text = f"It did not come back within {request.time_limit:g} s (in: {doing})."
+            if standing is not None and standing.holds:
+                return _held(standing, text, time.monotonic() - start)
             return _cut_short(request, standing, text, time.monotonic() - start)
         if message is None:
             code = process.wait()
             text = f"The process in which it ran ended with exit code {code} (in: {doing})."
+            standing = None if standing is None or standing.holds else standing
             return _cut_short(request, standing, text, time.monotonic() - start)
         if "progress" in message:
             doing = message["progress"]
@@ -92,6 +95,12 @@ def _read(stream: IO[str], messages: queue.Queue[dict[str, Any] | None]) -> None
         except ValueError:
             continue
     messages.put(None)
+
+
+def _held(standing: Report, reason: str, seconds: float) -> Report:
+    """A yes as far as the time went: what was compared before holds."""
+    told = f"but {reason[0].lower()}{reason[1:]} What comes after was not asked."
+    return replace(standing, reason=told, seconds=round(seconds, 2))
 
 
 def _cut_short(request: Request, standing: Report | None, reason: str, seconds: float) -> Report:

@@ -7,6 +7,7 @@ something that cannot be called.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -43,6 +44,7 @@ class Target:
         where: file and line of its definition, if known.
         open: whether it takes any keyword (``**kwargs``) beside its arguments.
         known: whether its signature could be read.
+        method: of a class, what is called of the instance; "" for the instance itself.
     """
 
     name: str
@@ -52,15 +54,18 @@ class Target:
     where: str = ""
     open: bool = False
     known: bool = True
+    method: str = ""
 
     def argument(self, name: str) -> Argument | None:
         """The argument of that name; a constructor's comes first."""
         return next((a for a in self.arguments if a.name == name), None)
 
-    def call(self, init: Mapping[str, Any], positional: list[Any], named: Mapping[str, Any]) -> Any:
-        """Build it where it is a class, and call it."""
-        function = self.object(**init) if self.kind == "class" else self.object
-        return function(*positional, **named)
+    def made(self, init: Mapping[str, Any]) -> Callable[..., Any]:
+        """What is called: the code, of a class an instance, of a method its instance's."""
+        made: Callable[..., Any] = self.object(**init) if self.kind == "class" else self.object
+        if self.method:
+            made = getattr(made, self.method)
+        return made
 
 
 def load_target(text: str) -> Target:
@@ -69,21 +74,34 @@ def load_target(text: str) -> Target:
     Raises:
         LossgenError: where there is no such code, or it cannot be imported.
     """
-    place, separator, name = text.rpartition(":")
+    place, separator, name = text.replace("::", ":").rpartition(":")
     if not separator or not place or not name:
         raise LossgenError(
             f"'{text}' does not say which object is meant. "
-            "Write package.module:name or path/file.py:name."
+            f"Write package.module:name or path/file.py:name.{_defined(text.rstrip(':'))}"
         )
     module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place)
     found: Any = module
+    owner: Any = None
     for part in name.split("."):
         if not hasattr(found, part):
             public = [x for x, y in vars(found).items() if x[0] != "_" and callable(y)]
             hint = suggest(part, public) or f"It defines {', '.join(public[:12]) or 'nothing'}."
             raise LossgenError(f"{place} has no '{part}'. {hint}")
-        found = getattr(found, part)
+        owner, found = found, getattr(found, part)
+    if inspect.isclass(owner) and inspect.isfunction(inspect.getattr_static(owner, part)):
+        return _method(owner, part, text)
     return describe_target(found, text)
+
+
+def _method(owner: Any, name: str, text: str) -> Target:
+    """A method of a class, of which an instance is made for each call."""
+    init, open_init, _ = _arguments(owner, "init")
+    function = getattr(owner, name)
+    call, open_call, known = _arguments(function, "call", bound=False)
+    is_open = open_init or open_call
+    where = _where(function)
+    return Target(text, "class", owner, (*init, *call), where, is_open, known, name)
 
 
 def describe_target(found: Any, name: str = "") -> Target:
@@ -94,29 +112,35 @@ def describe_target(found: Any, name: str = "") -> Target:
     """
     name = name or getattr(found, "__qualname__", type(found).__qualname__)
     if not callable(found):
-        raise LossgenError(f"{name} is a {type(found).__name__}, which cannot be called as a loss.")
+        word = type(found).__name__
+        article = "an" if word[0].lower() in "aeiou" else "a"
+        raise LossgenError(f"{name} is {article} {word}, which cannot be called as a loss.")
     where = _where(found)
     is_class: bool = inspect.isclass(found)
     if is_class:
         if _is_autograd_function(found):
-            taken = _arguments(found.forward, "call")[0][1:]
+            taken = _arguments(found.forward, "call", bound=False)[0]
             return Target(name, "function", found.apply, taken, where)
-        init, open_init, known = _arguments(found, "init")
+        init, open_init, _ = _arguments(found, "init")
         call_of = getattr(found, "forward", None) or found.__call__
-        call, open_call, known_call = _arguments(call_of, "call")
-        return Target(
-            name,
-            "class",
-            found,
-            (*init, *call[1:]),
-            where,
-            open_init or open_call,
-            known and known_call,
-        )
+        call, open_call, known = _arguments(call_of, "call", bound=False)
+        is_open = open_init or open_call
+        return Target(name, "class", found, (*init, *call), where, is_open, known)
     function = found.forward if _is_module(found) else found
     kind: Kind = "instance" if _is_module(found) or not inspect.isroutine(found) else "function"
     arguments, is_open, known = _arguments(function, "call")
     return Target(name, kind, found, arguments, where, is_open, known)
+
+
+def _defined(file: str) -> str:
+    """What a file defines, read and not run, for a message."""
+    try:
+        parsed = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    names = [x.name for x in parsed.body if isinstance(x, kinds) and x.name[0] != "_"]
+    return f" It defines {', '.join(names[:12])}." if names else ""
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -168,29 +192,42 @@ def _guarded(load: Callable[[], Any], place: str) -> Any:
 
 
 def raised(error: BaseException) -> str:
-    """What code that is not ours raised: kind, text, and the last line outside torch and us."""
+    """What code that is not ours raised: kind, text, and the last line outside torch and us.
+
+    A line of the project's own, rather than of a library, where there is one.
+    """
     text = f"{type(error).__name__}: {error}".strip().splitlines()
     shown = " ".join(text[:3]).strip()[:300]
     ours = str(Path(__file__).resolve().parents[1])
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        inside = ("torch" in Path(frame.filename).parts, frame.filename.startswith((ours, "<")))
-        if not any(inside):
-            return f"{shown} ({Path(frame.filename).name}:{frame.lineno})"
+    frames = [
+        frame
+        for frame in reversed(traceback.extract_tb(error.__traceback__))
+        if "torch" not in Path(frame.filename).parts and not frame.filename.startswith((ours, "<"))
+    ]
+    own = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
+    for frame in own or frames:
+        return f"{shown} ({Path(frame.filename).name}:{frame.lineno})"
     return shown
 
 
 def _arguments(
-    function: Any, stage: Literal["init", "call"]
+    function: Any, stage: Literal["init", "call"], *, bound: bool = True
 ) -> tuple[tuple[Argument, ...], bool, bool]:
+    """The arguments, whether any keyword is taken beside them, whether they could be read."""
+    schema = getattr(function, "schema", None)
+    if hasattr(schema, "arguments"):
+        return _scripted(schema, stage), False, True
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return (), True, False
-    found, is_open = [], False
-    for p in signature.parameters.values():
+    found, is_open, any_number = [], False, False
+    for p in list(signature.parameters.values())[0 if bound else 1 :]:
         if p.kind is p.VAR_KEYWORD:
             is_open = True
-        elif p.kind is not p.VAR_POSITIONAL:
+        elif p.kind is p.VAR_POSITIONAL:
+            any_number = True
+        else:
             required = p.default is p.empty
             found.append(
                 Argument(
@@ -201,7 +238,17 @@ def _arguments(
                     None if required else p.default,
                 )
             )
-    return tuple(found), is_open, True
+    # A wrapper's (*args, **kwargs) says nothing of what it wraps.
+    return tuple(found), is_open, bool(found) or not any_number
+
+
+def _scripted(schema: Any, stage: Literal["init", "call"]) -> tuple[Argument, ...]:
+    """The arguments of what ``torch.jit.script`` made, a method's ``self`` among them."""
+    return tuple(
+        Argument(a.name, stage, not a.has_default_value(), False, a.default_value)
+        for a in schema.arguments
+        if a.name != "self"
+    )
 
 
 def _is_module(found: Any) -> bool:

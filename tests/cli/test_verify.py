@@ -1,13 +1,16 @@
 """Running a generated test and telling what it found."""
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lossgen.errors import LossgenError
 from lossgen.verify.runner import prove
-from tests.cli.conftest import Rendering, Run, write_spec
+from tests.cli.conftest import Rendered, Rendering, Run, write_spec
 
 TEST = """
 import sys
@@ -94,6 +97,54 @@ def test_verify_writes_nothing_and_exits_by_the_verdict(
     assert refuted.exit_code == 1
     assert "mine does not hold" in refuted.output
     assert [path for path in project.rglob("*") if path.is_file()] == [spec]
+
+
+class _Reading(Rendering):
+    """Its test looks at the module beside it."""
+
+    def render_losses(self, *given: Any, **named: Any) -> list[Rendered]:
+        text = (
+            "from pathlib import Path\n\n\ndef test_value():\n"
+            '    assert "CONSTANT = 1" in (Path(__file__).parents[1] / "mine.py").read_text()\n'
+        )
+        return [replace(made, test=text) for made in super().render_losses(*given, **named)]
+
+
+def test_what_somebody_edited_is_proven_as_it_is(
+    run: Run, project: Path, rendering: Rendering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = _Reading()
+    monkeypatch.setattr(sys.modules["lossgen.pipeline"], "render_losses", reading.render_losses)
+    write_spec(project, "mine")
+    run("generate")
+    assert run("verify", "mine", "--no-accuracy").exit_code == 0
+    module = project / "generated" / "mine.py"
+    module.write_text(module.read_text().replace("CONSTANT = 1", "CONSTANT = 2"))
+    before = module.read_bytes()
+    result = run("verify", "mine", "--no-accuracy")
+    assert result.exit_code == 1
+    assert "generated/mine.py: it was edited after it was generated" in result.output
+    assert "python -m pytest generated/tests/test_mine.py" in result.output
+    assert json.loads(run("verify", "mine", "--json", "--no-accuracy").stdout)["edited"] == [
+        "generated/mine.py"
+    ]
+    assert module.read_bytes() == before
+
+
+def test_a_file_older_than_its_spec_is_named(run: Run, project: Path, rendering: Rendering) -> None:
+    write_spec(project, "mine")
+    run("generate")
+    write_spec(project, "mine", power=4)
+    result = run("verify", "mine", "--no-accuracy")
+    assert result.exit_code == 0
+    assert "generated/mine.py: older than its spec" in result.output
+
+
+def test_a_module_that_cannot_be_read_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "test_mine.py"
+    path.write_text("import no_such_module\n")
+    (failure,) = prove("mine", path).checks[0].failures
+    assert "No module named 'no_such_module'" in failure.message
 
 
 def test_verify_for_a_program(run: Run, project: Path, rendering: Rendering) -> None:

@@ -119,7 +119,7 @@ def test_code_for_images_is_asked_about_images() -> None:
         lambda input, target, smooth=1.0: dice(input, target, smooth, (2, 3)), "dice", "shapes"
     )
     assert report.verdict == "holds"
-    assert "asked with s of size 2 x 3" in report.assumed
+    assert any(line.startswith("asked with s of size 2 x 3") for line in report.assumed)
 
 
 def test_classes_on_the_last_axis_are_asked_without_trailing_axes() -> None:
@@ -128,4 +128,4 @@ def test_classes_on_the_last_axis_are_asked_without_trailing_axes() -> None:
 
     report = asked(code, "cross_entropy", "shapes")
     assert report.verdict == "holds"
-    assert "asked with s of no dimensions" in report.assumed
+    assert any(line.startswith("asked with s of no dimensions") for line in report.assumed)

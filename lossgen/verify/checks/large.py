@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import torch
 
@@ -24,6 +26,9 @@ def large(session: Session) -> Check:
         return Check(name, "skipped", "no axis that may be long")
     point = _even(session, size)
     try:
+        seconds = _estimated(session, size)
+        if seconds > _PATIENCE:
+            return Check(name, "skipped", f"it would take about {seconds:.0f} s")
         exact = session.caller.run(point, question.main, grad=False)
         with accelerated():
             got = session.caller.run(point, question.main, torch.float16, grad=False)
@@ -46,6 +51,20 @@ def large(session: Session) -> Check:
             session.witnesses.append(Witness(point, question.main, torch.float16, found))
             return Check(name, "fails", f"{point.count} numbers in half precision", 0.0, (found,))
     return Check(name, "holds", f"{point.count} numbers in half precision")
+
+
+_PATIENCE = 10.0  # seconds
+_PART = 64
+
+
+def _estimated(session: Session, size: Sizes) -> float:
+    """How long a call takes, by one of a part: code may loop over rows."""
+    part = {k: tuple(max(1, x // _PART) if x > _PART else x for x in v) for k, v in size.items()}
+    point = _even(session, part)
+    start = time.monotonic()
+    with accelerated():
+        session.caller.run(point, session.question.main, torch.float16, grad=False)
+    return _PART * (time.monotonic() - start)
 
 
 def _even(session: Session, size: Sizes) -> Point:

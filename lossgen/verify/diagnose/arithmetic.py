@@ -6,6 +6,7 @@ first.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import sympy as sp
@@ -136,6 +137,7 @@ def add(node: sp.Add, letters: tuple[Letter, ...]) -> Iterator[Edit]:
         for factor in term.args if isinstance(term, sp.Mul) else ():
             if nd.is_scalar(factor) and not isinstance(factor, sp.Number):
                 yield f"with {short(factor)} in place of {short(node)}", factor
+    yield from _moved(node)
     for term in node.args:
         rest = sp.Add(node, -term)
         if not isinstance(term, sp.Number):
@@ -143,6 +145,16 @@ def add(node: sp.Add, letters: tuple[Letter, ...]) -> Iterator[Edit]:
                 yield f"with {short(term)} doubled", sp.Add(rest, 2 * term)
             if term.as_coeff_Mul()[0] != 2:
                 yield f"with {short(term)} halved", sp.Add(rest, term / 2)
+
+
+def _moved(node: sp.Add) -> Iterator[Edit]:
+    """A weight that may be given, on another term than its own."""
+    for term, other in itertools.permutations(node.args, 2):
+        whole = term.body if isinstance(term, nd.Let) else term
+        for factor in sp.Mul.make_args(whole):
+            if isinstance(factor, nd.Where) and isinstance(factor.args[0], nd.Given):
+                shown = f"{short(factor.args[1])} on {short(other)} in place of {short(term)}"
+                yield f"with {shown}", sp.Add(node, -term, -other, whole / factor, other * factor)
 
 
 def mul(node: sp.Mul, letters: tuple[Letter, ...]) -> Iterator[Edit]:

@@ -19,6 +19,8 @@ from lossgen.verify.watch import broadcasts, first_nonfinite
 def behaviour_causes(witness: Witness) -> list[str]:
     """A hint for what code does wrong besides its numbers."""
     text = str(witness.difference.got)
+    if "leaf" in text and "in-place operation" in text:
+        return ["but an input is changed in place, and what it was is lost to the caller"]
     if "inplace operation" in text:
         return ["but an in-place operation overwrites what its backward needs"]
     if "second derivative" in text:

@@ -48,6 +48,22 @@ def alike_edits(expr: sp.Expr, letters: tuple[Letter, ...]) -> Iterator[Edit]:
             yield f"{words}, and so wherever there is one", changed
 
 
+def unmasked(expr: sp.Expr) -> Iterator[Edit]:
+    """A mask left out of several reductions at once: pairs of a row with itself, padding."""
+    masks: dict[Any, list[nd.Reduce]] = {}
+    for node in walk(expr):
+        if isinstance(node, nd.Reduce) and node.where is not sp.true:
+            masks.setdefault(node.where, []).append(node)
+    for mask, nodes in masks.items():
+        if len(nodes) < 2 or _nested(list(nodes)):
+            continue
+        changed: Any = expr
+        for node in nodes:
+            whole = nd.Reduce(node.op, node.body, sp.true, sp.nan, node.bound)
+            changed = replaced(changed, node, whole)
+        yield f"with the mask '{short(mask)}' left out wherever there is one", changed
+
+
 def _together(found: list[list[Edit]]) -> Iterator[tuple[str, list[sp.Expr]]]:
     """The same edit of every node: called the same, else in the same place of the list."""
     first, *others = found
@@ -72,6 +88,8 @@ def detached(expr: sp.Expr) -> Iterator[Edit]:
         for x in walk(expr)
         if isinstance(x, (nd.Let, sp.Pow, nd.Unary, nd.Reduce, nd.Along, nd.Read))
     ]
+    # A branch alone: what is clamped has no slope beyond.
+    parts += [x for node in walk(expr) if isinstance(node, nd.Where) for x in node.args[1:]]
     for node in sorted(parts, key=lambda x: not isinstance(x, nd.Let)):
         words = f"if no gradient flows through {short(node)}"
         if words not in seen:
@@ -138,6 +156,9 @@ def clamped(expr: sp.Expr) -> Iterator[Edit]:
             )
         elif isinstance(node, nd.Sqrt) or (isinstance(node, nd.Reduce) and node.op == "norm"):
             yield f"with {size:g} added to {short(node)}", replaced(expr, node, node + eps)
+            if isinstance(node, nd.Sqrt):
+                inside = replaced(expr, node, nd.Sqrt(node.arg + eps))
+                yield f"with {size:g} added below the root {short(node)}", inside
 
 
 def _score(node: Any) -> Any:

@@ -110,6 +110,8 @@ def extreme(node: nd.Max, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     if sp.S.Zero not in (a, b) and not (a.is_number or b.is_number):
         product = a * b if name == "min" else a + b - a * b
         yield f"with {short(product)} in place of the {name}{_HARD}", product
+    if name == "max" and any(isinstance(x, nd.Param) for x in (a, b)):
+        yield f"with {short(a + b)} in place of the max", a + b
     yield f"without the {name}: {short(b)} alone", b
     yield f"without the {name}: {short(a)} alone", a
     other = nd.Max if isinstance(node, nd.Min) else nd.Min

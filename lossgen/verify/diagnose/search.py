@@ -7,6 +7,7 @@ further points of other sizes, under every reduction that the code was refuted i
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +23,16 @@ from lossgen.verify.diagnose.causes import (
     nonfinite_causes,
     upstream_causes,
 )
-from lossgen.verify.diagnose.edits import alike_edits, clamped, detached, edits
-from lossgen.verify.diagnose.whole import Variant, scales, special_cases, variants, with_item
+from lossgen.verify.diagnose.edits import alike_edits, clamped, detached, edits, unmasked
+from lossgen.verify.diagnose.settings import other_conventions, other_settings
+from lossgen.verify.diagnose.whole import (
+    WHATEVER,
+    Variant,
+    scales,
+    special_cases,
+    variants,
+    with_item,
+)
 from lossgen.verify.fitting import narrower
 from lossgen.verify.point import Point
 from lossgen.verify.sampling import Sizes, first_points, moved_options, resized, usual_sizes
@@ -32,8 +41,10 @@ from lossgen.verify.truth import Undefined, evaluate, mp
 from lossgen.verify.truth.exact import Exact
 
 SECONDS = 4.0  # of this process: a busy machine must not change the answer
-_MORE = 2.0  # for narrower questions
+_MORE = 4.0  # for narrower questions
 MOST = 1  # explanations; a second one only repeats the first in other words
+# Mistakes that may be none: the code is written for probabilities, logarithms, other signs.
+_FORM = re.compile("sigmoid|softmax|logarithm|exponential|sign of|1 - ")
 _CLOSE = {torch.float64: 1e-7, torch.float32: 1e-4}  # relative
 
 
@@ -48,7 +59,22 @@ def diagnose(session: Session, witness: Witness) -> list[str]:
     if usual := _usual_dimensions(session, witness):
         return [usual]
     found = _Search(session, witness, start + SECONDS).run()
-    return found or broadcast_causes(session, witness) or _restricted(session, witness, start)
+    taken = _convention(session, witness) if not found or _FORM.search(found[0]) else ""
+    if found and taken:
+        return [f"{found[0]}; {taken}"]
+    return (
+        found
+        or broadcast_causes(session, witness)
+        or ([taken] if taken else _restricted(session, witness, start))
+    )
+
+
+def _convention(session: Session, witness: Witness) -> str:
+    """Whether the code computes the formula of a tensor in another form: probabilities, say."""
+    for narrow in other_conventions(session.question):
+        if _Search(session.about(narrow.question), witness, 0.0, own=True).holds():
+            return f"{narrow.words} (then ask so: {narrow.option})"
+    return ""
 
 
 def _usual_dimensions(session: Session, witness: Witness) -> str:
@@ -65,7 +91,8 @@ def _usual_dimensions(session: Session, witness: Witness) -> str:
 
 def _restricted(session: Session, witness: Witness, start: float) -> list[str]:
     """What holds for a part of the inputs: the formula itself, or one with a mistake."""
-    asked = [(narrow, session.about(narrow.question)) for narrow in narrower(session.question)]
+    parts = [*other_settings(session.question), *narrower(session.question)]
+    asked = [(narrow, session.about(narrow.question)) for narrow in parts]
     for narrow, inner in asked:
         if _Search(inner, witness, start, own=True).holds():
             return [f"only {narrow.words} (ask about those alone: {narrow.option})"]
@@ -114,10 +141,19 @@ class _Search:
             if not all(self._agrees(spec, s, gradient=False) for s in self.seen):
                 continue
             if all(self._agrees(spec, s) for s in self.seen):
-                found.append(words)
+                found.append(self._assumed(words))
             elif not value_right:
-                in_value.append(f"{words}, in value; its gradient does not follow")
+                in_value.append(f"{self._assumed(words)}, in value; its gradient does not follow")
         return found or in_value[:MOST]
+
+    def _assumed(self, words: str) -> str:
+        """The words, where nothing is passed: the code takes no such option."""
+        if not words.endswith(WHATEVER):
+            return words
+        setting = words.removesuffix(WHATEVER).removeprefix("with ").replace(" ", "")
+        if setting.partition("=")[0] not in self.session.question.matching.absent:
+            return words
+        return f"{words.removesuffix(WHATEVER)} (ask about it so: --set {setting})"
 
     def _collect(self) -> None:
         """What the code gives at a few points, the smallest first."""
@@ -127,12 +163,16 @@ class _Search:
         others = [*first_points(question), moved_options(question, small)]
         if self.witness.point.count < 400 and not self.own:
             others.append(self.witness.point)
-        others.append(Point(small.tensors, self.witness.point.options, small.label))
+        options = {**self.witness.point.options, **question.matching.fixed}
+        others.append(Point(small.tensors, options, small.label))
         for point in (small, *others):
             try:
                 self.seen.append((point, reduction, caller.run(point, reduction)))
             except CallFailed:
                 continue
+        # What is NaN is so for another reason than a formula's.
+        finite = [s for s in self.seen if all(map(math.isfinite, s[2].value))]
+        self.seen = finite or self.seen
 
     def _candidates(self, value_right: bool) -> Iterator[Variant]:
         spec = self.session.question.spec
@@ -144,6 +184,8 @@ class _Search:
         yield from self._reductions(spec)
         yield from special_cases(spec)
         yield from variants(spec)
+        for words, item in unmasked(spec.item):
+            yield words, with_item(spec, item)
         for words, factor in scales(spec, _sized(letters)):
             yield words, with_item(spec, spec.item * factor)
         named = tuple(sorted(spec.axes, key=str))

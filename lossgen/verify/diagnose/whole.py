@@ -18,6 +18,9 @@ from lossgen.verify.words import in_words
 Variant = tuple[str, LossSpec]
 
 
+WHATEVER = ", whatever is passed"
+
+
 def variants(spec: LossSpec) -> Iterator[Variant]:
     """The formula with one mistake about its arguments."""
     yield "with the score itself in place of one minus it", with_item(spec, 1 - spec.item)
@@ -42,6 +45,11 @@ def _options(spec: LossSpec) -> Iterator[Variant]:
             with_item(spec, replaced(item, held, b.symbol)),
         )
     for p in real:
+        # First: a square of 1e-6 is as good as 0.
+        for value in dict.fromkeys((p.default, 0, 1)):
+            if value is not None:
+                item = replaced(spec.item, p.symbol, sp.nsimplify(value))
+                yield f"with {p.name} = {value}{WHATEVER}", with_item(spec, item)
         for words, other in (
             (f"with 1 - {p.name} in place of {p.name}", 1 - p.symbol),
             (f"with 1/{p.name} in place of {p.name}", 1 / p.symbol),
@@ -59,16 +67,12 @@ def _options(spec: LossSpec) -> Iterator[Variant]:
                 f"with {p.name} spread over the size({size.letter}) - 1 others",
                 with_item(spec, replaced(spec.item, p.symbol, wider)),
             )
-        for value in dict.fromkeys((p.default, 0, 1)):
-            if value is not None:
-                item = replaced(spec.item, p.symbol, sp.nsimplify(value))
-                yield f"with {p.name} = {value}, whatever is passed", with_item(spec, item)
     for p in spec.parameters:
         if p.role.kind == "boolean":
             flipped = {nd.TRUE: False, nd.FALSE: True}
             for value in flipped.values():
                 changed = replaced(spec.item, p.symbol, sp.true if value else sp.false)
-                yield f"with {p.name} = {value}, whatever is passed", with_item(spec, changed)
+                yield f"with {p.name} = {value}{WHATEVER}", with_item(spec, changed)
 
 
 def _classes(spec: LossSpec) -> list[nd.Size]:
@@ -150,8 +154,11 @@ def _divisors(spec: LossSpec) -> Iterator[Variant]:
         above = nd.Where(nd.Compare(">", spec.item, sp.S.Zero), sp.S.One, sp.S.Zero)
         yield "with the mean over the items above 0 alone", replace(spec, over=above)
     else:
+        reads = [x for x in nd.walk(spec.over) if isinstance(x, nd.Read)]
+        weighed = any(spec.tensor(x.name).role.name == "Weight" for x in reads)
+        number = "over all positions" + (", not over their weights" if weighed else "")
         yield (
-            "with the mean over all positions: what is left out is counted",
+            f"with the mean {number}: what is left out is counted",
             replace(spec, over=None),
         )
         for node in [x for x in walk(spec.over) if isinstance(x, nd.Where)]:
@@ -193,3 +200,5 @@ def scales(spec: LossSpec, letters: tuple[Letter, ...]) -> Iterator[tuple[str, s
         if p.role.kind == "real":
             yield f"times {p.name}", p.symbol
             yield f"divided by {p.name}", 1 / p.symbol
+            yield f"times {p.name}**2", p.symbol**2
+            yield f"divided by {p.name}**2", 1 / p.symbol**2
