@@ -60,7 +60,9 @@ _REDUCED = {
     "logsumexp": "logsumexp",
     "norm": "norm",
 }
-WORDS = frozenset((*_RENAMED.values(), *_REDUCED.values(), "softmax", "log_softmax", "raised"))
+WORDS = frozenset(
+    (*_RENAMED.values(), *_REDUCED.values(), "masked_logsumexp", "softmax", "log_softmax", "raised")
+)
 
 
 class Statement(Protocol):
@@ -159,9 +161,11 @@ class ScalarPrinter(StrPrinter):
             if expr.op != "mean" or expr.empty is sp.nan
             else (f"empty={self._print(expr.empty)}",)
         )
-        self.statement.words.add(_REDUCED[expr.op])
+        masked = expr.op == "logsumexp" and expr.where is not sp.true
+        name = "masked_logsumexp" if masked else _REDUCED[expr.op]
+        self.statement.words.add(name)
         inner = f"({body} {loops})" if extra else f"{body} {loops}"
-        return f"{_REDUCED[expr.op]}({', '.join((inner, *extra))})"
+        return f"{name}({', '.join((inner, *extra))})"
 
     def _print_Along(self, expr: nodes.Along) -> str:
         loop = self.statement.loop(expr.body, expr.letter)
