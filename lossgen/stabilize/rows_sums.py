@@ -22,6 +22,13 @@ from lossgen.stabilize.rule import EVERY, Rule
 SUMS: tuple[Rule, ...] = (
     # --- sums
     Rule("1 - sigmoid(x)", "sigmoid(-x)", EVERY, sp.Add, sigmoids.complement_of_sigmoid),
+    Rule(
+        "1 - max(sigmoid(x) - m, y)",
+        "min(sigmoid(-x) + m, 1 - y)",
+        EVERY,
+        sp.Add,
+        sigmoids.one_minus_larger,
+    ),
     Rule("2*sigmoid(x) - 1", "tanh(x/2)", EVERY, sp.Add, sigmoids.difference_of_sigmoids),
     Rule(
         "1 - sigmoid(x)**p",

@@ -102,6 +102,35 @@ def one_minus_power(add: sp.Expr, known: Known) -> sp.Expr | None:
     return None
 
 
+def one_minus_larger(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``1 - max(sigmoid(x) - m, y)``: its complement, which 1 would swallow, is one of two."""
+    for term in add.args:
+        under = negated(term)
+        larger = None if under is None else peel(under)
+        if not isinstance(larger, nd.Max) or isinstance(larger, nd.Min):
+            continue
+        rest = sp.Add(*without(add.args, term))
+        first, second, share = larger.args
+        sides = [_complement(rest, side) for side in (first, second)]
+        if is_constant(rest) and any(side is not None for side in sides):
+            one, other = (
+                rest - side if made is None else made
+                for side, made in zip((first, second), sides, strict=True)
+            )
+            return nd.Min(one, other, share)
+    return None
+
+
+def _complement(whole: sp.Expr, part: sp.Expr) -> sp.Expr | None:
+    """``c - p`` for p = sigmoid(x) + a, as ``sigmoid(-x) + (c - 1) - a``."""
+    found = terms(part)
+    for term in found:
+        inner = peel(term)
+        if isinstance(inner, Sigmoid):
+            return Sigmoid(-inner.arg) + (whole - 1) - sp.Add(*without(found, term))
+    return None
+
+
 def one_minus_tanh(add: sp.Expr, known: Known) -> sp.Expr | None:
     """``1 - tanh(x)``, ``1 + tanh(x)`` and ``1 - tanh(x)**2``."""
     if len(add.args) != 2 or ONE not in add.args:

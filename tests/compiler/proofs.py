@@ -369,6 +369,13 @@ PROOFS = (
         hard=(10.0, 80.0),
     ),
     Proof("1 - sigmoid(x)", "sigmoid(x[e]) - sigmoid(x[e]) ** 2"),
+    Proof(
+        "1 - max(sigmoid(x) - m, y)",
+        "1 - Max(sigmoid(x[e]), 0.25)",
+        naive=lambda x: 1 - torch.sigmoid(x).clamp(min=0.25),
+        hard=(14.0, 80.0),
+    ),
+    Proof("1 - max(sigmoid(x) - m, y)", "1 - Max(0, sigmoid(x[e]) - 0.125)"),
     Proof("1 - sigmoid(x)", "y[e] - y[e] * sigmoid(x[e])", PAIR),
     Proof(
         "2*sigmoid(x) - 1",
