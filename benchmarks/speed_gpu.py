@@ -1,6 +1,7 @@
 """Speed and memory of every loss on a GPU, beside torch, ``torch.compile`` and the limit.
 
-    python benchmarks/speed_gpu.py [NAME …] [--minutes 8] [--jobs 16] [--results FOLDER]
+    python benchmarks/speed_gpu.py [NAME …] [--minutes 8] [--jobs 16] [--no-compile]
+                                   [--results FOLDER]
 
 Each case is what ``lossgen bench --device cuda`` measures. Processes compile side by side and then
 measure one after the other, each alone on the GPU. Results go to ``speed-cuda.json`` and a page,
@@ -13,10 +14,11 @@ import argparse
 import json
 import multiprocessing
 import os
+import queue
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +66,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8.0, help="to stop after")
     parser.add_argument("--jobs", type=int, default=16, help="that compile at a time")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--small", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     options = parser.parse_args()
     stop = time.time() + 60 * options.minutes
     cases = [c for c in ON_GPU if not options.names or c.loss in options.names]
@@ -78,7 +80,7 @@ def main() -> None:
     )
     results = context.Queue()
     running = [
-        context.Process(target=one, args=(c, turns, results, not options.small), daemon=True)
+        context.Process(target=one, args=(c, turns, results, not options.no_compile), daemon=True)
         for c in cases
     ]
     for process in running:
@@ -89,7 +91,7 @@ def main() -> None:
     for _ in cases:
         try:
             key, found = results.get(timeout=max(0.1, stop - time.time()))
-        except Exception:  # queue.Empty: time is up
+        except queue.Empty:
             print("time is up: some cases are left")
             break
         kept[key] = found
@@ -104,32 +106,23 @@ def main() -> None:
 def one(case: Case, turns: Turns, results: Any, compiler: bool) -> None:
     """One case, in a process of its own."""
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # as many processes as cores compile
-    preparing = turns.preparing()
-    preparing.__enter__()
-    prepared = False
+    with ExitStack() as preparing:
+        preparing.enter_context(turns.preparing())
 
-    def leave() -> None:
-        nonlocal prepared
-        if not prepared:
-            prepared = True
-            preparing.__exit__(None, None, None)
+        @contextmanager
+        def alone() -> Iterator[None]:
+            import torch
 
-    @contextmanager
-    def alone() -> Iterator[None]:
-        import torch
+            torch.cuda.empty_cache()
+            preparing.close()
+            with turns.measuring():
+                yield
 
-        torch.cuda.empty_cache()
-        leave()
-        with turns.measuring():
-            yield
-
-    try:
-        results.put((case.key, measured(case, alone, compiler)))
-    except Exception as fault:  # whatever packages raise: the others go on
-        said = (str(fault) or type(fault).__name__).splitlines()[0][:200]
-        results.put((case.key, {"failed": said}))
-    finally:
-        leave()
+        try:
+            results.put((case.key, measured(case, alone, compiler)))
+        except Exception as fault:  # whatever packages raise: the others go on
+            said = (str(fault) or type(fault).__name__).splitlines()[0][:200]
+            results.put((case.key, {"failed": said}))
 
 
 def measured(case: Case, alone: Any, compiler: bool) -> dict[str, Any]:

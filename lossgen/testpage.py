@@ -81,7 +81,6 @@ class TestPage:
     sympy_words: str
     formulas: tuple[FormulaPart, ...]
     words: dict[str, bool]
-    second_bound: str
     has_absent: bool
     has_lengths: bool
     has_scores: bool
@@ -171,7 +170,6 @@ def test_page(spec: LossSpec, *, on_gpu: bool) -> TestPage:
         sympy_words=", ".join(w for w in _SYMPY if w in words),
         formulas=tuple(_part(f, s) for f, s in zip(formulas, specs, strict=True)),
         words=_flags(words),
-        second_bound="1e-11",
         has_absent=any("Absent" in line for f in formulas for line in f.body),
         has_lengths="long" in manners,
         has_scores="confident" in manners,

@@ -82,12 +82,9 @@ def _imports(text: str) -> tuple[str, ...]:
     also = ", Iterator" * ("Iterator[" in text)
     lines = [f"from collections.abc import Callable{also}, Sequence"]
     lines.append(f"from typing import Any, Literal{', NamedTuple' * ('(NamedTuple)' in text)}")
-    if "types." in text:
-        lines.append("import types")
-    if "math." in text:
-        lines.append("import math")
-    if "functools." in text:
-        lines.append("import functools")
+    # Their names may also end a word or a sentence of a docstring.
+    modules = ("types", "math", "functools")
+    lines += [f"import {x}" for x in modules if re.search(rf"(?<![\w.]){x}\.\w", text)]
     lines += ["import torch", "from torch import Tensor, nn"]
     if "forward_ad." in text:
         lines.append("from torch.autograd import forward_ad")

@@ -6,6 +6,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.stabilize import (
+    complements,
     differences,
     divergences,
     entropies,
@@ -21,13 +22,13 @@ from lossgen.stabilize.rule import EVERY, Rule
 
 SUMS: tuple[Rule, ...] = (
     # --- sums
-    Rule("1 - sigmoid(x)", "sigmoid(-x)", EVERY, sp.Add, sigmoids.complement_of_sigmoid),
+    Rule("1 - sigmoid(x)", "sigmoid(-x)", EVERY, sp.Add, complements.complement_of_sigmoid),
     Rule(
         "1 - max(sigmoid(x) - m, y)",
         "min(sigmoid(-x) + m, 1 - y)",
         EVERY,
         sp.Add,
-        sigmoids.one_minus_larger,
+        complements.one_minus_larger,
     ),
     Rule("2*sigmoid(x) - 1", "tanh(x/2)", EVERY, sp.Add, sigmoids.difference_of_sigmoids),
     Rule(
@@ -35,14 +36,14 @@ SUMS: tuple[Rule, ...] = (
         "-expm1(p*log_sigmoid(x))",
         "every x, p",
         sp.Add,
-        sigmoids.one_minus_power,
+        complements.one_minus_power,
     ),
     Rule(
         "1 - tanh(x), 1 - tanh(x)**2",
         "2*sigmoid(-2*x), 4*sigmoid(2*x)*sigmoid(-2*x)",
         EVERY,
         sp.Add,
-        sigmoids.one_minus_tanh,
+        complements.one_minus_tanh,
     ),
     Rule(
         "x + softplus(-x), max(x, 0) + softplus(-abs(x))",
@@ -63,21 +64,21 @@ SUMS: tuple[Rule, ...] = (
         "t*(1 - p) + (1 - t)*(1 - q)",
         "every t, p, q",
         sp.Add,
-        sigmoids.complement_of_mixture,
+        complements.complement_of_mixture,
     ),
     Rule(
         "1 - where(c, sigmoid(x), …)",
         "where(c, sigmoid(-x), …)",
         EVERY,
         sp.Add,
-        sigmoids.complement_of_choice,
+        complements.complement_of_choice,
     ),
     Rule(
         "1 - softmax(x)[label]",
         "-expm1(log_softmax(x)[label])",
         EVERY,
         sp.Add,
-        sigmoids.complement_of_softmax,
+        complements.complement_of_softmax,
     ),
     Rule(
         "exp(x) - 1, 1 - exp(x)",

@@ -62,6 +62,21 @@ class Kernels:
             results.append((value.detach(), found))
         return results[0], results[1]
 
+    def check_in(self, drawn: Sample, keys: list[str], dtype: torch.dtype) -> None:
+        """One gradient in a dtype, against double precision rounded to it."""
+        ours, theirs = self.both(drawn, keys[:1], dtype)
+        expected = (theirs[0].to(dtype), [x.to(dtype) for x in theirs[1]])
+        # Half: computed in float32 and rounded once, so at most to the neighbour.
+        bits = torch.finfo(dtype).eps
+        scale = 40 if dtype is torch.float32 else 1
+        torch.testing.assert_close(ours, expected, rtol=scale * bits, atol=scale * bits / 1000)
+
+    def check_each(self, drawn: Sample, keys: list[str]) -> None:
+        """Each gradient where no other is asked for."""
+        for key in keys:
+            ours, theirs = self.both(drawn, [key])
+            torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+
     def check(self, name: str, lead: Tensor, *others: Tensor | float, **options: Any) -> None:
         """Value and first gradient on tensors laid out in their own way."""
         results = []

@@ -59,20 +59,13 @@ def test_kernels_are_the_plain_form(name: str, reduction: str) -> None:
 @pytest.mark.parametrize("name", SOME)
 def test_kernels_in_every_dtype(name: str, dtype: torch.dtype) -> None:
     drawn = sample(name)
-    ours, theirs = both(drawn, kernel_keys(drawn)[:1], dtype)
-    expected = (theirs[0].to(dtype), [x.to(dtype) for x in theirs[1]])
-    # Half: computed in float32 and rounded once, so at most to the neighbour.
-    bits = torch.finfo(dtype).eps
-    scale = 40 if dtype is torch.float32 else 1
-    torch.testing.assert_close(ours, expected, rtol=scale * bits, atol=scale * bits / 1000)
+    KERNELS.check_in(drawn, kernel_keys(drawn), dtype)
 
 
 @pytest.mark.parametrize("name", SOME)
 def test_each_gradient_alone(name: str) -> None:
     drawn = sample(name)
-    for key in kernel_keys(drawn):
-        ours, theirs = both(drawn, [key])
-        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
+    KERNELS.check_each(drawn, kernel_keys(drawn))
 
 
 def scores(*shape: int, **kind: Any) -> Tensor:
