@@ -151,9 +151,14 @@ HELPERS: dict[str, str] = {
     "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
     at = label.unsqueeze(dim)
-    prob = _softmax(scores, dim)
-    others = prob.scatter(dim, at, 0.0).sum(dim, keepdim=True)
-    return _likelihood(scores, prob, others, at, dim)''',
+    others = _softmax(scores, dim).scatter(dim, at, 0.0).sum(dim, keepdim=True)
+    if scores.shape[dim + 1 :] == (1,):  # torch is quicker along the last axis
+        log_prob = scores.squeeze(-1).log_softmax(-1).unsqueeze(-1).gather(dim, at)
+    else:
+        log_prob = scores.log_softmax(dim).gather(dim, at)
+    # A probability near 1 is known by what it leaves to the others.
+    likely = torch.log1p(-others.clamp(max=0.5))
+    return -torch.where(others < 0.5, likely, log_prob).squeeze(dim)''',
     "_nll_and_slope(": '''def _nll_and_slope(
     scores: Tensor, label: Tensor, dim: int
 ) -> tuple[Tensor, Tensor]:
@@ -162,28 +167,21 @@ HELPERS: dict[str, str] = {
     prob = _softmax(scores, dim)
     slope = prob.scatter(dim, at, 0.0)
     others = slope.sum(dim, keepdim=True)
-    loss = _likelihood(scores, prob, others, at, dim)
+    if _recorded() or not others.numel():
+        loss = _nll(scores, label, dim)
+    else:
+        # The same without a pass of logarithms: how far the class is below the leader,
+        # and what the leader leaves. Where leaders tie, this has no derivative.
+        below = scores.amax(dim, keepdim=True) - scores.gather(dim, at)
+        top = prob.amax(dim, keepdim=True)
+        left = (others - (top - prob.gather(dim, at))) / top
+        loss = (below + torch.log1p(left)).squeeze(dim)
     return loss, slope.scatter_add_(dim, at, -others)''',
     "_softmax(": '''def _softmax(scores: Tensor, dim: int) -> Tensor:
     """``scores.softmax(dim)``, along the last axis where it can be: torch vectorises that alone."""
     if scores.shape[dim] >= 16 and scores.shape[dim + 1 :] == (1,):
         return scores.squeeze(-1).softmax(-1).unsqueeze(-1)
     return scores.softmax(dim)''',
-    "_likelihood(": '''def _likelihood(
-    scores: Tensor, prob: Tensor, others: Tensor, at: Tensor, dim: int
-) -> Tensor:
-    """``-log(prob)`` at a class, from the sum of the others, which is small without cancelling."""
-    if not others.numel():
-        return scores.sum(dim)  # torch's amax refuses an empty axis
-    if _recorded():  # slopes of one leader in both: shares may tie where scores do not
-        leader = scores.argmax(dim, keepdim=True)
-        highest, top = scores.gather(dim, leader), prob.gather(dim, leader)
-    else:
-        highest, top = scores.amax(dim, keepdim=True), prob.amax(dim, keepdim=True)
-    # How far the class is below the leader, exact, and what the leader has beside it.
-    below = highest - scores.gather(dim, at)
-    rest = (others - (top - prob.gather(dim, at))) / top
-    return (below + torch.log1p(rest)).squeeze(dim)''',
     "_recorded(": '''def _recorded() -> bool:
     """Whether what is computed is to be differentiated, by autograd or by a compiler."""
     return torch.is_grad_enabled() or torch.compiler.is_compiling()''',
