@@ -37,7 +37,8 @@ def arcface(
     rows_length = _norm(input, -1)  # [N]
     # [N, D]
     rows = input / rows_length.masked_fill(rows_length == 0, math.inf)[..., None]
-    centres = weight / length.masked_fill(length == 0, math.inf)[..., None]  # [C, D]
+    # [C, D]
+    centres = weight / length.masked_fill(length == 0, math.inf)[..., None]
     cosine = rows @ centres.T  # [N, C]
     # [N]
     angle = _acos(
@@ -306,9 +307,8 @@ class _ArcFace(torch.autograd.Function):
         rows_length = _norm(input, -1)  # [N]
         # [N, D]
         rows = input / rows_length.masked_fill(rows_length == 0, math.inf)[..., None]
-        centres = (
-            weight / length.masked_fill(length == 0, math.inf)[..., None]
-        )  # [C, D]
+        # [C, D]
+        centres = weight / length.masked_fill(length == 0, math.inf)[..., None]
         cosine = rows @ centres.T  # [N, C]
         # [N]
         angle = _acos(
@@ -353,9 +353,8 @@ class _ArcFace(torch.autograd.Function):
         # In place only on what this backward has made itself.
         # [N, D]
         rows = input / rows_length.masked_fill(rows_length == 0, math.inf)[..., None]
-        centres = (
-            weight / length.masked_fill(length == 0, math.inf)[..., None]
-        )  # [C, D]
+        # [C, D]
+        centres = weight / length.masked_fill(length == 0, math.inf)[..., None]
         # [N]
         angle = _acos(
             cosine.gather(1, target.unsqueeze(1)).squeeze(1).clamp(eps - 1, 1 - eps)

@@ -573,13 +573,11 @@ class _CrossEntropy(torch.autograd.Function):
             if need_input:
                 softmax_input = input.softmax(1)  # [N, C, S]
                 if weight is not None:
-                    d_log_prob = (
-                        weight[..., None] * d_sum_log_prob[:, None]
-                    )  # [N, C, S]
+                    # [N, C, S]
+                    d_log_prob = weight[..., None] * d_sum_log_prob[:, None]
                 else:
-                    d_log_prob = d_sum_log_prob[:, None].expand(
-                        input.shape
-                    )  # [N, C, S]
+                    # [N, C, S]
+                    d_log_prob = d_sum_log_prob[:, None].expand(input.shape)
                 d_input_log_prob = _balanced(d_log_prob, softmax_input, 1)  # [N, C, S]
         else:
             d_hard = grad_loss  # [N, S]

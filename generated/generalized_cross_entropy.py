@@ -276,9 +276,8 @@ class _GeneralizedCrossEntropy(torch.autograd.Function):
             )
         kept = target != ignore_index  # [N, S]
         log_prob = -nll_input  # [N, S]
-        d_log_prob = torch.where(
-            kept, -grad_loss * torch.exp(q * log_prob), 0
-        )  # [N, S]
+        # [N, S]
+        d_log_prob = torch.where(kept, -grad_loss * torch.exp(q * log_prob), 0)
         d_input = -d_log_prob[:, None] * slope_input  # [N, C, S]
         return d_input, None, None, None
 

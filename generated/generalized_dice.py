@@ -359,9 +359,8 @@ class _GeneralizedDice(torch.autograd.Function):
         product_least = smooth * least.square()  # [N]
         sum_least = product_least + scaled_mass  # [N]
         d_scaled_overlap = -2 * grad_loss / sum_least  # [N]
-        d_scaled_overlap_sum_prob = (
-            d_scaled_overlap[..., None] * scaled_balance
-        )  # [N, C]
+        # [N, C]
+        d_scaled_overlap_sum_prob = d_scaled_overlap[..., None] * scaled_balance
         # [N]
         d_scaled_mass = (
             grad_loss * (2 * scaled_overlap + product_least) / sum_least / sum_least

@@ -35,7 +35,8 @@ def poly1_cross_entropy(
     label = torch.where(kept, target, 0)  # [N, S]
     nll_input = _nll(input, label, 1)  # [N, S]
     log_prob = -nll_input  # [N, S]
-    loss = torch.where(kept, -log_prob - epsilon * torch.expm1(log_prob), 0)  # [N, S]
+    # [N, S]
+    loss = torch.where(kept, -log_prob - epsilon * torch.expm1(log_prob), 0)
     divisor = kept.to(input.dtype)  # [N, S]
     return loss.sum() / divisor.sum()
 
@@ -238,9 +239,8 @@ class _Poly1CrossEntropy(torch.autograd.Function):
         label = torch.where(kept, target, 0)  # [N, S]
         nll_input, slope_input = _nll_and_slope(input, label, 1)  # [N, S], [N, C, S]
         log_prob = -nll_input  # [N, S]
-        loss = torch.where(
-            kept, -log_prob - epsilon * torch.expm1(log_prob), 0
-        )  # [N, S]
+        # [N, S]
+        loss = torch.where(kept, -log_prob - epsilon * torch.expm1(log_prob), 0)
         divisor = kept.to(input.dtype)  # [N, S]
         if given.dtype != input.dtype:  # to keep it would take twice what was given
             slope_input = slope_input.new_empty(0)

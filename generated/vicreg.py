@@ -50,7 +50,8 @@ def vicreg(
     mean_input2 = input2.mean(0)  # [D]
     hinge2_centred = input2 - mean_input2  # [N, D]
     hinge2_sum_square_centred = hinge2_centred.square().sum(0)  # [D]
-    hinge2_std = _sqrt(hinge2_sum_square_centred / (input1.shape[0] - 1) + eps)  # [D]
+    # [D]
+    hinge2_std = _sqrt(hinge2_sum_square_centred / (input1.shape[0] - 1) + eps)
     hinge2_mean_std = torch.relu(gamma - hinge2_std).mean()
     hinge2 = hinge2_mean_std / 2
     spread2_dot_centred = hinge2_centred.T @ hinge2_centred  # [D, D]
@@ -361,9 +362,8 @@ class _VICReg(torch.autograd.Function):
         mean_input2 = input2.mean(0)  # [D]
         hinge2_centred = input2 - mean_input2  # [N, D]
         hinge2_sum_square_centred = hinge2_centred.square().sum(0)  # [D]
-        hinge2_std = _sqrt(
-            hinge2_sum_square_centred / (input1.shape[0] - 1) + eps
-        )  # [D]
+        # [D]
+        hinge2_std = _sqrt(hinge2_sum_square_centred / (input1.shape[0] - 1) + eps)
         hinge2_mean_std = torch.relu(gamma - hinge2_std).mean()
         hinge2 = hinge2_mean_std / 2
         spread2_dot_centred = hinge2_centred.T @ hinge2_centred  # [D, D]
@@ -445,9 +445,8 @@ class _VICReg(torch.autograd.Function):
             d_dot_centred = d_cov.div_(input1.shape[0] - 1)  # [D, D]
             d_dot_centred_both_ways = d_dot_centred + d_dot_centred.T  # [D, D]
             d_centred_dot_centred = centred @ d_dot_centred_both_ways  # [N, D]
-            d_std = -torch.where(
-                gamma - std > 0, d_mean_std / input1.shape[1], 0
-            )  # [D]
+            # [D]
+            d_std = -torch.where(gamma - std > 0, d_mean_std / input1.shape[1], 0)
             # [D]
             d_sum_square_centred = (
                 d_std

@@ -65,9 +65,10 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
             comment = (
                 f"{shape_comment([self.names.axes.get(y, y) for y in _letters(x)])}, {comment}"
             )
-        if len(line) + len(comment) + _DEPTH + 2 > _WIDTH:
+        told = f"{line}  # {comment}"
+        if len(told) + _DEPTH > _WIDTH:
             return [f"{indent}# {comment}", line, *steps]
-        return [f"{line}  # {comment}", *steps]
+        return [told, *steps]
 
     def _branch(self, branch: Branch, indent: str) -> list[str]:
         added = self._added(branch, indent)
