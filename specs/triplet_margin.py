@@ -50,8 +50,7 @@ def triplet_margin(
 
     def distance(a, b):
         gap = a - b + eps
-        total = Sum(Abs(gap) ** p, d)
-        general = where(total > 0, total ** (1 / p), 0)
+        general = Sum(Abs(gap) ** p, d) ** (1 / p)
         return where(p == 2, norm(gap, d), where(p == oo, Amax(Abs(gap), d), general))
 
     near = distance(anchor[s, d], positive[s, d])

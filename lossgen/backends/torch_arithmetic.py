@@ -164,9 +164,7 @@ class Arithmetic(Sums):
             return self.parenthesize(divisor, PRECEDENCE["Mul"])
         letters = self._letters(divisor)
         code = self.within(letters).operand(divisor)
-        if not isinstance(divisor, Read):
-            return aligned(f"_or_infinite({bare(code)})", letters, self.scope)
-        return aligned(f"{code}.masked_fill({code} == 0, math.inf)", letters, self.scope)
+        return aligned(f"_or_infinite({bare(code)})", letters, self.scope)
 
     def _print_Quotient(self, expr: Any) -> str:
         above, below = expr.args
