@@ -18,7 +18,8 @@ def cosine_embedding(
     """One minus the cosine where the target is 1, its hinge above a margin where it is -1.
 
     As in torch, 1e-12 is added to each squared length, so that a zero vector has cosine 0; any
-    other target gives 0; and the slope at the hinge is that of its active side.
+    other target gives 0. The slope at the hinge is that of its active side, as in torch before
+    2.14.
     """
     dot = Sum(input1[n, d] * input2[n, d], d)
     square1 = Sum(input1[n, d] ** 2, d) + 1e-12

@@ -14,8 +14,8 @@ from lossgen.language import Max, Real, Sign, e, loss, where
 def hinge_embedding(input: Real[e], target: Sign[e], *, margin: Real = 1.0):
     """A distance where the target is 1, its hinge below a margin where it is -1.
 
-    As in torch, a target that is neither gets both terms, and the slope at the hinge is that of its
-    active side.
+    As in torch, a target that is neither gets both terms. The slope at the hinge is that of its
+    active side, as in torch before 2.14.
     """
     near = where(target[e] != -1, input[e], 0)
     far = where(target[e] != 1, Max(0, margin - input[e], tie=1), 0)

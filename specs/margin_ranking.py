@@ -11,6 +11,6 @@ from lossgen.language import Max, Real, Sign, e, loss
 def margin_ranking(input1: Real[e], input2: Real[e], target: Sign[e], *, margin: Real = 0.0):
     """Hinge on the difference of two scores; a target of 1 wants the first to be higher.
 
-    As in torch, the slope at the hinge is that of its active side.
+    The slope at the hinge is that of its active side, as in torch before 2.14.
     """
     return Max(0, margin - target[e] * (input1[e] - input2[e]), tie=1)

@@ -40,7 +40,7 @@ def triplet_margin(
     """Hinge that wants an anchor nearer to the positive than to the negative, by a margin.
 
     Distances run over the last axis. As in torch, eps is added to each difference (not to the
-    distance), and the slope at the hinge is that of its active side.
+    distance). The slope at the hinge is that of its active side, as in torch before 2.14.
 
     Args:
         p: the order of the norm; infinity gives the largest difference.

@@ -18,7 +18,7 @@ COMPOSITIONS: dict[str, str] = {
     return torch.where(small, near, far)''',
     "_log_erfc(": '''def _log_erfc(x: Tensor) -> Tensor:
     """``log(1 - erf(x))``, also where the complement is below the smallest number."""
-    far = x.clamp(min=0.5)
+    far = _at_least(x, 0.5)
     tail = torch.log(torch.special.erfcx(far)) - far.square()
     return torch.where(x < 0.5, torch.log1p(-torch.erf(x.clamp(max=0.5))), tail)''',
     "_hypot(": '''def _hypot(a: Tensor, b: Tensor) -> Tensor:
@@ -48,13 +48,13 @@ COMPOSITIONS: dict[str, str] = {
     return torch.log(total) + rest / total''',
     "_log_mixture(": '''def _log_mixture(x: Tensor, share: float) -> Tensor:
     """``log(1 - share + share * exp(x))``, exact to rounding near 0, in range far from it."""
-    within = x.clamp(max=88.0)
+    within = _at_most(x, 88.0)
     more = share * torch.expm1(within)
     if share <= 0.5:
         result = torch.log1p(more)
     else:
         far = torch.log(1 - share + share * torch.exp(within))
-        result = torch.where(more < -0.5, far, torch.log1p(more.clamp(min=-0.5)))
+        result = torch.where(more < -0.5, far, torch.log1p(_at_least(more, -0.5)))
     return result + (x - 88.0).relu_()''',
     "_finite(": '''def _finite(x: Tensor) -> Tensor:
     """``x``, the largest number in place of infinity: multiplied by 0 it must be 0."""

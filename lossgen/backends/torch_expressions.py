@@ -20,7 +20,7 @@ from lossgen.backends.layout import aligned
 from lossgen.backends.torch_gates import Gates
 from lossgen.backends.torch_masks import is_diagonal
 from lossgen.brackets import bare
-from lossgen.nodes import is_scalar
+from lossgen.nodes import Read, is_scalar, walk
 
 
 class Expressions(Gates):
@@ -106,8 +106,12 @@ class Expressions(Gates):
 
         What is fused is not differentiated: there the fastest will do.
         """
-        if share == 1 or (self.names.fusing and share == 0 and bound != 0):
+        clamped = share == 1 and self._constant(a)
+        if clamped or (self.names.fusing and share in (0, 1) and (share, bound) != (0, 0)):
             return f"{self.operand(a)}.clamp({clamp}={self.code(bound)})"
+        if share == 1:
+            name = "_at_least" if clamp == "min" else "_at_most"
+            return f"{name}({bare(self.code(a))}, {self.code(bound)})"
         if share == 0 and bound == 0 and clamp == "min":
             return f"torch.relu({self.code(a)})"
         if share == sp.S.Half:
@@ -123,7 +127,14 @@ class Expressions(Gates):
 
     def _print_Clip(self, expr: Any) -> str:
         x, low, high = expr.args
-        return f"{self.operand(x)}.clamp({self.code(low)}, {self.code(high)})"
+        if self.names.fusing or self._constant(x):
+            return f"{self.operand(x)}.clamp({self.code(low)}, {self.code(high)})"
+        return f"_within({', '.join(bare(self.code(a)) for a in expr.args)})"
+
+    def _constant(self, expr: sp.Expr) -> bool:
+        """Whether nobody asks for a slope: what is held, counts, and what is read off labels."""
+        reads = (x for x in walk(expr) if isinstance(x, Read))
+        return self.names.held or all(self.names.kinds[x.name] != "real" for x in reads)
 
     def _print_FlatClip(self, expr: Any) -> str:
         return f"F.hardtanh({', '.join(bare(self.code(a)) for a in expr.args)})"

@@ -210,7 +210,7 @@ class Functions(Reads):
         return f"({bare(self.code(expr.form))})"
 
     def _print_StopGradient(self, expr: Any) -> str:
-        return f"{self.operand(expr.arg)}.detach()"
+        return f"{self.held().operand(expr.arg)}.detach()"
 
     def _print_StraightThrough(self, expr: Any) -> str:
         value, wrt = expr.args
@@ -220,8 +220,8 @@ class Functions(Reads):
                 value.args[0], value.args[1], sp.S.One if is_scalar(value.args[1]) else sp.S.Zero
             )
         if not (is_scalar(value) or self.names.plain or self.names.fusing):
-            return f"_straight_through({bare(self.code(value))}, {bare(self.code(wrt))})"
-        fixed = self.code(value) if is_scalar(value) else f"{self.operand(value)}.detach()"
+            return f"_straight_through({bare(self.held().code(value))}, {bare(self.code(wrt))})"
+        fixed = self.code(value) if is_scalar(value) else f"{self.held().operand(value)}.detach()"
         moving = self.operand(wrt)
         return f"({fixed} + ({moving} - {moving}.detach()))"
 

@@ -52,6 +52,7 @@ class Names:
         rank: of the largest of them.
         guards: conditions that keep arguments in a function's domain, and nearly always hold.
         plain: whether each function is torch's own of that name, whatever its last digits.
+        held: whether what is printed has no gradient.
         fusing: whether a compiler is to fuse the lines: positions are compared, not written to.
     """
 
@@ -67,6 +68,7 @@ class Names:
     numbers: frozenset[str] = frozenset()
     ownership: Ownership | None = None
     plain: bool = False
+    held: bool = False
     fusing: bool = False
 
     def size(self, letter: Letter) -> str:

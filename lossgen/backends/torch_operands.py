@@ -8,6 +8,7 @@ It refuses nothing itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
 import sympy as sp
@@ -47,6 +48,10 @@ class Operands(Numbers):
     def within(self, scope: Sequence[Letter]) -> Self:
         """The same printer in another scope."""
         return type(self)(self.names, scope, self.extents, self.consumed)
+
+    def held(self) -> Self:
+        """The same printer where no gradient is asked for."""
+        return type(self)(replace(self.names, held=True), self.scope, self.extents, self.consumed)
 
     def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
         """The expression, in parentheses if it binds less tightly than its surroundings."""

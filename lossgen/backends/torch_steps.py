@@ -32,6 +32,17 @@ STEPS: dict[str, str] = {
     if math.isinf(y):
         return torch.where(gate > 0, x, y)
     return _masked(x, gate) + y * (1 - gate)''',
+    "_within(": '''def _within(x: Tensor, low: float, high: float) -> Tensor:
+    """``x.clamp(low, high)``, whose slope at both ends is 1: torch's is 0 from 2.14 on."""
+    if not _recorded():
+        return x.clamp(low, high)
+    return _at_most(_at_least(x, low), high)''',
+    "_at_least(": '''def _at_least(x: Tensor, low: float) -> Tensor:
+    """``x.clamp(min=low)``, whose slope at the bound is 1: torch's is 0 from 2.14 on."""
+    return x.masked_fill(x < low, low) if _recorded() else x.clamp(min=low)''',
+    "_at_most(": '''def _at_most(x: Tensor, high: float) -> Tensor:
+    """``x.clamp(max=high)``, whose slope at the bound is 1: torch's is 0 from 2.14 on."""
+    return x.masked_fill(x > high, high) if _recorded() else x.clamp(max=high)''',
     "_positive(": '''def _positive(x: Tensor) -> Tensor:
     """1 where ``x > 0``, else 0: on a CPU a comparison takes eight passes."""
     return torch.sign(x).clamp(min=0)''',
@@ -53,7 +64,7 @@ STEPS: dict[str, str] = {
 ) -> Tensor:
     """``x * (a - b).clamp(-bound, bound)``, in one pass: torch's backward of Huber's loss."""
     if torch.is_grad_enabled():  # the slope at the bound is 1, which torch's is not
-        return x * (a - b).clamp(-bound, bound)
+        return x * _within(a - b, -bound, bound)
     product: Tensor = torch.ops.aten.huber_loss_backward(x, a, b, 0, bound)
     return product''',
     "_softplus_tail(": '''def _softplus_tail(u: Tensor) -> Tensor:
@@ -61,7 +72,7 @@ STEPS: dict[str, str] = {
     if not _recorded():
         return u.abs().neg_().exp_().log1p_()
     # The slope at 0 is that of the side below, as those have it of what they add.
-    return torch.log1p(torch.exp(u.clamp(max=0) - torch.relu(u)))''',
+    return torch.log1p(torch.exp(_at_most(u, 0) - torch.relu(u)))''',
     "_sigmoid(": '''def _sigmoid(u: Tensor, sign: int = 1) -> Tensor:
     """``sigmoid(sign * u)``, also where torch's is 0 though a number that small exists."""
     # torch's backward of softplus; beyond 80 a sigmoid is 1, in float64 too.
