@@ -19,7 +19,7 @@ ROWS = (
     ("language",),
     ("axes", "spec"),
     ("library",),
-    ("static",),
+    ("static", "learned"),
     ("program",),
     ("stabilize",),
     ("lower",),

@@ -24,15 +24,17 @@ from lossgen.backends.torch_masks import with_masks
 from lossgen.backends.torch_names import autograd_name, names_for
 from lossgen.backends.torch_pairs import with_pairs_joined
 from lossgen.backends.torch_recording import never_recorded, recorded_alone
+from lossgen.backends.torch_room import with_room
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_singular import with_flat_ends
 from lossgen.backends.torch_slopes import with_slopes
 from lossgen.backends.torch_softplus import with_log_sigmoid, with_softplus, with_tails
 from lossgen.backends.torch_statements import TorchStatements
 from lossgen.compiled import Compiled
+from lossgen.learned import usually_learned
 from lossgen.nodes import Read
 from lossgen.program import Program
-from lossgen.schedule import schedule, with_guards, without_copies
+from lossgen.schedule import schedule, with_branches_joined, with_guards, without_copies
 from lossgen.spec import TAKEN
 from lossgen.stabilize import Known, learn
 from lossgen.static import Guard
@@ -101,6 +103,7 @@ class Formula:
         roots: Mapping[str, Guard],
         full: frozenset[str] = frozenset(),
         *,
+        held: frozenset[str] = frozenset(),
         plain: bool = False,
         fusing: bool = False,
     ) -> list[str]:
@@ -110,6 +113,7 @@ class Formula:
             program: what is printed.
             roots: when each of its results is needed.
             full: results that must have their whole shape.
+            held: values that lines after these read.
             plain: whether autograd is to differentiate them, and a person to read them.
             fusing: whether a compiler is to fuse them.
         """
@@ -132,12 +136,18 @@ class Formula:
         names = replace(names, numbers=self._numbers(), plain=plain, fusing=fusing)
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()
         blocks = without_copies(schedule(with_guards(program, roots)), frozenset(roots))
+        if not (fusing or plain):
+            blocks = with_branches_joined(blocks)
         if reverse:
             names = replace(
                 names,
                 ownership=ownership(program, blocks, self.backward.recorded, self._numbers()),
             )
-        return TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
+        lines = TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
+        if fusing or plain:
+            return lines
+        usual = frozenset(f"need_{name}" for name in usually_learned(self.spec))
+        return with_room(lines, _large(program), held.union(roots), usual)
 
     def _whole(self) -> frozenset[str]:
         """The options that are integers."""
@@ -194,3 +204,9 @@ class Formula:
             test = f"reduction == {named}" if one else f"reduction in ({named})"
             return f'"sum" if {test} else reduction'
         return "reduction"
+
+
+def _large(program: Program) -> frozenset[str]:
+    """The values that have as many axes as the largest input; of elements alone few are there."""
+    rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
+    return frozenset(x.name for x in program.statements if len(x.free) >= max(rank, 2))

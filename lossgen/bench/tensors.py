@@ -14,11 +14,8 @@ from torch import Tensor
 
 from lossgen.bench.request import Sizes
 from lossgen.errors import LossgenError, suggest
+from lossgen.learned import GIVEN, usually_learned
 from lossgen.spec import LossSpec, TensorArg
-
-# What a tensor of such a name holds is given, not computed by a network.
-_GIVEN = ("target", "label", "teacher", "advantage", "old", "ref")
-_GIVEN_ROLES = ("Weight", "Binary", "Sign")
 
 
 def passed(spec: LossSpec) -> list[TensorArg]:
@@ -37,16 +34,7 @@ def learned(spec: LossSpec, told: tuple[str, ...] = ()) -> tuple[str, ...]:
         if name not in able:
             hint = suggest(name, able) or f"There are {', '.join(able)}."
             raise LossgenError(f"--gradient: no gradient is taken with respect to '{name}'. {hint}")
-    if told:
-        return told
-    usual = [
-        t.name
-        for t in passed(spec)
-        if t.name in able
-        and t.role.name not in _GIVEN_ROLES
-        and t.name.partition("_")[0] not in _GIVEN
-    ]
-    return tuple(usual or able[:1])
+    return told or usually_learned(spec)
 
 
 def make(
@@ -88,7 +76,7 @@ def _values(t: TensorArg, sizes: Sizes, generator: torch.Generator) -> Tensor:
             return torch.where(rand() > 0.5, 1.0, -1.0)
         case "Binary":
             return (rand() > 0.5).float()
-        case "Probabilities" if t.name in _GIVEN:
+        case "Probabilities" if t.name in GIVEN:
             # A label is 0 or 1: there some losses of others are the same as ours, and only there.
             return (rand() > 0.5).float()
         case "Probabilities":

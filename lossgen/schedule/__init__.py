@@ -13,5 +13,13 @@ It refuses nothing: any program that keeps its grammar can be laid out.
 from lossgen.schedule.blocks import Block, Branch, schedule
 from lossgen.schedule.copies import without_copies
 from lossgen.schedule.guards import with_guards
+from lossgen.schedule.joined import with_branches_joined
 
-__all__ = ["Block", "Branch", "schedule", "with_guards", "without_copies"]
+__all__ = [
+    "Block",
+    "Branch",
+    "schedule",
+    "with_branches_joined",
+    "with_guards",
+    "without_copies",
+]

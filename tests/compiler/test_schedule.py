@@ -13,9 +13,16 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen.compiled import Compiled
-from lossgen.nodes import Needs, Read, walk
+from lossgen.nodes import Letter, Needs, Read, walk
 from lossgen.program import Program, Statement
-from lossgen.schedule import Block, Branch, schedule, with_guards, without_copies
+from lossgen.schedule import (
+    Block,
+    Branch,
+    schedule,
+    with_branches_joined,
+    with_guards,
+    without_copies,
+)
 from lossgen.static import ALWAYS, Guard, guard_of, resolve, switches
 from tests.compiler.catalogue import NAMES, formulas, sample, settings, sizes_of, written
 from tests.compiler.interpret import REAL, Array, Run
@@ -130,7 +137,8 @@ def test_branches_change_no_value(name: str) -> None:
         for case in cases(loss):
             lazily = case.lazily()
             blocks = case.blocks()
-            for tidied in (blocks, without_copies(blocks, frozenset(case.roots))):
+            alone = without_copies(blocks, frozenset(case.roots))
+            for tidied in (blocks, alone, with_branches_joined(alone)):
                 found = case.in_order(tidied)
                 for wanted in case.wanted:
                     np.testing.assert_allclose(
@@ -216,6 +224,21 @@ def test_a_part_that_one_side_needs_stands_in_that_branch() -> None:
 def test_lines_under_one_condition_share_one_branch() -> None:
     body = "a = where(full, exp(x[n, d]), x[n, d]); b = where(full, a ** 2, a); b + x[n, d]"
     assert sum(isinstance(b, tuple) for b in laid_out(body)) == 1
+
+
+def test_a_branch_waits_for_the_next_on_its_condition() -> None:
+    e = Letter("e")
+    x, y = Read(Str("x"), e), Read(Str("y"), e)
+
+    def under_x(name: str, body: sp.Expr) -> Branch:
+        return Branch(Needs(Str("x")), (Statement(name, (e,), body),), ())
+
+    first, last = under_x("a", x + y), under_x("c", x - y)
+    between = Statement("b", (e,), x * y)
+    joined = Branch(first.condition, (*first.then, *last.then), ())
+    assert with_branches_joined((first, between, last)) == (between, joined)
+    reading = Statement("b", (e,), x * Read(Str("a"), e))
+    assert with_branches_joined((first, reading, last)) == (first, reading, last)
 
 
 def test_without_conditions_there_are_no_branches() -> None:

@@ -62,14 +62,20 @@ class Kernels:
             results.append((value.detach(), found))
         return results[0], results[1]
 
-    def check_in(self, drawn: Sample, keys: list[str], dtype: torch.dtype) -> None:
-        """One gradient in a dtype, against double precision rounded to it."""
+    def check_in(
+        self, drawn: Sample, keys: list[str], dtype: torch.dtype, *, centred: bool = False
+    ) -> None:
+        """One gradient in a dtype, against double precision rounded to it.
+
+        Of a `centred` one, which adds up to 0, a small element is a difference of large ones.
+        """
         ours, theirs = self.both(drawn, keys[:1], dtype)
         expected = (theirs[0].to(dtype), [x.to(dtype) for x in theirs[1]])
         # Half: computed in float32 and rounded once, so at most to the neighbour.
         bits = torch.finfo(dtype).eps
         scale = 40 if dtype is torch.float32 else 1
-        torch.testing.assert_close(ours, expected, rtol=scale * bits, atol=scale * bits / 1000)
+        least = max(x.abs().max().item() for x in theirs[1]) if centred else 1e-3
+        torch.testing.assert_close(ours, expected, rtol=scale * bits, atol=scale * bits * least)
 
     def check_each(self, drawn: Sample, keys: list[str]) -> None:
         """Each gradient where no other is asked for."""

@@ -18,17 +18,11 @@ from tests.machinery.by_kernel import Kernels
 from tests.machinery.importing import imported
 from tests.machinery.sampling import SPECS
 
-# What has no kernel, and stays in plain torch: sums over pairs, matrix products.
-WITHOUT = frozenset(("barlow_twins", "multilabel_margin", "vicreg"))
-# Losses over all pairs of a batch, which a kernel takes by blocks of rows.
-PAIRS = ("arcface", "clip", "info_nce", "multi_similarity", "nt_xent", "siglip", "supcon")
+# Losses over all pairs of a batch, or of its columns, which a kernel takes by blocks of rows.
+COLUMNS = ("barlow_twins", "vicreg")
+PAIRS = ("arcface", "clip", "info_nce", "multi_similarity", "nt_xent", "siglip", "supcon", *COLUMNS)
 NAMES = sorted(path.stem for path in SPECS.glob("*.py") if not path.stem.startswith("_"))
-WITH = [name for name in NAMES if name not in WITHOUT]
-
-
-def has_kernel(name: str) -> bool:
-    """Whether the backend finds one."""
-    return source(load_spec(SPECS / f"{name}.py"), (), "c").kernels is not None
+WITH = NAMES  # each has one
 
 
 @functools.cache

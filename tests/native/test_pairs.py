@@ -16,7 +16,7 @@ from lossgen.bench.memory import peak
 from lossgen.pipeline import source
 from lossgen.spec import LossSpec, load_spec
 from tests.machinery.importing import imported
-from tests.native.kernels import PAIRS, functional, load, only_kernels, without_kernels
+from tests.native.kernels import COLUMNS, PAIRS, functional, load, only_kernels, without_kernels
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 pytestmark = pytest.mark.skipif(COMPILER is None or os.name == "nt", reason="no C compiler")
@@ -35,6 +35,8 @@ def inputs(name: str, count: int, dtype: torch.dtype = torch.float64) -> list[Te
     def drawn(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
+    if name in COLUMNS:
+        return [drawn(width, count), drawn(width, count)]
     scalars = {"clip": [1.0], "siglip": [1.5, -2.0]}.get(name, [])
     if name in ("multi_similarity", "supcon"):
         return [drawn(count, width), torch.randint(0, 9, (count,), generator=generator)]
@@ -73,7 +75,7 @@ def test_blocks_give_the_plain_form(name: str, count: int, reduction: str) -> No
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("count", [1, 50, 600])
-@pytest.mark.parametrize(("name", "products"), [("clip", 1), ("nt_xent", 3)])
+@pytest.mark.parametrize(("name", "products"), [("clip", 1), ("nt_xent", 3), ("vicreg", 2)])
 def test_scores_read_both_ways_are_formed_once(
     name: str, products: int, count: int, reduction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +101,8 @@ def written(folder: Path, body: str) -> LossSpec:
     path = folder / "products.py"
     path.write_text(
         f"""
-from lossgen.language import Embedding, Sum, at, d, i, j, logsumexp, loss, n, stop_gradient
+from lossgen.language import Embedding, Sum, at, d, exp, i, j, log, logsumexp, loss, n
+from lossgen.language import stop_gradient
 
 
 @loss()
@@ -137,6 +140,36 @@ def test_the_vectors_may_be_the_tensors_themselves(tmp_path: Path) -> None:
             rtol=1e-10,
             atol=1e-15,
         )
+
+
+def test_one_number_is_a_sum_over_rows_and_what_stands_beside_it(tmp_path: Path) -> None:
+    apart, beside = "Sum(sim**2, i, j, where=i != j)", "Sum(input[n, d]**2, n, d)"
+    one = f"Sum((1 - at(sim, j=i))**2, i)/3 + 2*({apart} + {beside})"
+    made = source(written(tmp_path, one), (), "c")
+    assert made.kernels is not None
+    path = tmp_path / "number_in_c.py"
+    path.write_text(made.module, encoding="utf-8")
+    path.with_suffix(".c").write_text(made.kernels, encoding="utf-8")
+    module = imported("number_in_c", path)
+    input, target = (x.requires_grad_() for x in inputs("info_nce", 70, dtype=torch.float64))
+    sim = input @ target.T
+    off_diagonal = sim.square().sum() - sim.diagonal().square().sum()
+    expected = (1 - sim.diagonal()).square().sum() / 3 + 2 * (off_diagonal + input.square().sum())
+    with only_kernels(module):
+        for reduction in ("mean", "none"):
+            found = module.products_loss(input, target, reduction=reduction)
+            torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+            torch.testing.assert_close(
+                torch.autograd.grad(found, (input, target), found.new_tensor(0.3)),
+                torch.autograd.grad(0.3 * expected, (input, target), retain_graph=True),
+                rtol=1e-10,
+                atol=1e-12,
+            )
+
+
+def test_a_function_of_a_sum_over_all_pairs_has_no_kernel(tmp_path: Path) -> None:
+    made = source(written(tmp_path, "log(Sum(exp(sim), i, j))"), (), "c")
+    assert made.kernels is None
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -191,7 +224,7 @@ def test_no_array_has_all_pairs(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("small_blocks")
-@pytest.mark.parametrize("name", ["info_nce", "multi_similarity"])
+@pytest.mark.parametrize("name", ["info_nce", "multi_similarity", "vicreg"])
 def test_second_derivatives(name: str) -> None:
     results = []
     for context in (only_kernels, without_kernels):
@@ -205,7 +238,7 @@ def test_second_derivatives(name: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("name", ["info_nce", "siglip", "supcon", "arcface"])
+@pytest.mark.parametrize("name", ["info_nce", "siglip", "supcon", "arcface", "barlow_twins"])
 def test_half_precision_computes_in_single(name: str, dtype: torch.dtype) -> None:
     given = inputs(name, 40, dtype=dtype)
     module = load(name)

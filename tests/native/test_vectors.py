@@ -23,6 +23,8 @@ LOSSES = {
     "tversky": (),
     "distillation_jsd": ("BETA_NE_0", "BETA_NE_1"),
     "siglip": (),
+    "multilabel_margin": (),
+    "vicreg": (),
     "giou": (),
     "ciou": (),
     "triplet_margin": ("P_EQ_2",),

@@ -23,7 +23,8 @@ from tests.native import kernels
 from tests.native.kernels import NAMES
 
 # What the C backend plans in one go; losses over pairs, which it takes by blocks, it does not.
-WITHOUT = kernels.WITHOUT | {*kernels.PAIRS} | {"total_variation"}  # reads neighbours
+# Pairs of rows, and of positions in a row; neighbours.
+WITHOUT = frozenset((*kernels.PAIRS, "multilabel_margin", "total_variation"))
 WITH = [name for name in NAMES if name not in WITHOUT]
 HAVE_TRITON = importlib.util.find_spec("triton") is not None
 # Where kernels run: Triton decides when it is imported whether it interprets.

@@ -20,6 +20,7 @@ from lossgen.backends.c.parameters import Parameter, extents
 from lossgen.backends.c.places import indented, wrapped
 from lossgen.backends.c.plan import Plan
 from lossgen.backends.c.words import ROWS, SHORT, extent
+from lossgen.nodes import Letter
 
 _CODES = {"pointer": "P", "int64_t": "q", "double": "d"}
 
@@ -75,13 +76,15 @@ def entry(
     columns: Kernel | None,
     rows: Kernel | None,
     divisor: Kernel | None,
+    *,
+    again: Letter | None = None,
 ) -> Kernel:
-    """The function that Python calls."""
+    """The function that Python calls; `again`: an axis whose positions all meet one another."""
     first = columns or rows
     assert first is not None
     packed = members(first.parameters, weigh=divisor is not None)
     fields = [f"{m.declaration};" for m in packed]
-    lines = _lines(plan, name, columns, rows, divisor)
+    lines = _lines(plan, name, columns, rows, divisor, again)
     return Kernel(
         name,
         ("One call from Python.",),
@@ -98,10 +101,12 @@ def _lines(
     columns: Kernel | None,
     rows: Kernel | None,
     divisor: Kernel | None,
+    again: Letter | None,
 ) -> Iterator[str]:
     if rows is not None and columns is not None and plan.lane is not None and plan.spreads:
         yield from _one_lane(plan, name)
-    elements = " * ".join(f"call->{extent(y)}" for y in extents(plan))
+    axes = (*extents(plan), *([] if again is None else [again]))
+    elements = " * ".join(f"call->{extent(y)}" for y in axes)
     yield f"const int team = {elements} < GRAIN ? 1 : (int)call->team;"
     yield "double total = 0, scale = call->scale;"
     yield "int failure = 0;"

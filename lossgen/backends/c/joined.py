@@ -53,11 +53,14 @@ class ExpNegative(nd.Exp):
     __slots__ = ()
 
 
+_PLAIN, _OF_ROWS = frozenset(("stack", "sum", "amax", "amin")), frozenset(("any", "scatter"))
 _OF_LOGS = ("log_softmax", "logsumexp", "nll")  # what needs the logarithm of a softmax's sum
 
 
-def joined(compiled: Compiled) -> Program:
+def joined(compiled: Compiled, *, meets: bool = False) -> Program:
     """One program for the loss, the divisor of its mean, and the gradients a kernel can give.
+
+    With `meets`, positions of a row meet: a thread has it as a whole, and may add anywhere in it.
 
     Raises:
         Unsupported: where an operation has no form in plain loops.
@@ -76,14 +79,16 @@ def joined(compiled: Compiled) -> Program:
     for x in statements:
         if x.reads() & tainted:
             tainted.add(x.name)
-        if x.name.startswith("d_") and _shares_places(x):
+        # Several elements may add to one place, which threads cannot do at once.
+        if x.name.startswith("d_") and x.op == "scatter" and x.bound and not meets:
             tainted.add(x.name)
     gradients = tuple(r for r in backward.results if r not in tainted)
     results = (*forward.results, *gradients)
     whole = tuple(without_neighbours(_without_reserved_words(statements), frozenset(results)))
     used = without_unused(whole, results)
     ranges = Known({a.name: a.role for a in compiled.spec.arguments})
-    spelled = _Spelling(forward, frozenset(results), ranges).statements(used)
+    plain = _PLAIN | _OF_ROWS if meets else _PLAIN
+    spelled = _Spelling(forward, frozenset(results), ranges, plain).statements(used)
     item = forward.results[0]
     inputs = (
         *forward.inputs,
@@ -121,16 +126,13 @@ def _is_flag(x: Statement) -> bool:
     return isinstance(x.body, nd.Where) and all(y.is_Integer for y in x.body.args[1:])
 
 
-def _shares_places(x: Statement) -> bool:
-    """Whether several elements may add to one place, which threads cannot do at once."""
-    return x.op == "scatter" and bool(x.bound)
-
-
 class _Spelling:
     """Rewrites statements into those that one loop each computes."""
 
-    def __init__(self, program: Program, results: frozenset[str], known: Known) -> None:
-        self.program, self.results, self.known = program, results, known
+    def __init__(
+        self, program: Program, results: frozenset[str], known: Known, plain: frozenset[str]
+    ) -> None:
+        self.program, self.results, self.known, self.plain = program, results, known, plain
         self.taken = {a.name for a in program.inputs} | {x.name for x in program.statements}
         self.shared: dict[tuple[sp.Expr, ...], tuple[sp.Expr, ...]] = {}
         self.order = program.order
@@ -158,7 +160,7 @@ class _Spelling:
             yield replace(x, kind="real")
         elif x.op == "map":
             yield replace(x, body=self._at(x.body))
-        elif x.op in ("stack", "sum", "amax", "amin"):
+        elif x.op in self.plain:
             yield x
         elif x.op == "mean":
             total = self._name(f"sum_{x.name}")

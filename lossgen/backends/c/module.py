@@ -10,10 +10,12 @@ A loss without a kernel gets its eager page.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from lossgen.backends.c.calls import KernelCalls
 from lossgen.backends.c.carried import carries
+from lossgen.backends.c.crossed_kernel import crossed_kernels
 from lossgen.backends.c.page import Kernels, apart, defines, kernels_of
 from lossgen.backends.c.pair_calls import PairCalls
 from lossgen.backends.c.pairs import Pairs, cut
@@ -27,6 +29,8 @@ from lossgen.page import FunctionPage, KernelPage, KernelsPage, Lines, ModulePag
 
 _KEPT = ("- ``keep_gradients``: keeps the memory of gradients for later steps.",)
 _IMPORTS = ("import functools", "import math", "import struct", "from typing import NoReturn")
+
+_OF_BLOCKS = ("from typing import NamedTuple",)
 
 
 def c_page(compiled: Compiled) -> ModulePage:
@@ -52,7 +56,7 @@ def c_page(compiled: Compiled) -> ModulePage:
         page,
         doc=(*page.doc[:-1], *_KEPT, page.doc[-1]),
         exported=tuple(sorted((*page.exported, "keep_gradients"))),
-        imports=(*page.imports, *IMPORTS, *_IMPORTS),
+        imports=(*page.imports, *IMPORTS, *_IMPORTS, *_OF_BLOCKS[: len(by_blocks)]),
         functions=tuple(functions.values()),
         kernel_calls=tuple(calls),
         runtime=(
@@ -66,11 +70,13 @@ def c_page(compiled: Compiled) -> ModulePage:
 
 
 def _kernels(f: Formula) -> tuple[Kernels, Pairs | None]:
-    """The kernels of a formula; where it is a loss over pairs, those of a block of rows."""
+    """The kernels of a formula; where it pairs the rows of a batch, those of a block of rows."""
     stem = f.plain.lstrip("_")
     try:
         return kernels_of(f.compiled, stem, carry=True), None
     except Unsupported as why:
+        with suppress(Unsupported):
+            return crossed_kernels(f.compiled, stem), None
         try:
             pairs = cut(f.compiled)
         except Unsupported:

@@ -93,9 +93,9 @@ def kernels_of(
         Unsupported: where it has none.
     """
     program = joined(compiled)
-    plan = planned(_guarded(program))
+    plan = planned(guarded(program))
     if carry and (left := carried(program, plan)) != program:
-        plan = planned(_guarded(left))
+        plan = planned(guarded(left))
     spec = compiled.spec
     takes = parameters(plan, spec, in_place=in_place)
     columns = rows = divisor = None
@@ -128,6 +128,12 @@ def kernels_of(
         )
     if plan.divisor is not None:
         divisor = _divisor(program, plan.divisor, name, takes)
+    called = entry(plan, name, columns, rows, divisor)
+    return Kernels(plan, columns, rows, divisor, called, *decided(plan), in_place=in_place)
+
+
+def decided(plan: Plan) -> tuple[tuple[sp.Basic, ...], tuple[Param, ...]]:
+    """What is decided when C is compiled: conditions, and options that are exponents."""
     told = {condition(lead) for lead in carries(plan)}
     conditions = dict.fromkeys(
         c
@@ -143,10 +149,7 @@ def kernels_of(
         for y in walk(e)
         if (found := _option(y))
     )
-    called = entry(plan, name, columns, rows, divisor)
-    return Kernels(
-        plan, columns, rows, divisor, called, tuple(conditions), tuple(exponents), in_place=in_place
-    )
+    return tuple(conditions), tuple(exponents)
 
 
 def layouts(kernels: Kernels) -> list[str]:
@@ -193,7 +196,7 @@ def _divisor(program: Program, name: str, loss: str, takes: tuple[Parameter, ...
         results=(name,),
         statements=without_unused(program.statements, (name,)),
     )
-    plan = planned(_guarded(alone), partial=True)
+    plan = planned(guarded(alone), partial=True)
     letter = plan.lane if plan.lane is not None else plan.inner
     assert letter is not None
     return kernel(
@@ -208,7 +211,7 @@ def _option(power: sp.Basic) -> tuple[Param, int] | None:
     return whole_exponent(power.args[1]) if isinstance(power, (sp.Pow, nd.PowerSlope)) else None
 
 
-def _guarded(program: Program) -> Program:
+def guarded(program: Program) -> Program:
     """The statements, each with the condition under which anything asked for needs it."""
     roots = dict.fromkeys(program.results, ALWAYS)
     for r in program.results:

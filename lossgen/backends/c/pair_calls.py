@@ -18,7 +18,7 @@ from sympy.core.symbol import Str
 
 from lossgen.backends.c.calls import KernelCalls
 from lossgen.backends.c.page import Kernels
-from lossgen.backends.c.pairs import ROW, Pairs
+from lossgen.backends.c.pairs import ROW, Pairs, View
 from lossgen.backends.c.words import extent
 from lossgen.backends.torch_autograd import tuple_text
 from lossgen.backends.torch_formula import Formula
@@ -42,7 +42,8 @@ class PairCalls(KernelCalls):
         self.pairs = pairs
         self.sources = self.real
         self.vectors = Formula(pairs.vectors, public=False)
-        self.order = list(pairs.vectors.forward.results)
+        self.order = [x for x in pairs.vectors.forward.results if x != pairs.beside]
+        self.single = not f.compiled.forward.statement(f.item).free
         block = Formula(pairs.block, public=False)
         self.block = KernelCalls(block, kernels, FunctionPage("", "", (), ()), switches)
 
@@ -66,37 +67,47 @@ class PairCalls(KernelCalls):
         lead, sources = self.lead.name, self.sources
         one = "," if len(sources) == 1 else ""
         yield f"{tuple_text(self.options)} = §options"
-        yield f"§items, §dtype = reduction == 'none', {lead}.dtype".replace("'", '"')
-        forward = self.f.compiled.forward
-        (row,) = forward.statement(self.f.item).free
-        batch = self.lead.axes.index(forward.axes[row])
-        if self.pairs.divisor is None or self.spec.divisors:
-            yield f"{extent('n')} = {lead}.shape[{batch}]"
-        yield from self._scale()
+        if self.single:
+            yield "if grad_loss is not None:  # the loss is one number, reduced or not"
+            yield "    §upstream = grad_loss.item()"
+        else:
+            yield '§items = reduction == "none"'
+            forward = self.f.compiled.forward
+            (row,) = forward.statement(self.f.item).free
+            batch = self.lead.axes.index(forward.axes[row])
+            if self.pairs.divisor is None or self.spec.divisors:
+                yield f"{extent('n')} = {lead}.shape[{batch}]"
+            yield from self._scale()
+        yield f"§dtype = {lead}.dtype"
         yield "§compute = torch.promote_types(§dtype, torch.float32)"
         yield from (f"{x} = {x}.to(§compute)" for x in sources)
         yield 'with torch.autocast("cpu", enabled=False):'
         recorded = self.vectors.backward.recorded
-        lines = self.vectors.lines(recorded, dict.fromkeys(recorded.results, ALWAYS))
+        held = frozenset(r for x in self.vectors.backward.program.statements for r in x.reads())
+        roots = dict.fromkeys(recorded.results, ALWAYS)
+        lines = self.vectors.lines(recorded, roots, held=held)
         yield from (f"    {line}" for line in lines)
-        yield f"§vectors = [{', '.join(self.order)}]"
+        turned = ".T" if self.pairs.turned else ""
+        yield f"§vectors = [{', '.join(f'{x}{turned}' for x in self.order)}]"
         yield ""
         scores = [v.name for v in self.pairs.views]
+        needs = "[any(§wanted)]" + (f" * {len(scores)}" if len(scores) > 1 else "")
         yield ("def §block(§scores: list[Tensor], §row: Tensor, §rows: slice) -> Tensor:")
         others = [f"{source}[§rows]" if rows else source for _, source, rows in self.pairs.others]
-        options = ", ".join([*self.options[:-1], '"none" if §items else "sum"'])
+        summed = '"sum"' if self.single else '"none" if §items else "sum"'
+        options = ", ".join([*self.options[:-1], summed])
         comma = "," if len(self.options) == 1 else ""
-        yield "    §seed = None if grad_loss is None else grad_loss[§rows].to(§compute)"
-        yield f"    §needs = [any(§wanted)] * {len(scores)}"
+        if not self.single:
+            yield "    §seed = None if grad_loss is None else grad_loss[§rows].to(§compute)"
+        yield f"    §needs = {needs}"
         yield f"    {tuple_text(scores)} = §scores"
         yield from self._weights()
         passed = ", ".join((*scores, "§row", *others, f"({options}{comma})"))
-        called = f"_call_{self.block.stem}({passed}, §needs, §upstream * §scale, §seed)"
+        seeds = "§upstream" if self.single else "§upstream * §scale, §seed"
+        called = f"_call_{self.block.stem}({passed}, §needs, {seeds})"
         yield f"    return {called}[0]"
         yield ""
-        order = self.order
-        parts = [[v.left, v.right, *filter(None, [v.shift])] for v in self.pairs.views]
-        views = [f"({tuple_text([str(order.index(x)) for x in part])})" for part in parts]
+        views = [self._view(v) for v in self.pairs.views]
         comma = "," if len(views) == 1 else ""
         views_ = f"({', '.join(views)}{comma})"
         yield f"loss, §pulls = _in_blocks(§block, §vectors, {views_}, any(§wanted))"
@@ -106,8 +117,11 @@ class PairCalls(KernelCalls):
             yield "    # Without any weight there is no mean; what has no gradient still has none."
             yield "    loss = loss / §weight"
             yield "    §pulls = [torch.where(x == 0, x, x / §weight) for x in §pulls]"
-        yield "if not §items:"
-        yield "    loss = loss * §scale"
+        if not self.single:
+            yield "if not §items:"
+            yield "    loss = loss * §scale"
+        elif self.pairs.beside is not None:
+            yield f"loss = loss + {self.pairs.beside}"
         yield "loss = loss.to(§dtype)"
         yield "if not any(§wanted):"
         yield f"    return loss, [None] * {len(sources)}"
@@ -115,6 +129,15 @@ class PairCalls(KernelCalls):
         found = [f"d_{x}" for x in sources]
         yield f"§found = ({', '.join(found)}{one})"
         yield "return loss, [None if x is None else x.to(§dtype) for x in §found]"
+
+    def _view(self, v: View) -> str:
+        """Code for a product of vectors."""
+        places = [str(self.order.index(x)) for x in (v.left, v.right)]
+        above, below = (self.vectors.options.code(x) for x in v.factor.as_numer_denom())
+        scale = f"_quotient({above}, {below})" if below != "1" else above
+        factor = [] if scale == "1" and v.shift is None else [scale]
+        shift = [] if v.shift is None else [str(self.order.index(v.shift))]
+        return f"_View({', '.join((*places, *factor, *shift))})"
 
     def _backward(self) -> Iterator[str]:
         """The lines from the gradients by the vectors to those by the tensors."""
@@ -128,7 +151,10 @@ class PairCalls(KernelCalls):
         if asked != ["_"] * len(asked):
             yield f"{tuple_text(asked)} = §wanted"
             yield f"{' = '.join(f'd_{x}' for x in self.sources)} = None"
-        yield f"{tuple_text([f'grad_{x}' for x in self.order])} = §pulls"
+        pulls = "(x.T for x in §pulls)" if self.pairs.turned else "§pulls"
+        yield f"{tuple_text([f'grad_{x}' for x in self.order])} = {pulls}"
+        if self.pairs.beside is not None:
+            yield f"grad_{self.pairs.beside} = {self.pairs.beside}.new_tensor(§upstream)"
         yield 'with torch.autocast("cpu", enabled=False):'
         yield from (f"    {line}" for line in lines)
 

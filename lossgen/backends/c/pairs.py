@@ -3,7 +3,7 @@
 In: a ``Compiled`` loss.  Out: ``Pairs``: what makes the vectors, which of them are multiplied, and
 the loss of a block of rows as a ``Compiled`` of its own, over scores.
 
-    sim[i, j] = sum_d z[i, d]*w[j, d]/tau          left[n, d] = z[n, d]/tau, right = w
+    sim[i, j] = sum_d z[i, d]*w[j, d]/tau          left = z, right = w, factor = 1/tau
     loss[i]   = logsumexp_j sim[i, j] - sim[i, i]  →  loss[n] = nll_c sim[n, c] at row[n]
 
 So no array has all pairs, and a kernel takes the scores of a block as it takes those of classes. A
@@ -20,10 +20,12 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from lossgen import nodes as nd
+from lossgen.backends.c.at_once import with_all_kept
 from lossgen.backends.c.scores import Scores, scaled
+from lossgen.backends.c.summed import multiplies, summed
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.compiled import Compiled, complete
-from lossgen.nodes import TRUE, Letter, Read, free_letters, word
+from lossgen.nodes import Letter, Read, free_letters, word
 from lossgen.program import Array, Program, Statement, check, without_unused
 from lossgen.roles import ClassIndex, Logits
 from lossgen.spec import LossSpec, TensorArg
@@ -34,11 +36,12 @@ ROW = "row"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The scores ``name[n, c] = sum_d left[n, d]*right[c, d] + shift``."""
+    """The scores ``name[n, c] = factor * sum_d left[n, d]*right[c, d] + shift``."""
 
     name: str
     left: str
     right: str
+    factor: sp.Expr
     shift: str | None = None
 
 
@@ -52,6 +55,8 @@ class Pairs:
             of `others`.
         others: the block's further tensors: its name, the tensor, whether it goes with the rows.
         divisor: what each of the block's rows adds to the mean's divisor, where that is no count.
+        turned: whether the vectors are columns.
+        beside: of a loss that is one number for all rows, what is added to their sum, if anything.
     """
 
     vectors: Compiled
@@ -59,6 +64,8 @@ class Pairs:
     block: Compiled
     others: tuple[tuple[str, str, bool], ...]
     divisor: Program | None
+    turned: bool = False
+    beside: str | None = None
 
 
 def cut(compiled: Compiled) -> Pairs:
@@ -70,24 +77,11 @@ def cut(compiled: Compiled) -> Pairs:
     return _Cutter(compiled).pairs()
 
 
-def _with_all_kept(compiled: Compiled) -> Compiled:
-    """With a backward that follows its forward at once: it makes no value of that anew."""
-    backward = compiled.backward
-    results = (*backward.recorded.results, *backward.saved)
-    used = without_unused(backward.recorded.statements, results)
-    recorded = replace(backward.recorded, statements=used, results=results)
-    made = {x.name for x in used}
-    program = backward.program
-    known = tuple(Array(x.name, x.free, x.kind) for x in program.statements if x.name in made)
-    rest = tuple(x for x in program.statements if x.name not in made)
-    rest = without_unused(rest, program.results)
-    program = replace(program, inputs=(*program.inputs, *known), statements=rest)
-    return replace(compiled, backward=replace(backward, program=program, recorded=recorded))
-
-
 class _Cutter:
     def __init__(self, compiled: Compiled) -> None:
-        self.spec, self.forward = compiled.spec, compiled.forward
+        self.spec, self.forward, self.beside = compiled.spec, compiled.forward, None
+        if not self.forward.statement(self.forward.results[0]).free:
+            self.forward, self.beside = summed(self.forward)
         self.statements = {x.name: x for x in self.forward.statements}
         self.inputs = {a.name: a for a in self.forward.inputs}
         item = self.statements[self.forward.results[0]]
@@ -114,13 +108,16 @@ class _Cutter:
         divisor = [self._of_rows(spec, *p) for p in zip(divisors, weights, strict=True)]
         views = tuple(self.views.values())
         found = (x for v in views for x in (v.left, v.right, v.shift) if x is not None)
-        names = tuple(dict.fromkeys(found))
+        names = tuple(dict.fromkeys((*found, *([self.beside] if self.beside else []))))
         made = (*self.forward.statements, *self.vectors.values())
         vectors = replace(self.forward, results=names, statements=without_unused(made, names))
         others = tuple((name, source, rows) for name, (source, rows) in self.others.items())
         block = complete(spec, program)
-        whole = _with_all_kept(complete(self.spec, check(vectors)))
-        return Pairs(whole, views, block, others, next(iter(divisor), None))
+        whole = with_all_kept(complete(self.spec, check(vectors)))
+        scores = (r for s in self.scores.values() for r in (s.left, s.right))
+        turned = any(r.subscripts[-1] in (self.row, self.column) for r in scores)
+        one = next(iter(divisor), None)
+        return Pairs(whole, views, block, others, one, turned, self.beside)
 
     def _of_rows(self, spec: LossSpec, result: str, made: tuple[Statement, ...]) -> Program:
         """A program over the tensors of a block."""
@@ -135,32 +132,19 @@ class _Cutter:
     def _column(self) -> Letter:
         """The other letter of the pairs."""
         found = {
-            y
-            for x in self.forward.statements
-            if self._multiplies(x)
-            for y in x.free
-            if y != self.row
+            y for x in self.forward.statements if multiplies(x) for y in x.free if y != self.row
         }
         if len(found) != 1:
             raise Unsupported("its pairs are not those of the rows of a batch with others")
         return found.pop()
 
-    def _multiplies(self, x: Statement) -> bool:
-        """Whether a statement multiplies the vectors of two rows."""
-        if x.op != "sum" or len(x.bound) != 1 or len(x.free) != 2 or x.where is not TRUE:
-            return False
-        (d,) = x.bound
-        return isinstance(x.body, sp.Mul) and sorted(
-            (r.subscripts for r in x.body.args if isinstance(r, Read)), key=str
-        ) == sorted(((y, d) for y in x.free), key=str)
-
     def _scores(self) -> Iterator[Scores]:
         for x in self.forward.statements:
-            if not self._multiplies(x):
+            if not multiplies(x):
                 continue
-            if {*x.free} != {self.row, self.column}:
+            if {*x.free} != {self.row, self.column} or x.op != "sum":
                 raise Unsupported("its pairs are not those of the rows of a batch with others")
-            reads = {r.subscripts[0]: r for r in x.body.args if isinstance(r, Read)}
+            reads = {y: r for r in x.body.args if isinstance(r, Read) for y in r.subscripts}
             factor = sp.Mul(*(a for a in x.body.args if not isinstance(a, Read)))
             name, more, shift = scaled(self.forward, x)
             yield Scores(name, factor * more, shift, reads[self.row], reads[self.column])
@@ -171,10 +155,11 @@ class _Cutter:
         key = f"{name} turned" if turned else name
         if key not in self.views:
             s = self.scores[name]
-            left = self._vector(s.left, s.factor, name)
+            learned, factor = s.factors
+            left = self._vector(s.left, learned, name)
             right = self._vector(s.right, nd.ONE, name)
             pair = (right, left) if turned else (left, right)
-            self.views[key] = View(view, *pair, self._shift(s))
+            self.views[key] = View(view, *pair, factor, self._shift(s))
         return self.views[key].name
 
     def _shift(self, s: Scores) -> str | None:
@@ -197,8 +182,8 @@ class _Cutter:
         return self.vectors[body].name
 
     def _axes(self, read: Read) -> tuple[Letter, ...]:
-        first, second = read.subscripts
-        return (self.forward.axes[first], second)
+        told = {self.row: self.batch, self.column: self.forward.axes[self.column]}
+        return tuple(told.get(y, y) for y in read.subscripts)
 
     def _unused(self, name: str) -> str:
         while name in self.taken:

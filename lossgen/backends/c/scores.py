@@ -26,6 +26,13 @@ class Scores:
     left: Read
     right: Read
 
+    @property
+    def factors(self) -> tuple[sp.Expr, sp.Expr]:
+        """What scales the product: what tensors say, and the rest."""
+        parts = sp.Mul.make_args(self.factor)
+        learned = [f for f in parts if f.atoms(Read)]
+        return sp.Mul(*learned), sp.Mul(*(f for f in parts if f not in learned))
+
 
 def scaled(forward: Program, x: Statement) -> tuple[str, sp.Expr, sp.Expr]:
     """What is read in place of a product, where that is a multiple of it plus a number."""
