@@ -91,7 +91,10 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
             _pull(factor, times(seed, others), found)
     elif isinstance(expr, sp.Pow):
         _pull(expr.base, times(seed, power_slope(expr.base, expr.exp)), found)
-        _pull(expr.exp, times(seed, expr * nd.Log(expr.base)), found)
+        # 0**p * log(0) is 0 for p above 0.
+        zero = _varies(expr.base) and not expr.base.is_positive
+        slope = nd.Xlogy(expr, expr.base) if zero else expr * nd.Log(expr.base)
+        _pull(expr.exp, times(seed, slope), found)
     elif isinstance(expr, nd.Atan) and (sides := _quotient(expr.arg)) is not None:
         # The angle of a point; its slopes are in range wherever the point's coordinates are.
         a, b = sides

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -32,12 +32,23 @@ from lossgen.subscripts import (
     size_name,
 )
 
-_TAKEN = (
-    WORDS
-    | {"part", "value", "exact", "sp", "mp", "torch", "pi", "items", "over", "divisors", "sizes"}
-    | frozenset(dir(builtins))
-    | frozenset(keyword.kwlist)
+_OURS = WORDS | frozenset(
+    [
+        "part",
+        "value",
+        "exact",
+        "sp",
+        "mp",
+        "torch",
+        "pi",
+        "items",
+        "over",
+        "divisors",
+        "sizes",
+        "range",
+    ]
 )
+_TAKEN = _OURS | frozenset(dir(builtins)) | frozenset(keyword.kwlist)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +60,14 @@ class Formula:
         arguments: tensors, then parameters.
         body: its lines, indented from column 0.
         words: the words of ``WORDS`` that it uses, with those that these use.
+        renamed: arguments that would hide what the formula calls, with the names they have in it.
     """
 
     name: str
     arguments: tuple[str, ...]
     body: tuple[str, ...]
     words: frozenset[str]
+    renamed: Mapping[str, str]
 
 
 def formula(spec: LossSpec, name: str = "formula") -> Formula:
@@ -88,8 +101,15 @@ class _Statement:
             items = f"items = {{(): {item}}}"
         divisors = "{" + ", ".join(f'"{key}": {text}' for key, text in named) + "}"
         body = [*self._header(), *self.lines, items, f"return items, {over}, {divisors}"]
-        arguments = tuple(argument_names(spec))
-        return Formula(self.name, arguments, tuple(body), frozenset(_closure(self.words)))
+        names = argument_names(spec)
+        arguments = tuple(self.argument(name) for name in names)
+        renamed = {x: y for x, y in zip(names, arguments, strict=True) if x != y}
+        return Formula(self.name, arguments, tuple(body), frozenset(_closure(self.words)), renamed)
+
+    def argument(self, name: str) -> str:
+        """The name of an argument in the formula: ``the_mean`` beside a function ``mean``."""
+        sizes = {size_name(axis) for axis in self.spec.axes}
+        return f"the_{name}" if name in _OURS | sizes else name
 
     def _table(self, printer: ScalarPrinter, expr: sp.Expr) -> str:
         """A divisor: summed over its letters, each by the position it belongs to."""
@@ -109,13 +129,15 @@ class _Statement:
             new = [x for x in names if not x.isdigit() and x not in known]
             if new and not tensor.optional:
                 used = [x if x in new else "_" for x in names]
-                yield f"{', '.join(used)}{',' if len(used) == 1 else ''} = {tensor.name}.shape"
+                sizes = f"{', '.join(used)}{',' if len(used) == 1 else ''}"
+                yield f"{sizes} = {self.argument(tensor.name)}.shape"
                 known.update(new)
         for tensor in self.spec.tensors:
             neutral = tensor.role.neutral
             if tensor.optional and neutral is not None and tensor.name not in self.asked:
-                yield f"if {tensor.name} is None:"
-                yield f"    {tensor.name} = Absent({neutral!r})"
+                name = self.argument(tensor.name)
+                yield f"if {name} is None:"
+                yield f"    {name} = Absent({neutral!r})"
 
     @cached_property
     def asked(self) -> frozenset[str]:
@@ -151,7 +173,7 @@ class _Statement:
         return self.parts[key]
 
     def _free_name(self, wanted: str) -> str:
-        arguments = set(argument_names(self.spec))
+        arguments = {self.argument(name) for name in argument_names(self.spec)}
         letters = {x.name for x in self.spec.axes}
         sizes = {size_name(x) for x in self.spec.axes}
         taken = _TAKEN | arguments | letters | sizes | set(self.parts.values())

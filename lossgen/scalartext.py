@@ -74,6 +74,8 @@ class Statement(Protocol):
     @property
     def asked(self) -> frozenset[str]: ...
 
+    def argument(self, name: str) -> str: ...
+
     def named(self, let: nodes.Let) -> str: ...
 
     def loop(self, expr: sp.Basic, letter: Letter) -> str: ...
@@ -99,12 +101,14 @@ class ScalarPrinter(StrPrinter):
         return size_name(self.spec.axes[expr.letter])
 
     def _print_Read(self, expr: nodes.Read) -> str:
-        if not expr.subscripts:
-            return f"{expr.name}[()]"
-        return f"{expr.name}[{', '.join(self._print(x) for x in expr.subscripts)}]"
+        name = self.statement.argument(str(expr.name))
+        return f"{name}[{', '.join(self._print(x) for x in expr.subscripts) or '()'}]"
 
     def _print_Given(self, expr: nodes.Given) -> str:
-        return f"({expr.name} is not None)"
+        return f"({self.statement.argument(str(expr.name))} is not None)"
+
+    def _print_Param(self, expr: nodes.Param) -> str:
+        return self.statement.argument(str(expr.name))
 
     def _print_Let(self, expr: nodes.Let) -> str:
         name = self.statement.named(expr)
@@ -230,7 +234,7 @@ def _of_labels(factor: sp.Basic) -> sp.Basic | None:
 
 
 def _may_be_steep(power: sp.Pow) -> bool:
-    """Whether a power may have an infinite slope at base 0."""
-    if nodes.is_scalar(power.base) or not nodes.is_scalar(power.exp):
+    """Whether a power may have an infinite slope, or one that SymPy writes by log(0), at base 0."""
+    if nodes.is_scalar(power.base):
         return False
     return not power.exp.is_number or bool(0 < power.exp < 1)

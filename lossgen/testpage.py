@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lossgen.nodes import Letter
 from lossgen.oracle import Formula, formula
 from lossgen.render import environment
 from lossgen.scalartext import WORDS
 from lossgen.spec import LossSpec
-from lossgen.subscripts import extent, result_letters
+from lossgen.subscripts import result_letters
+from lossgen.symmetry import alike
 from lossgen.testcases import CaseRow, cases
 from lossgen.testrefusals import (
     countable,
@@ -30,7 +30,7 @@ from lossgen.testrefusals import (
 )
 from lossgen.testsamples import fewest, indexed_axis, marker, paired, samples
 from lossgen.testsignatures import constructor, plain_names, signature
-from lossgen.testtexts import case_text, sample_text
+from lossgen.testtexts import case_text, result_shape_text, sample_text
 
 DIGITS, WORKING_DIGITS = 50, 150
 _SYMPY = (
@@ -80,6 +80,7 @@ class TestPage:
     class_name: str
     sympy_words: str
     formulas: tuple[FormulaPart, ...]
+    renamed: str
     words: dict[str, bool]
     has_absent: bool
     has_lengths: bool
@@ -169,6 +170,7 @@ def test_page(spec: LossSpec, *, on_gpu: bool) -> TestPage:
         class_name=spec.class_name,
         sympy_words=", ".join(w for w in _SYMPY if w in words),
         formulas=tuple(_part(f, s) for f, s in zip(formulas, specs, strict=True)),
+        renamed=next((repr(f.renamed) for f in formulas if f.renamed), ""),
         words=_flags(words),
         has_absent=any("Absent" in line for f in formulas for line in f.body),
         has_lengths="long" in manners,
@@ -190,7 +192,7 @@ def test_page(spec: LossSpec, *, on_gpu: bool) -> TestPage:
         floating_case=_last_calm(rows[1][2]) if len(rows) > 1 else "",
         both=", ".join(_BOTH[: 1 + len(rows)]),
         both_ids=", ".join(f'"{name.lower()}"' for name in _BOTH[: 1 + len(rows)]),
-        result_shape=_result_shape(spec),
+        result_shape=result_shape_text(spec),
         constructor=repr(constructor(spec)),
         plain_signature=signature(spec, plain_names(spec)),
         functional_signature=signature(spec, spec.signature),
@@ -211,7 +213,9 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     batched = any(spec.axes[x] == batch for x in result_letters(spec))
     separate = batched and not paired(spec, batch)
     axes = {axis.name for t in spec.tensors for axis in t.axes}
-    crowd = ("c" if "c" in axes else "") if separate else "n" * (batched and "n" in axes)
+    same = alike(spec).get(str(batch.name))
+    turns = batched and batch.name == "n" and same is not None and not (same.named or same.holders)
+    crowd = ("c" if "c" in axes else "") if separate else "n" * turns
     return {
         "batch_in_result": batched,
         "separate": separate,
@@ -269,31 +273,3 @@ def _flags(words: frozenset[str]) -> dict[str, bool]:
 
 def _table_name(place: int) -> str:
     return ("SAMPLES", "PROBABILITIES_SAMPLES")[place]
-
-
-def _result_shape(spec: LossSpec) -> str:
-    """The expression for the shape of the unreduced loss."""
-    parts: list[str] = []
-    for letter in result_letters(spec):
-        axis = spec.axes[letter]
-        if axis.name == "e" and any(t.broadcast for t in spec.tensors):
-            names = [t.name for t in spec.tensors if axis in t.axes]
-            shapes = f"(tensors[k].shape for k in {names!r} if k in tensors)"
-            parts.append(f"*torch.broadcast_shapes(*{shapes})")
-        else:
-            parts.append(_axis_text(spec, letter, axis))
-    if len(parts) == 1 and parts[0].startswith("*"):
-        return f"tuple({parts[0][1:]})"
-    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-
-
-def _axis_text(spec: LossSpec, letter: Letter, axis: Letter) -> str:
-    tensor = next(t for t in spec.tensors if axis in t.axes and not t.optional and not t.broadcast)
-    place, shape = tensor.axes.index(axis), f'tensors["{tensor.name}"].shape'
-    after = len(tensor.axes) - 1 - place
-    if tensor.ragged == place:
-        start, stop = place or "", f"-{after}" if after else ""
-        return f"*{shape}[{start}:{stop}]" if start or stop else f"*{shape}"
-    where = place if tensor.ragged is None or place < tensor.ragged else place - len(tensor.axes)
-    below, above = extent(spec.item, letter)
-    return f"{shape}[{where}]" + (f" - {below + above}" if below + above else "")

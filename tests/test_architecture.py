@@ -34,6 +34,7 @@ ROWS = (
         "testthresholds",
         "testscores",
         "testsamples",
+        "symmetry",
         "testoptions",
         "testrefusals",
         "testcases",

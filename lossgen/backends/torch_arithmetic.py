@@ -29,6 +29,7 @@ from lossgen.backends.torch_factors import (
     sizes_late,
 )
 from lossgen.backends.torch_sums import Sums
+from lossgen.backends.wholes import in_product
 from lossgen.brackets import atomic, bare, enclosed, opposite
 from lossgen.nodes import Read, is_scalar
 
@@ -95,7 +96,8 @@ class Arithmetic(Sums):
         """
         large = [f for f in above if self._size(f) > 0]
         small = [f for f in above if self._size(f) == 0]
-        if not any(f.is_number and f > (1 if wide > 1 else 1000) for f in small):
+        least = 1 if wide > 1 else 1000
+        if not any(f.is_number and self.names.known.of(f).low > least for f in small):
             return above, ""
         scaled = sp.Mul(*small)
         own = next((f for f in large if adjoint(f)), None)
@@ -130,7 +132,7 @@ class Arithmetic(Sums):
             if own is not None:
                 sequence.remove(own)
                 sequence.insert(0, own)
-        sequence = numbers_joined(sizes_late(sequence))
+        sequence = in_product(numbers_joined(sizes_late(sequence)), self.names.kinds)
         alone = sign and len(sequence) == 1 and sequence[0][2] == 0
         if alone and isinstance(factor := sequence[0][3], Read):
             return f"{self.code(factor)}.neg_()" if self.owns([factor]) else f"-{self.code(factor)}"

@@ -227,7 +227,8 @@ class Functions(Reads):
 
     def _print_PowerSlope(self, expr: Any) -> str:
         base, exponent = expr.args
-        return f"_power_slope({bare(self.code(base))}, {self.code(exponent)})"
+        name = "_power_slope" if is_scalar(exponent) else "_power_slopes"
+        return f"{name}({bare(self.code(base))}, {bare(self.code(exponent))})"
 
     def _print_Log(self, expr: Any) -> str:
         at_end = expr.has(nd.Size) or not self.names.known.of(expr.arg).positive

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE, precedence
 
+from lossgen.backends.layout import aligned
 from lossgen.backends.torch_in_place import makes_a_value, moves, roots_of, spanned
 from lossgen.backends.torch_names import Names
 from lossgen.backends.torch_numbers import Numbers
+from lossgen.backends.wholes import real
 from lossgen.brackets import atomic
 from lossgen.nodes import ONE, Letter, Read, free_letters
 from lossgen.program import Extent
@@ -35,6 +37,22 @@ class Operands(Numbers):
         super().__init__()
         self.names, self.scope, self.extents = names, tuple(scope), extents
         self.consumed = consumed  # arrays that only this line reads
+
+    def _print(self, expr: Any, **kwargs: Any) -> Any:
+        return super()._print(real(expr, self.names.kinds), **kwargs)
+
+    def _print_Real(self, expr: Any) -> str:
+        if isinstance(expr.args[0], Letter):
+            return self._positions(expr.args[0], f", dtype={self.names.like}.dtype")
+        return f"{self.operand(expr.args[0])}.to({self.names.like}.dtype)"
+
+    def _positions(self, letter: Letter, dtype: str = "") -> str:
+        """The positions along a letter."""
+        low, trim = self.extents.get(letter, (0, 0))
+        stop = self.names.size(letter) + (f" - {trim}" if trim else "")
+        span = f"{low}, {stop}" if low else stop
+        code = f"torch.arange({span}{dtype}, device={self.names.like}.device)"
+        return aligned(code, [letter], self.scope)
 
     def code(self, expr: sp.Basic) -> str:
         """The expression as Python."""

@@ -22,10 +22,7 @@ class Reads(Arithmetic):
     """Prints what an expression reads."""
 
     def _print_Letter(self, expr: Any) -> str:
-        low, trim = self.extents.get(expr, (0, 0))
-        stop = self.names.size(expr) + (f" - {trim}" if trim else "")
-        span = f"{low}, {stop}" if low else stop
-        return aligned(f"torch.arange({span}, device={self.names.like}.device)", [expr], self.scope)
+        return self._positions(expr)
 
     def _print_Size(self, expr: Any) -> str:
         return self.names.size(expr.letter)

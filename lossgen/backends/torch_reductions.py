@@ -19,6 +19,7 @@ from lossgen import nodes as nd
 from lossgen.backends.layout import dims
 from lossgen.backends.torch_context import Context, operand
 from lossgen.backends.torch_expressions import Expressions
+from lossgen.backends.wholes import Real, whole
 from lossgen.brackets import bare
 from lossgen.nodes import TRUE, Letter, Size, free_letters
 from lossgen.program import Statement
@@ -33,6 +34,8 @@ _METHODS = {
     "count": "sum",
 }
 _OUTSIDE = {"sum": "0.0"}
+# Of whole numbers these are whole numbers.
+_OF_WHOLES = ("any", "count", "amax", "amin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Reductions(Context):
         if running := self._running(x):
             return running
         masked = x.where is not TRUE
-        inner = printer.code(x.body)
+        counted = x.op in _OF_WHOLES or not whole(x.body, self.names.kinds)
+        inner = printer.code(x.body if counted else Real(x.body))
         if masked and x.op in ("logsumexp", "amax", "amin"):
             axes = tuple(scope.index(y) - len(scope) for y in bound)
             where = bare(printer.code(x.where))

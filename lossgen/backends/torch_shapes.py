@@ -93,9 +93,8 @@ class Shapes(Tensors):
 
     def _follows(self, t: TensorArg) -> list[str]:
         lead = self.lead
-        mine, theirs = self._shown(t), self._shown(lead)
-        got = f"got {t.name} {{{mine}}} and {lead.name} {{{theirs}}}"
         if t.broadcast:
+            got = self._got(t, lead)
             text = f"{self.function}: {t.name} must broadcast to {lead.name}'s shape, {got}"
             out: list[str] = []
             out += self.missing_dimension(t)
@@ -112,7 +111,9 @@ class Shapes(Tensors):
         places = {axis: self.place(axis) for axis in t.axes}
         # What it is itself the first to have says nothing of its shape.
         known = {axis: None if at and at[0] == t.name else at for axis, at in places.items()}
-        text = f"{self.function}: {t.name} must be {shape_text(t.axes)}, {got}"
+        names = {at[0] for at in known.values() if at} or {lead.name}
+        others = [x for x in self.spec.tensors if x.name in names]
+        text = f"{self.function}: {t.name} must be {shape_text(t.axes)}, {self._got(t, *others)}"
         if all(known.values()):
             want = merged([k for k in known.values() if k is not None])
             test = f"{t.name}.shape != {want}"
@@ -143,6 +144,11 @@ class Shapes(Tensors):
     def _wants(self, t: TensorArg, shape: str) -> str:
         """The message about a tensor of another shape."""
         return f"{self.function}: {t.name} must be {shape}, got shape {{list({t.name}.shape)}}"
+
+    def _got(self, *tensors: TensorArg) -> str:
+        """What was given for them."""
+        *texts, last = (f"{t.name} {{{self._shown(t)}}}" for t in tensors)
+        return f"got {', '.join(texts)} and {last}"
 
     def _shown(self, t: TensorArg) -> str:
         """The shape of a tensor as the caller gave it."""

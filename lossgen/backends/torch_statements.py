@@ -27,6 +27,7 @@ from lossgen.backends.torch_padding import Padding
 from lossgen.backends.torch_positions import Positions
 from lossgen.backends.torch_products import Products
 from lossgen.backends.torch_reductions import Reductions
+from lossgen.backends.wholes import Real, whole
 from lossgen.brackets import bare
 from lossgen.nodes import Letter, free_letters, is_scalar
 from lossgen.program import Statement
@@ -135,7 +136,8 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
         return self.by_class(x, self.reduction(x))
 
     def _map(self, x: Statement) -> str:
-        code = self.printer(x, x.free).code(x.body)
+        counted = x.kind == "real" and whole(x.body, self.names.kinds)
+        code = self.printer(x, x.free).code(Real(x.body) if counted else x.body)
         if is_scalar(x.body):
             return self._constant(x, code)
         if x.name in self.full:

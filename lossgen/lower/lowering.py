@@ -219,7 +219,14 @@ class _Lowering(Recording):
             inner = self(
                 Reduce(expr.args[0], expr.body, expr.where, expr.empty, rest) if rest else expr.body
             )
-            return inner * sp.Mul(*map(Size, idle)) if expr.op == "sum" else inner
+            many = sp.Mul(*map(Size, idle))
+            if expr.op == "logsumexp":
+                return inner + nd.Log(many)
+            if expr.op == "norm":
+                return (inner if rest else nd.Abs(inner)) * nd.Sqrt(many)
+            if expr.op == "count" and not rest:
+                inner = Where(inner, 1, 0)
+            return inner * many if expr.op in ("sum", "count") else inner
         own, places = self._along_axes(expr, expr.bound)
         name = self._reduction(automatic(own, self.written), own)
         return self._read(name, places)

@@ -34,39 +34,40 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool, known: Known | None 
     known = known or Known()
 
     def safe(x: sp.Expr, instead: sp.Expr) -> sp.Expr:
-        guarded = any(_is_guarded(part, condition) for part in (x, *x.args))
+        guarded = any(is_guarded(part, condition) for part in (x, *x.args))
         if guarded or is_scalar(x):
             return x
         return Where(condition, x, instead) if holds else Where(condition, instead, x)
 
-    if isinstance(expr, Read):
-        return Read(
-            expr.args[0],
-            *[
-                x if shifted_letter(x) is not None or _is_guarded(x, condition) else safe(x, ZERO)
-                for x in expr.subscripts
-            ],
-        )
-    children = [protect(a, condition, holds, known) for a in expr.args]
-    if isinstance(expr, nd.Along) and not isinstance(expr.position, Letter):
-        children[expr.args.index(expr.position)] = safe(expr.position, ZERO)
-    if _is_total(expr, known):
-        return rebuild(expr, children)
-    if isinstance(expr, (nd.Log, nd.Sqrt, nd.Lgamma)):
-        return expr.func(safe(children[0], ONE))
-    if isinstance(expr, nd.Xlogy):
-        return nd.Xlogy(*(safe(a, ONE) for a in children))
-    if isinstance(expr, (nd.RelEntropy, nd.LogRatio)):
-        return expr.func(*(safe(a, ONE) for a in children))
-    if isinstance(expr, nd.Log1mExp):
-        return nd.Log1mExp(safe(children[0], -ONE))
-    if isinstance(expr, nd.Pow1pM1):
-        return nd.Pow1pM1(safe(children[0], ZERO), children[1])
-    if isinstance(expr, (nd.Log1p, nd.Acos)):
-        return expr.func(safe(children[0], ZERO))
-    if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and expr.exp > 0):
-        return sp.Pow(safe(children[0], ONE), children[1])
+    children = [
+        a if isinstance(expr, Read) else protect(a, condition, holds, known) for a in expr.args
+    ]
+    for place, instead in weak_arguments(expr, known).items():
+        children[place] = safe(children[place], instead)
     return rebuild(expr, children)
+
+
+def weak_arguments(expr: sp.Expr, known: Known) -> dict[int, sp.Expr]:
+    """Arguments at which a node may have no value or slope, and a value at which it has both."""
+    if isinstance(expr, Read):
+        places = enumerate(expr.args[1:], 1)
+        return {k: ZERO for k, x in places if shifted_letter(x) is None}
+    if isinstance(expr, nd.Along):
+        gathered = not isinstance(expr.position, Letter)
+        return {expr.args.index(expr.position): ZERO} if gathered else {}
+    if _is_total(expr, known):
+        return {}
+    if isinstance(expr, (nd.Log, nd.Sqrt, nd.Lgamma)):
+        return {0: ONE}
+    if isinstance(expr, (nd.Xlogy, nd.RelEntropy, nd.LogRatio)):
+        return {0: ONE, 1: ONE}
+    if isinstance(expr, nd.Log1mExp):
+        return {0: -ONE}
+    if isinstance(expr, (nd.Log1p, nd.Acos, nd.Pow1pM1)):
+        return {0: ZERO}
+    if isinstance(expr, sp.Pow) and not (expr.exp.is_Integer and expr.exp > 0):
+        return {0: ONE}
+    return {}
 
 
 def _is_total(expr: sp.Expr, known: Known) -> bool:
@@ -80,7 +81,7 @@ def _is_total(expr: sp.Expr, known: Known) -> bool:
     return False
 
 
-def _is_guarded(place: sp.Expr, condition: sp.Expr) -> bool:
+def is_guarded(place: sp.Expr, condition: sp.Expr) -> bool:
     """Whether a gathered position is already made safe by the same condition."""
     body = place.body if isinstance(place, Let) else place
     if not isinstance(body, Where):

@@ -7,6 +7,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.nodes import HALF, ONE, TRUE, Along, Exp, Log, Reduce, Sigmoid, Where
 from lossgen.stabilize.known import Known
+from lossgen.stabilize.masks import summed
 from lossgen.stabilize.matching import (
     is_constant,
     is_number,
@@ -138,13 +139,13 @@ def _log_of_sum(total: Reduce, known: Known) -> sp.Expr | None:
     """The logarithm of a sum or mean over letters of exponentials."""
     if total.op not in ("sum", "mean") or (total.op == "mean" and total.where is not TRUE):
         return None
-    body = peel(total.body)
+    body, where = summed(total)
     if not isinstance(body, Exp) and not (
         isinstance(body, sp.Mul) and any(isinstance(peel(f), Exp) for f in body.args)
     ):
         return None
     inner = log_weight(body, known)
-    found = Reduce("logsumexp", inner, total.where, total.empty, total.bound)
+    found = Reduce("logsumexp", inner, where, total.empty, total.bound)
     if total.op == "mean":
         return found - Log(sp.Mul(*map(nd.Size, total.bound)))
     return found
@@ -175,7 +176,7 @@ def _exponential(term: sp.Expr) -> bool:
     """Whether a term is an exponential, or a sum of some, with or without a weight."""
     term = peel(term)
     if isinstance(term, Reduce) and term.op in ("sum", "mean"):
-        body = peel(term.body)
+        body, _ = summed(term)
         factors = body.args if isinstance(body, sp.Mul) else (body,)
         return any(isinstance(peel(f), Exp) for f in factors)
     if isinstance(term, sp.Mul):

@@ -40,6 +40,16 @@ def _choice(expr: sp.Basic) -> Where | None:
     return None
 
 
+def summed(total: nd.Reduce) -> tuple[sp.Expr, sp.Expr]:
+    """What is summed, and where: ``where(c, x, 0)`` is x where c holds."""
+    choice = _choice(peel(total.body))
+    if choice is None or nd.is_static(choice.args[0]) or 0 not in choice.args[1:]:
+        return peel(total.body), total.where
+    condition, yes, no = choice.args
+    taken, holds = (yes, condition) if no == 0 else (no, nd.Not(condition))
+    return peel(taken), nd.And(total.where, holds)
+
+
 def quotient_without_zeros(choice: sp.Expr, known: Known) -> sp.Expr | None:
     """``where(b > 0, a/b, 0)`` for b of at least 0, and ``where(b != 0, a/b, 0)``."""
     condition, yes, no = choice.args
@@ -110,7 +120,7 @@ def _opened(expr: sp.Expr, asked: set[sp.Basic], places: set[sp.Basic], known: K
     return nd.rebuild(expr, [_opened(a, asked, places, known) for a in expr.args])
 
 
-_CLOSED = (nd.Reduce, nd.Along, nd.Compare, nd.StopGradient, nd.Read)
+_CLOSED = (nd.Reduce, nd.Along, nd.Compare, nd.Read)
 
 
 def _singular(expr: sp.Basic, asked: set[sp.Basic], places: set[sp.Basic], known: Known) -> bool:
@@ -125,6 +135,8 @@ def _singular(expr: sp.Basic, asked: set[sp.Basic], places: set[sp.Basic], known
         return True
     if isinstance(expr, _CLOSED):
         return False
+    if isinstance(expr, nd.StopGradient):  # it has no slope, but a place that may not be there
+        return _singular(expr.arg, set(), places, known)
     inside = expr.args[0] if expr.args else expr
     if isinstance(expr, (nd.Log, nd.Sqrt, nd.Lgamma)):
         fails = not known.of(inside).positive

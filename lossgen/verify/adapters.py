@@ -116,6 +116,7 @@ ADAPTERS: Mapping[str, Adapter] = {
     "long": Adapter("as integers", "binary", "{x}.long()", lambda x, a, c: x.long()),
     "bool": Adapter("as truth values", "binary", "{x}.bool()", lambda x, a, c: x.bool()),
     "double": Adapter("as floats", "", "{x}.double()", lambda x, a, c: x.double()),
+    "float": Adapter("as floats", "", "{x}.double()", lambda x, a, c: x.double()),
     "transposed": Adapter(
         "with its first two axes exchanged",
         "",

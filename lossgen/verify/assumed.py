@@ -51,5 +51,5 @@ def given(session: Session, failure: CallFailed) -> str:
         return f". It was given {', '.join(shown)}. It can be called with {others}"
     return (
         f". It was given {', '.join(shown)}. If it takes something else, say so: "
-        "--size, --pass, --map or --set"
+        "--size, --pass, --map (input=outputs.logits, target=batch[label]) or --set"
     )

@@ -19,6 +19,7 @@ from torch import Tensor
 from lossgen.spec import LossSpec
 from lossgen.verify.adapters import apply, class_axis
 from lossgen.verify.answer import taken
+from lossgen.verify.packing import packed, whole
 from lossgen.verify.point import Point
 from lossgen.verify.question import Question
 from lossgen.verify.target import Argument, raised
@@ -59,20 +60,21 @@ class Outcome:
 
 @dataclass
 class _Arguments:
-    """Arguments of a constructor, and of a call."""
+    """Arguments of a constructor and of a call, and what is put in place of parameters."""
 
     init: dict[str, Any] = field(default_factory=dict)
+    held: dict[str, Any] = field(default_factory=dict)
     positional: list[Any] = field(default_factory=list)
     named: dict[str, Any] = field(default_factory=dict)
 
     def copy(self) -> _Arguments:
-        return _Arguments({**self.init}, [*self.positional], {**self.named})
+        return _Arguments({**self.init}, {**self.held}, [*self.positional], {**self.named})
 
     def keyword(self, stage: str, name: str, value: Any) -> None:
-        (self.init if stage == "init" else self.named)[name] = value
+        {"init": self.init, "held": self.held}.get(stage, self.named)[name] = value
 
     def add(self, argument: Argument, value: Any) -> None:
-        if argument.positional and argument.stage != "init":
+        if argument.positional and argument.stage == "call":
             self.positional.append(value)
         else:
             self.keyword(argument.stage, argument.name, value)
@@ -150,7 +152,7 @@ class Caller:
         matching = self.question.matching
         present = [x for x in point.tensors if x in matching.taken]
         fixed = self._fixed(point, reduction)
-        held = any(matching.taken[name].stage == "init" for name in present)
+        held = any(matching.taken[name].stage != "call" for name in present)
         instance: Callable[..., Any] | None = None
         if not held:
             with suppress(Exception):  # it is raised again where it is called
@@ -158,9 +160,10 @@ class Caller:
 
         def call(*tensors: Tensor) -> Tensor:
             arguments = fixed.copy()
-            for name, value in self.given(dict(zip(present, tensors, strict=True))).items():
-                arguments.add(matching.taken[name], value)
-            function = instance or self.question.target.made(arguments.init)
+            given = self.given(dict(zip(present, tensors, strict=True)))
+            for argument, value in whole(matching.taken, given, packed):
+                arguments.add(argument, value)
+            function = instance or self.question.target.made(arguments.init, arguments.held)
             return self._taken(function(*arguments.positional, **arguments.named))
 
         return call

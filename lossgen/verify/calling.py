@@ -9,6 +9,7 @@ import numpy as np
 
 from lossgen.verify.answer import lines as taking
 from lossgen.verify.caller import Caller
+from lossgen.verify.packing import packed_text, whole
 from lossgen.verify.point import Array, Point
 from lossgen.verify.question import Question
 
@@ -32,6 +33,10 @@ def call_lines(caller: Caller, point: Point, reduction: str, dtype: str) -> tupl
     if question.target.kind == "class":
         built = "made"
         lines.append(f"made = code({', '.join(init)})")
+        for name, argument in question.matching.taken.items():
+            if argument.stage == "held":  # in place of a parameter, which would be a leaf
+                lines.append(f'made._parameters.pop("{argument.name}", None)')
+                lines.append(f"made.{argument.name} = {name}")
     if question.target.method:
         built += f".{question.target.method}"
     lines.append(f"result = {built}({', '.join(call)})")
@@ -62,20 +67,24 @@ def _arguments(caller: Caller, point: Point, reduction: str) -> tuple[list[str],
     call: list[str] = []
     for name, stage, positional, text in _given(caller, point, reduction):
         word = text if positional else f"{name}={text}"
-        (init if stage == "init" else call).append(word)
+        if stage != "held":
+            (init if stage == "init" else call).append(word)
     return init, sorted(call, key=lambda word: "=" in word.partition("(")[0])
 
 
 def _given(caller: Caller, point: Point, reduction: str) -> Iterator[tuple[str, str, bool, str]]:
     question: Question = caller.question
     matching = question.matching
+    texts = {}
     for name in point.tensors:
         if name in matching.taken:
-            argument, text = matching.taken[name], name
+            text = name
             for adapter in question.adapters.get(name, ()):
                 axis, classes = caller.class_place(name, point)
                 text = adapter.code.format(x=text, axis=axis, classes=classes)
-            yield argument.name, argument.stage, argument.positional, text
+            texts[name] = text
+    for argument, text in whole(matching.taken, texts, packed_text):
+        yield argument.name, argument.stage, argument.positional, text
     for name, value in point.options.items():
         if name in matching.taken:
             argument = matching.taken[name]

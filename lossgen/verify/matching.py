@@ -8,33 +8,14 @@ place where that leaves no choice. What stays open is refused, with the option t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lossgen.errors import LossgenError, suggest
 from lossgen.spec import LossSpec, Parameter, TensorArg
+from lossgen.verify.packing import inside, last_name, learnt, opened, within
+from lossgen.verify.synonyms import equal, is_held, same
 from lossgen.verify.target import Argument, Target
-
-_PREDICTED = (
-    "input inputs pred preds prediction predictions predicted y_pred yhat y_hat logits logit "
-    "output outputs scores score x student student_logits log_probs log_prob probs prob p"
-)
-_WANTED = (
-    "target targets label labels y_true y gt ground_truth truth true targ teacher teacher_logits q"
-)
-_WEIGHT = "weight weights class_weight class_weights"
-_MASK = "mask valid valid_mask attention_mask"
-SYNONYMS = tuple(frozenset(x.split()) for x in (_PREDICTED, _WANTED, _WEIGHT, _MASK))
-# Options that go by several names; a letter alone, or an eps, may be anything.
-_OPTIONS = (
-    "tau temperature temp",
-    "label_smoothing smoothing smooth_factor label_smooth",
-    "smooth smoothing smooth_factor",
-    "ignore_index ignore_label ignored_index ignore_idx",
-    "gamma focusing focusing_param focusing_parameter",
-    "q quantile tau level",
-    "eps epsilon",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +53,7 @@ class _Matcher:
 
     @property
     def free(self) -> list[Argument]:
-        used = {(a.name, a.stage) for a in self.taken.values()}
+        used = {(x, a.stage) for a in self.taken.values() for x in (a.name, a.holder)}
         return [
             a
             for a in self.target.arguments
@@ -84,6 +65,7 @@ class _Matcher:
         self._class_weights()
         self._alike(exact=True)
         self._alike(exact=False)
+        self._learnt()
         self._placed()
         self._check_tensors()
         fixed = self._options()
@@ -119,8 +101,8 @@ class _Matcher:
         ours = {p.name: p.default for p in self.spec.parameters if p.name in self.absent}
         theirs = {a.name: a.default for a in left}
         for name, default in ours.items():
-            alike = [k for k, x in theirs.items() if _equal(x, default)]
-            others = [k for k, x in ours.items() if _equal(x, default)]
+            alike = [k for k, x in theirs.items() if equal(x, default)]
+            others = [k for k, x in ours.items() if equal(x, default)]
             if len(alike) == len(others) == 1:
                 yield (
                     f"perhaps the formula's {name} is the code's {alike[0]}, of the same default: "
@@ -133,8 +115,14 @@ class _Matcher:
             if name not in names:
                 hint = suggest(name, names) or f"It has {', '.join(sorted(names))}."
                 raise LossgenError(f"--map {name}={theirs}: the formula has no '{name}'. {hint}")
-            argument = self.target.argument(theirs)
-            if argument is None and self.target.open:
+            argument = self.target.argument(theirs) or next(
+                (a for a in learnt(self.target) if a.name == theirs), None
+            )
+            if argument is None and not theirs.isidentifier():
+                holder, steps = within(theirs)
+                held = self.target.argument(holder)
+                argument = None if held is None else inside(held, steps)
+            if argument is None and self.target.open and theirs.isidentifier():
                 argument = Argument(theirs, "call", False, False)
             if argument is None:
                 known = [a.name for a in self.target.arguments]
@@ -154,12 +142,24 @@ class _Matcher:
         for ours in self.spec.arguments:
             if ours.name in self.taken:
                 continue
-            found = [a for a in self.free if _same(ours, a.name, exact)]
+            found = [a for a in self.free if same(ours, last_name(a), exact)]
             if len(found) > 1 and isinstance(ours, TensorArg):
                 # A constructor's argument is a weight; a prediction is given at the call.
-                found = [a for a in found if (a.stage == "call") != _held(ours)] or found
+                found = [a for a in found if (a.stage == "call") != is_held(ours)] or found
             if found:
                 self.taken[ours.name] = found[0]
+
+    def _learnt(self) -> None:
+        """What is learnt and no argument is held by the code as a parameter."""
+        ours = [t for t in self.spec.tensors if t.role.learnable and t.name not in self.taken]
+        theirs = learnt(self.target) if ours else ()
+        for tensor in ours:
+            found = [a for a in theirs if same(tensor, a.name, exact=True)]
+            if not found and len(ours) == len(theirs) == 1:
+                found = list(theirs)
+            if found:
+                self.taken[tensor.name] = found[0]
+                self.notes.append(f"the formula's {tensor.name} is the code's own parameter")
 
     def _placed(self) -> None:
         ours = [t for t in self.spec.tensors if not t.optional and t.name not in self.taken]
@@ -179,10 +179,17 @@ class _Matcher:
     def _check_tensors(self) -> None:
         missing = [t.name for t in self.spec.tensors if not t.optional and t.name not in self.taken]
         if missing:
-            theirs = ", ".join(a.name for a in self.free if a.stage == "call") or "none left"
+            free = [a.name for a in self.free if a.stage == "call"]
+            every = [a.name for a in self.target.arguments if a.stage == "call"]
+            takes = f"It takes {', '.join(free)}. Say so: --map {missing[0]}=NAME"
+            if not free or len(every) < sum(not t.optional for t in self.spec.tensors):
+                takes = (
+                    f"It takes only {', '.join(every) or 'nothing'}. If one of these holds several "
+                    f"tensors, say where: --map {missing[0]}={(every or ['batch'])[0]}[0]. If it "
+                    "makes a loss, give one a name and ask about that: criterion = make(2)"
+                )
             raise LossgenError(
-                f"Which argument of {self.target.name} is the formula's '{missing[0]}'? "
-                f"It takes {theirs}. Say so: --map {missing[0]}=NAME"
+                f"Which argument of {self.target.name} is the formula's '{missing[0]}'? {takes}"
             )
         for tensor in self.spec.tensors:
             if tensor.optional and tensor.name not in self.taken:
@@ -259,28 +266,12 @@ def match(
     Raises:
         LossgenError: where something stays open, or a name is unknown.
     """
-    return _Matcher(spec, target, dict(mapping or {}), dict(settings or {})).match()
-
-
-def _equal(a: Any, b: Any) -> bool:
-    """Whether two defaults are the same number; flags are too often the same."""
-    return not isinstance(a, bool) and isinstance(a, (int, float)) and a == b
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
-
-
-def _same(ours: TensorArg | Parameter, theirs: str, exact: bool) -> bool:
-    if exact:
-        return _plain(ours.name) == _plain(theirs)
-    if isinstance(ours, Parameter):
-        return any(ours.name == g.split()[0] and theirs.lower() in g.split() for g in _OPTIONS)
-    return any(ours.name in group and theirs.lower() in group for group in SYNONYMS)
-
-
-def _held(tensor: TensorArg) -> bool:
-    return tensor.optional or tensor.role.learnable
+    mapping, settings = dict(mapping or {}), dict(settings or {})
+    wanted = sum(not t.optional for t in spec.tensors)
+    said = {within(theirs)[0] for theirs in mapping.values()} | settings.keys()
+    shut = frozenset(a.name for a in target.arguments if a.name in said)
+    target = replace(target, arguments=opened(target.called, target.arguments, wanted, shut))
+    return _Matcher(spec, target, mapping, settings).match()
 
 
 def names(arguments: Sequence[Argument]) -> str:

@@ -35,6 +35,9 @@ def saved(report: Report, folder: Path | None = None) -> str:
         raise LossgenError("There is no counter-example in numbers to save.")
     body = _body(example)
     imports, load = _loading(_built(report.target, body), folder or Path())
+    if any("types.SimpleNamespace(" in line for line in body):
+        head, _, rest = imports.rpartition("from pathlib")
+        imports = f"{head}import types\nfrom pathlib{rest}" if head else "import types\n\n"
     name = re.sub(r"\W+", "_", report.target.rpartition(":")[2]).strip("_").lower()
     head = _HEAD.format(
         target=report.target,

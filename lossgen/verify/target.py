@@ -22,17 +22,24 @@ from typing import Any, Literal
 from lossgen.errors import LossgenError, suggest
 
 Kind = Literal["function", "class", "instance"]
+Stage = Literal["init", "call", "held"]
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument of the code: ``stage`` says whether a constructor or a call takes it."""
+    """An argument of the code, or a part of one.
+
+    ``stage`` says what takes it: a constructor, a call, or nothing, where it is a parameter that a
+    module holds. Of a part, ``holder`` is the argument, and ``steps`` lead to it from there.
+    """
 
     name: str
-    stage: Literal["init", "call"]
+    stage: Stage
     required: bool
     positional: bool
     default: Any = None
+    holder: str = ""
+    steps: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +52,7 @@ class Target:
         open: whether it takes any keyword (``**kwargs``) beside its arguments.
         known: whether its signature could be read.
         method: of a class, what is called of the instance; "" for the instance itself.
+        called: the function whose body takes the call's arguments, if known.
     """
 
     name: str
@@ -55,14 +63,23 @@ class Target:
     open: bool = False
     known: bool = True
     method: str = ""
+    called: Any = None
 
     def argument(self, name: str) -> Argument | None:
         """The argument of that name; a constructor's comes first."""
         return next((a for a in self.arguments if a.name == name), None)
 
-    def made(self, init: Mapping[str, Any]) -> Callable[..., Any]:
-        """What is called: the code, of a class an instance, of a method its instance's."""
+    def made(
+        self, init: Mapping[str, Any], held: Mapping[str, Any] | None = None
+    ) -> Callable[..., Any]:
+        """What is called: the code, of a class an instance, of a method its instance's.
+
+        ``held`` takes the place of parameters that an instance has.
+        """
         made: Callable[..., Any] = self.object(**init) if self.kind == "class" else self.object
+        for name, value in (held or {}).items():
+            vars(made)["_parameters"].pop(name, None)
+            setattr(made, name, value)
         if self.method:
             made = getattr(made, self.method)
         return made
@@ -101,7 +118,9 @@ def _method(owner: Any, name: str, text: str) -> Target:
     call, open_call, known = _arguments(function, "call", bound=False)
     is_open = open_init or open_call
     where = _where(function)
-    return Target(text, "class", owner, (*init, *call), where, is_open, known, name)
+    return Target(
+        text, "class", owner, (*init, *call), where, is_open, known, name, called=function
+    )
 
 
 def describe_target(found: Any, name: str = "") -> Target:
@@ -125,11 +144,11 @@ def describe_target(found: Any, name: str = "") -> Target:
         call_of = getattr(found, "forward", None) or found.__call__
         call, open_call, known = _arguments(call_of, "call", bound=False)
         is_open = open_init or open_call
-        return Target(name, "class", found, (*init, *call), where, is_open, known)
+        return Target(name, "class", found, (*init, *call), where, is_open, known, called=call_of)
     function = found.forward if _is_module(found) else found
     kind: Kind = "instance" if _is_module(found) or not inspect.isroutine(found) else "function"
     arguments, is_open, known = _arguments(function, "call")
-    return Target(name, kind, found, arguments, where, is_open, known)
+    return Target(name, kind, found, arguments, where, is_open, known, called=function)
 
 
 def _defined(file: str) -> str:

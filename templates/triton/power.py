@@ -70,7 +70,7 @@ def _pow(base, exponent):
     """base**exponent, in all cases as C's pow: of log(base) half as many digits again
     are kept.
     """
-    exponent = tl.zeros_like(base) + exponent  # one for each element
+    base, exponent = tl.broadcast(base, exponent)  # one for each element
     power = _power_of_size(tl.abs(base), exponent, 0.0)
     sign = _power_sign(base, exponent)
     one = (base == -1) & (tl.abs(exponent) == float("inf"))
@@ -86,7 +86,7 @@ def _power_slope(base, exponent):
     LARGEST: tl.constexpr = (
         1.7976931348623157e308 if base.dtype == tl.float64 else 3.4028234663852886e38
     )
-    exponent = tl.zeros_like(base) + exponent  # one for each element
+    base, exponent = tl.broadcast(base, exponent)  # one for each element
     high = exponent - 1
     back = high + 1
     y_high = high

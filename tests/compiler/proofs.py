@@ -147,6 +147,8 @@ PROOFS = (
     ),
     Proof(SUMS, "log(1 + Sum(exp(x[n, c]), c))", ROW),
     Proof(SUMS, "log(Mean(exp(x[n, c]), c))", ROW),
+    Proof(SUMS, "log(Sum(where(y[n, c] > 0, exp(x[n, c]), 0), c))", ROWS),
+    Proof(SUMS, "log(Sum(where(y[n, c] > 0, 0, 1) * exp(x[n, c]), c))", ROWS),
     Proof(SUMS, "log(2 + 3 * exp(x[e]))"),
     Proof(
         SUMS,

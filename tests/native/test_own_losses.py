@@ -31,6 +31,12 @@ LOSSES = {
         "x: Positive[n, c], y: Positive[n, c]",
         "return Sum(y[n, c]*(digamma(Sum(x[n, c], c)) - digamma(x[n, c])), c)",
     ),
+    # Quotients of whole numbers, which in C are whole.
+    "positions": (
+        "x: Real[n, c], y: Real[n, c]",
+        "part = Sum(c/3, c, where=y[n, c] > 0.5)\n"
+        "    return Sum(x[n, c]*log(2 + c), c) + part + Sum(c/(c + 1)*x[n, c], c)",
+    ),
 }
 
 

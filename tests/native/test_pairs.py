@@ -172,6 +172,30 @@ def test_a_function_of_a_sum_over_all_pairs_has_no_kernel(tmp_path: Path) -> Non
     assert made.kernels is None
 
 
+def test_rows_of_one_tensor_with_each_other(tmp_path: Path) -> None:
+    """The vectors of rows and columns are one tensor's, of which one is scaled."""
+    path = tmp_path / "alone.py"
+    path.write_text(
+        "from lossgen.language import Embedding, Sum, at, d, i, j, logsumexp, loss, n\n\n\n"
+        '@loss()\ndef alone(z: Embedding[n, d]):\n    """Rows among each other."""\n'
+        "    sim = Sum(z[i, d] * z[j, d], d) / 4\n    return logsumexp(sim, j) - at(sim, j=i)\n",
+        encoding="utf-8",
+    )
+    made = source(load_spec(path), (), "c")
+    assert made.kernels is not None
+    file = tmp_path / "alone_in_c.py"
+    file.write_text(made.module, encoding="utf-8")
+    file.with_suffix(".c").write_text(made.kernels, encoding="utf-8")
+    module = imported("alone_in_c", file)
+    z, _ = (x.requires_grad_() for x in inputs("info_nce", 20, dtype=torch.float64))
+    expected = F.cross_entropy(z @ z.T / 4, torch.arange(20))
+    with only_kernels(module):
+        found = module.alone_loss(z)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+        slopes = [torch.autograd.grad(x, z)[0] for x in (found, expected)]
+        torch.testing.assert_close(*slopes, rtol=1e-10, atol=1e-15)
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_info_nce_is_torchs_cross_entropy_of_the_cosines() -> None:
     query, key = (x.requires_grad_() for x in inputs("info_nce", 70, dtype=torch.float64))

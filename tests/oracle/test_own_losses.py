@@ -124,6 +124,62 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "    return averaged(weight*(nll + rest), over=weight)",
         "",
     ),
+    # A tensor called as a word of the test; a maximum with an option.
+    "free_bits": (
+        "mean: Real[n, d], value: Real[n, d], *, total: NonNegative = 0.5",
+        "Sum(Max(Mean((mean[n, d]**2 + exp(value[n, d]) - 1 - value[n, d])/2, n), total), d)",
+        "",
+    ),
+    # Infinite where nothing is left, beside items that are not.
+    "survival": (
+        "x: Real[n, t], time: Real[n]",
+        "logsumexp(x[n, t], t, where=t > 0.9*time[n])",
+        "",
+    ),
+    # The order of a batch, which breaks ties.
+    "efron": (
+        "risk: Real[n], time: Real[n], event: Binary[n]",
+        "tie = Count(time[j] == time[n] and event[j] > 0 and j < n, j)\n"
+        "    pool = Sum(exp(risk[j]), j, where=time[j] >= time[n])\n"
+        "    return averaged(event[n]*(log(pool + tie) - risk[n]), over=event[n])",
+        "",
+    ),
+    # Exponents by element, at a base of 0.
+    "adaptive": (
+        "x: Real[e], y: Probabilities[e]",
+        "gap = Abs(x[e] - y[e])\n    return log(1 + gap**(2.1 - y[e]))",
+        "",
+    ),
+    # Labels and logarithms that only the mask of a sum leaves out.
+    "token_sums": (
+        "logits: Logits[n, t, c], label: ClassIndex[n, t], p: Positive[n, t], kept: Mask[n, t], "
+        "*, ignore: Integer = -100",
+        "gain = at(log_softmax(logits[n, t, c], c), c=label[n, t])\n"
+        "    held = stop_gradient(gain)\n"
+        "    total = Sum(gain*exp(held), t, where=label[n, t] != ignore)\n"
+        "    return -total - Sum(log(p[n, t]), t, where=kept[n, t])",
+        "",
+    ),
+    # Reductions over a letter that is not there.
+    "idle": (
+        "x: Real[n, d]",
+        "m = Mean(x[n, d], d)\n    return logsumexp(m, d) + norm(m, d) + Count(m > 0, d)*m",
+        "",
+    ),
+    # A tensor that is the first to have an axis.
+    "prototypes": (
+        "z: Embedding[n, d], proto: Embedding[k, d], code: Probabilities[n, k]",
+        "-Sum(code[n, k]*log_softmax(Sum(z[n, d]*proto[k, d], d), k), k)",
+        "test_wrong_shape",
+    ),
+    # A number that is a function, in a product.
+    "crps": (
+        "mean: Real[n], scale: Positive[n], target: Real[n]",
+        "z = (target[n] - mean[n])/scale[n]\n"
+        "    pdf = exp(-z**2/2)/sqrt(2*pi)\n"
+        "    return scale[n]*(z*erf(z/sqrt(2)) + 2*pdf - 1/sqrt(pi))",
+        "",
+    ),
     # A slope of -1 over a value that has a name.
     "overlap": (
         "x: Positive[n], y: Positive[n]",

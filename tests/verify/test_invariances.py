@@ -13,12 +13,12 @@ from lossgen.library import Library
 from lossgen.nodes import Letter
 from lossgen.paths import shipped
 from lossgen.spec import LossSpec
+from lossgen.symmetry import alike, separable
 from lossgen.verify.api import pose
 from lossgen.verify.point import Point
 from lossgen.verify.sampling import first_points
 from lossgen.verify.save import saved
 from lossgen.verify.slicing import extents, reordered, taken
-from lossgen.verify.symmetry import alike, separable
 from lossgen.verify.target import Target
 from lossgen.verify.truth import Undefined, evaluate, mp
 from lossgen.verify.truth.exact import divisors
@@ -55,7 +55,7 @@ def test_what_is_said_to_be_alike_is_so_in_a_hundred_digits(name: str) -> None:
     found = alike(spec)
     assert found, "no axis at all"
     for one in found.values():
-        free = one.free(point, extents(spec, point)[label(one.axis)])
+        free = one.free(point.options, extents(spec, point)[label(one.axis)])
         order = list(range(extents(spec, point)[label(one.axis)]))
         for place, position in zip(free, [*free[1:], *free[:1]], strict=True):
             order[place] = position
@@ -101,7 +101,7 @@ def test_classes_that_a_formula_names_stay_in_their_place() -> None:
     found = alike(LIBRARY.load("cross_entropy"))["c"]
     point = Point({"target": np.zeros(1, dtype=np.int64)}, {"ignore_index": 2})
     assert found.holders == {"target"}
-    assert found.free(point, 4) == [1, 3]
+    assert found.free(point.options, 4) == [1, 3]
 
 
 FAULTS: Mapping[str, tuple[str, str]] = {

@@ -65,6 +65,9 @@ class Expressions(KernelExpressions):
             return f"(real)({Options().code(expr)})"
         return str(super()._print(expr, **settings))
 
+    def _print_Real(self, expr: Any) -> str:
+        return f"(real)({bare(self.code(expr.args[0]))})"
+
     def _print_Size(self, expr: Any) -> str:
         return f"(real){extent(expr.letter)}"
 

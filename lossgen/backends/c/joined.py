@@ -26,6 +26,7 @@ from lossgen.backends.c.masses import mass, mass_and_log
 from lossgen.backends.c.neighbours import without_neighbours
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name
+from lossgen.backends.wholes import realised
 from lossgen.compiled import Compiled
 from lossgen.nodes import ONE, TRUE, ZERO, Letter, Read, free_letters
 from lossgen.program import Array, Program, Statement, without_unused
@@ -94,7 +95,9 @@ def joined(compiled: Compiled, *, meets: bool = False) -> Program:
         *forward.inputs,
         Array(f"grad_{item}", forward.statement(item).free),
     )
-    return Program(inputs, without_unused(spelled, results), results, backward.order, backward.axes)
+    kinds: dict[str, Kind] = {a.name: a.kind for a in inputs} | {x.name: x.kind for x in spelled}
+    counted = tuple(x.mapped(lambda e: realised(e, kinds)) for x in spelled)
+    return Program(inputs, without_unused(counted, results), results, backward.order, backward.axes)
 
 
 def _without_reserved_words(statements: list[Statement]) -> list[Statement]:

@@ -178,6 +178,7 @@ class _Cutter:
         body = factor * Read(word(read.name), *self._axes(read))
         if body not in self.vectors:
             name = self._unused(f"{read.name}_{scores}")
+            self.taken.add(name)
             self.vectors[body] = Statement(name, self._axes(read), body)
         return self.vectors[body].name
 

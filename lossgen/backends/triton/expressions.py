@@ -103,6 +103,9 @@ class Expressions(KernelExpressions):
 
     # --- arithmetic -------------------------------------------------------------------------
 
+    def _print_Real(self, expr: Any) -> str:
+        return f"({self.code(expr.args[0])}).to(REAL)"
+
     def _print_PowerSlope(self, expr: Any) -> str:
         base, exponent = expr.args
         known = self.known_exponent(exponent)

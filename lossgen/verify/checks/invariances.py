@@ -2,7 +2,7 @@
 
 A sum over samples does not depend on their order, nor a loss that treats all classes alike on
 theirs if the labels are renamed; what is an average over independent items is that of its parts,
-by the formula's own denominators. ``lossgen.verify.symmetry`` says which of this a formula implies.
+by the formula's own denominators. ``lossgen.symmetry`` says which of this a formula implies.
 The axes are long here: with the small points that were held against the truth, this carries to
 batches of any size, and shows code that loses what is left over by its chunks.
 """
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from lossgen.nodes import Letter
+from lossgen.symmetry import Alike, alike, coupled, separable
 from lossgen.testsamples import samples
 from lossgen.verify.caller import CallFailed
 from lossgen.verify.checks.itself import Probed, Works, words
@@ -25,7 +26,6 @@ from lossgen.verify.point import Point
 from lossgen.verify.question import Question
 from lossgen.verify.sampling import Sizes, resized, usual_sizes
 from lossgen.verify.session import Session
-from lossgen.verify.symmetry import Alike, alike, coupled, separable
 from lossgen.verify.verdict import Check
 
 LONG = 257  # positions: one more than a block of any usual size holds

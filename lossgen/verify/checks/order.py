@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lossgen.symmetry import Alike
 from lossgen.verify.caller import Outcome
 from lossgen.verify.calling import call_lines
 from lossgen.verify.checks.itself import (
@@ -22,7 +23,6 @@ from lossgen.verify.checks.itself import (
 from lossgen.verify.point import Point
 from lossgen.verify.session import Session
 from lossgen.verify.slicing import dims, extents, reordered
-from lossgen.verify.symmetry import Alike
 from lossgen.verify.truth.exact import frame
 from lossgen.verify.verdict import number
 
@@ -41,7 +41,7 @@ class Reordered:
     def _find(self, session: Session, point: Point) -> Found | None:
         spec = session.question.spec
         size = extents(spec, point).get(self.label, 0)
-        free = self.alike.free(point, size)
+        free = self.alike.free(point.options, size)
         if len(free) < 2:
             return None
         for shuffled in (free[::-1], [*free[1:], free[0]]):

@@ -12,8 +12,9 @@ neighbour (``x[h + 1]``), an order (``m <= k``) tell positions apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import sympy as sp
 
@@ -22,7 +23,6 @@ from lossgen.nodes import Letter, walk
 from lossgen.spec import LossSpec
 from lossgen.subscripts import result_letters
 from lossgen.testsamples import indexed_axis
-from lossgen.verify.point import Point
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Alike:
     named: frozenset[int | str]
     holders: frozenset[str]
 
-    def free(self, point: Point, size: int) -> list[int]:
-        """The positions that may be exchanged at a point."""
-        fixed = {point.options[x] if isinstance(x, str) else x for x in self.named}
+    def free(self, options: Mapping[str, Any], size: int) -> list[int]:
+        """The positions that may be exchanged at such options."""
+        fixed = {options[x] if isinstance(x, str) else x for x in self.named}
         return [k for k in range(size) if k not in fixed]
 
 
