@@ -147,6 +147,10 @@ class KernelExpressions(Squares):
     def _print_Rewritten(self, expr: Any) -> str:
         return self.code(expr.form)
 
+    def _print_Standstill(self, expr: Any) -> str:
+        text = self.code(expr.args[0])
+        return f"({text} - {text})"
+
     def _print_StopGradient(self, expr: Any) -> str:
         return self.code(expr.arg)
 

@@ -12,16 +12,15 @@ inlined falling_parts exp_reduce_size(real size)
 }
 
 /* The smaller of 1 / (1 + e**-x) and what it lacks of 1, e / (1 + e) for e = e**-|x|
- * = scale * (1 + r + tail).  What the divisor and its inverse lack goes into the last sum: each
- * rounding would show in the result. */
+ * = scale * (1 + r + tail). What the inverse of 1 + e lacks, in which 1 - inverse is exact, goes into
+ * the last sum: its rounding would show in the result. */
 inlined real lesser_sigmoid(real x)
 {
     falling_parts at = exp_reduce_size(fabs(x));
     real tail = at.r * at.r * exp_rest(at.r), scale = at.lifted * EXP_DROP;
-    real e = scale + scale * (at.r + tail), divisor = 1 + e, inverse = 1 / divisor;
-    real lack = (1 - inverse * divisor) - inverse * (e - (divisor - 1));
-    real share = inverse * at.lifted;
-    return (share + share * (at.r + (tail + lack))) * EXP_DROP;
+    real e = scale + scale * (at.r + tail), inverse = 1 / (1 + e);
+    real lack = (1 - inverse) - inverse * e, share = inverse * scale;
+    return share + share * (at.r + (tail + lack));
 }
 
 /* The same with the sign of x. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 from collections.abc import Callable
@@ -76,3 +77,50 @@ def test_large_gradients_are_those_of_their_parts(name: str) -> None:
         parts = [gradient(lead[k], target[k]) for k in (slice(half), slice(half, None))]
     assert whole.nbytes > 1 << 25
     assert torch.equal(whole, torch.cat(parts))
+
+
+ZONES = """\
+Node 0, zone    DMA32      3      3      7      3      7      7      5      5      5      {0}    {1}
+Node 0, zone   Normal  13435  50325  16887   5426    582    686    661   1119    724      1      0
+"""
+
+
+def test_large_pages_are_those_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load("mse")
+    told: list[str] = []
+
+    class Told:
+        def __init__(self, path: str) -> None:
+            assert path == "/proc/buddyinfo"
+
+        def read_text(self) -> str:
+            if not told:
+                raise PermissionError
+            return told[0]
+
+    monkeypatch.setattr(module, "Path", Told)
+    assert module._large_pages_free() == 0
+    told.append(ZONES.format(5, 748))
+    assert module._large_pages_free() == (5 + 2 * 748 + 1) * (mmap.PAGESIZE == 4096)
+
+
+@pytest.mark.parametrize(("elements", "free", "asks"), [
+    (1 << 22, 1000, False),  # the C library has such memory itself
+    (1 << 23, 24, True),  # half as many again as the sixteen that it takes
+    (1 << 23, 23, False),
+    (9_000_001, 1000, True),
+])  # fmt: skip
+def test_large_gradients_have_large_pages_if_these_are_at_hand(
+    elements: int, free: int, asks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, large = load("mse"), 1 << 21
+    asked: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(module, "_madvise", lambda: lambda *words: asked.append(words))
+    monkeypatch.setattr(module, "_large_pages_free", lambda: free)
+    made = module._new_like(torch.empty(elements))
+    assert made.shape == (elements,)
+    assert len(asked) == asks
+    for start, size, what in asked:
+        assert (start % large, size % large, what) == (0, 0, 14)
+        assert made.data_ptr() <= start < made.data_ptr() + large
+        assert 0 <= made.data_ptr() + made.nbytes - (start + size) < large

@@ -142,3 +142,18 @@ def test_an_unreduced_loss_of_fewer_elements_has_no_kernel(tmp_path: Path) -> No
     made = source(spec(tmp_path, "steps", "(x[n, c, h, w + 1] - x[n, c, h, w])**2"), (), "c")
     assert made.kernels is None
     assert "has no value at the ends of an axis" in made.note
+
+
+def test_a_row_amid_others_asks_for_none(tmp_path: Path) -> None:
+    """What is the same for a whole loop stands before it; along the vectors, each element asks."""
+    made = source(spec(tmp_path, "bend_anew", LOSSES["bend"][0]), (), "c")
+    assert made.kernels is not None
+    _, amid, rest = made.kernels.partition("if (h >= 2 && h + 2 < H) {")
+    assert amid
+    amid, _, at_the_ends = rest.partition("} else {")
+    asked = ("h + 1 < H", "h >= 1", "h + 2 < H", "h >= 2")
+    assert [x for x in asked if x in amid] == []
+    assert [x for x in asked if x not in at_the_ends] == []
+    across = source(spec(tmp_path, "across", LOSSES["two_apart"][0]), (), "c")
+    assert across.kernels is not None
+    assert "} else {" not in across.kernels.partition("Over the data")[2].partition("total_part")[0]

@@ -236,7 +236,13 @@ def test_a_function_that_is_nowhere(folder: Path, fresh: Callable[[], ModuleType
     assert "nowhere" in module._why_not()
 
 
-@pytest.mark.parametrize("refused", ["-march=native", "-fopenmp", "-march=native|-fopenmp"])
+CLANG = "-fno-tree-pre"  # which it refuses
+
+
+@pytest.mark.parametrize(
+    "refused",
+    ["-march=native", "-fopenmp", "-march=native|-fopenmp", CLANG, f"{CLANG}|-fopenmp"],
+)
 def test_a_compiler_that_does_not_know_a_flag(
     refused: str, folder: Path, fresh: Callable[[], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:

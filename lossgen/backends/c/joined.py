@@ -24,6 +24,7 @@ from lossgen.backends.c.apart import Apart, at_place
 from lossgen.backends.c.fading import faded
 from lossgen.backends.c.masses import mass, mass_and_log
 from lossgen.backends.c.neighbours import without_neighbours
+from lossgen.backends.c.unmoved import unmoved
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name
 from lossgen.backends.wholes import realised
@@ -144,7 +145,7 @@ class _Spelling:
     def statements(self, given: tuple[Statement, ...]) -> tuple[Statement, ...]:
         """All of them, in order."""
         self.taken |= {x.name for x in given}
-        given = tuple(faded(given, self.known, self._name))
+        given = tuple(faded(unmoved(given), self.known, self._name))
         self.order = tuple(
             dict.fromkeys((*self.order, *(y for x in given for y in (*x.free, *x.bound))))
         )

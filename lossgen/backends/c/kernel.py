@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from lossgen.backends.c.amid import amid
 from lossgen.backends.c.expressions import Expressions
 from lossgen.backends.c.fresh import Fresh
 from lossgen.backends.c.loads import element, guard_text, under
@@ -168,11 +169,11 @@ class _Writer:
         yield "const int64_t begin = runs * chunk / chunks, end = runs * (chunk + 1) / chunks;"
         yield "for (int64_t run = begin; run < end; run++) {"
         ahead = tuple(Fresh(one, places).lines()) if self.fresh else ()
-        yield from indented(self._run(rounds, ahead))
+        yield from indented(self._run(one, rounds, ahead))
         yield "}"
         yield from rounds.released()
 
-    def _run(self, rounds: Rounds, before: Lines) -> Iterator[str]:
+    def _run(self, one: Pass, rounds: Rounds, before: Lines) -> Iterator[str]:
         places = self.places
         code = "run" if places.inside else "run / blocks"
         yield from (f"const int64_t {y} = {at};" for y, at in decoded(code, places.rows))
@@ -182,7 +183,15 @@ class _Writer:
             yield f"const int64_t lanes = smaller(width, {extent(places.vector)} - start);"
             yield from places.edges()
         yield from before
-        yield from rounds.lines()
+        if middle := amid(one, places):
+            test, there, among = middle
+            yield f"if ({test}) {{"
+            yield from indented(Rounds(there, among, self.used, streamed=self.streams).lines())
+            yield "} else {"
+            yield from indented(rounds.lines())
+            yield "}"
+        else:
+            yield from rounds.lines()
 
     # --- between passes ---------------------------------------------------------------------
 

@@ -28,7 +28,13 @@ from lossgen.compiled import Compiled
 from lossgen.page import FunctionPage, KernelPage, KernelsPage, Lines, ModulePage
 
 _KEPT = ("- ``keep_gradients``: keeps the memory of gradients for later steps.",)
-_IMPORTS = ("import functools", "import math", "import struct", "from typing import NoReturn")
+_IMPORTS = (
+    "import functools",
+    "import math",
+    "import mmap",
+    "import struct",
+    "from typing import NoReturn",
+)
 
 _OF_BLOCKS = ("from typing import NamedTuple",)
 

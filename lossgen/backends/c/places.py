@@ -24,10 +24,15 @@ from lossgen.program import Array, Statement
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """One variant of a kernel: its vectors run along the lane, or along the inner letter."""
+    """One variant of a kernel: its vectors run along the lane, or along the inner letter.
+
+    Attributes:
+        amid: whether a run is known to have all its neighbours but those along the vectors.
+    """
 
     plan: Plan
     vector: Letter
+    amid: bool = False
 
     @property
     def inside(self) -> bool:
@@ -138,11 +143,21 @@ class Places:
         tests = []
         for y, s in zip(array.axes, read.subscripts, strict=True):
             letter, shift = shifted_letter(s) or (y, 0)
-            if shift > 0:
-                tests.append(self.compared(letter, shift, "<", Size(y)))
-            elif shift:
-                tests.append(self.compared(letter, 0, ">=", sp.Integer(-shift)))
+            if shift and not (self.amid and self.of_run(letter)):
+                end = self.end(letter, shift, y)
+                tests.append(self.compared(letter, max(shift, 0), end.op, end.right))
         return " & ".join(f"({x})" for x in tests) if len(tests) > 1 else "".join(tests)
+
+    def of_run(self, letter: Letter) -> bool:
+        """Whether a letter is the same for all that one run computes."""
+        return letter not in (self.vector, self.plan.inner)
+
+    @staticmethod
+    def end(letter: Letter, shift: int, axis: Letter) -> Compare:
+        """What holds where there is a neighbour so far from a letter's place along an axis."""
+        if shift > 0:
+            return Compare("<", letter + shift, Size(axis))
+        return Compare(">=", letter, sp.Integer(-shift))
 
     def compared(self, letter: Letter, shift: int, op: str, end: sp.Basic) -> str:
         """A place beside a letter's, and an end of its axis.
