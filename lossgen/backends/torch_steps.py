@@ -39,10 +39,14 @@ STEPS: dict[str, str] = {
     return _at_most(_at_least(x, low), high)''',
     "_at_least(": '''def _at_least(x: Tensor, low: float) -> Tensor:
     """``x.clamp(min=low)``, whose slope at the bound is 1: torch's is 0 from 2.14 on."""
-    return x.masked_fill(x < low, low) if _recorded() else x.clamp(min=low)''',
+    if not _recorded():
+        return x.clamp(min=low)
+    return torch.where(x >= low, x, x.detach().clamp(min=low))''',
     "_at_most(": '''def _at_most(x: Tensor, high: float) -> Tensor:
     """``x.clamp(max=high)``, whose slope at the bound is 1: torch's is 0 from 2.14 on."""
-    return x.masked_fill(x > high, high) if _recorded() else x.clamp(max=high)''',
+    if not _recorded():
+        return x.clamp(max=high)
+    return torch.where(x <= high, x, x.detach().clamp(max=high))''',
     "_positive(": '''def _positive(x: Tensor) -> Tensor:
     """1 where ``x > 0``, else 0: on a CPU a comparison takes eight passes."""
     return torch.sign(x).clamp(min=0)''',

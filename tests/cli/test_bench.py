@@ -145,8 +145,16 @@ def test_a_backend_that_fell_back_is_left_out_with_its_reason(
 
 
 @pytest.mark.skipif("c" not in BACKENDS, reason="this build has no kernels in C")
-def test_a_loss_without_a_kernel_says_so(run: Run) -> None:
-    result = run("bench", "multilabel_margin", "--json", *QUICK, "--size", "n=2,c=3")
+def test_a_loss_without_a_kernel_says_so(run: Run, project: Path) -> None:
+    (project / "specs").mkdir()
+    (project / "specs" / "whole.py").write_text(
+        "from lossgen.language import Embedding, Sum, d, exp, i, j, log, loss, n\n\n\n"
+        "@loss()\ndef whole(input: Embedding[n, d], target: Embedding[n, d]):\n"
+        '    """All pairs."""\n'
+        "    return log(Sum(exp(Sum(input[i, d] * target[j, d], d)), i, j))\n",
+        encoding="utf-8",
+    )
+    result = run("bench", "whole", "--json", *QUICK, "--size", "n=2,d=3")
     assert "no kernel in C" in dict(json.loads(result.stdout)["skipped"])["c"]
 
 
