@@ -106,8 +106,8 @@ class Expressions(Gates):
 
         What is fused is not differentiated: there the fastest will do.
         """
-        clamped = share == 1 and self._constant(a)
-        if clamped or (self.names.fusing and share in (0, 1) and (share, bound) != (0, 0)):
+        fused = self.names.fusing and share in (0, 1) and (share, bound) != (0, 0)
+        if fused or self._constant(a):
             return f"{self.operand(a)}.clamp({clamp}={self.code(bound)})"
         if share == 1:
             name = "_at_least" if clamp == "min" else "_at_most"
