@@ -26,7 +26,7 @@ from lossgen.backends.c.masses import mass, mass_and_log
 from lossgen.backends.c.neighbours import without_neighbours
 from lossgen.backends.c.unmoved import unmoved
 from lossgen.backends.c.unsupported import Unsupported
-from lossgen.backends.c.words import c_name
+from lossgen.backends.c.words import with_c_names
 from lossgen.backends.wholes import realised
 from lossgen.compiled import Compiled
 from lossgen.nodes import ONE, TRUE, ZERO, Letter, Read, free_letters
@@ -86,7 +86,7 @@ def joined(compiled: Compiled, *, meets: bool = False) -> Program:
             tainted.add(x.name)
     gradients = tuple(r for r in backward.results if r not in tainted)
     results = (*forward.results, *gradients)
-    whole = tuple(without_neighbours(_without_reserved_words(statements), frozenset(results)))
+    whole = tuple(without_neighbours(with_c_names(statements), frozenset(results)))
     used = without_unused(whole, results)
     ranges = Known({a.name: a.role for a in compiled.spec.arguments})
     plain = _PLAIN | _OF_ROWS if meets else _PLAIN
@@ -99,30 +99,6 @@ def joined(compiled: Compiled, *, meets: bool = False) -> Program:
     kinds: dict[str, Kind] = {a.name: a.kind for a in inputs} | {x.name: x.kind for x in spelled}
     counted = tuple(x.mapped(lambda e: realised(e, kinds)) for x in spelled)
     return Program(inputs, without_unused(counted, results), results, backward.order, backward.axes)
-
-
-def _without_reserved_words(statements: list[Statement]) -> list[Statement]:
-    """The statements, those renamed whose names mean something else in C."""
-    renamed = {x.name: c_name(x.name) for x in statements if c_name(x.name) != x.name}
-    if not renamed:
-        return statements
-
-    def told(e: sp.Basic) -> sp.Basic:
-        if isinstance(e, Read) and e.name in renamed:
-            return Read(Str(renamed[e.name]), *map(told, e.subscripts))
-        return nd.rebuild(e, [told(a) for a in e.args])
-
-    return [
-        replace(
-            x,
-            name=renamed.get(x.name, x.name),
-            body=told(x.body),
-            where=told(x.where),
-            base=told(x.base),
-            target=tuple(map(told, x.target)),
-        )
-        for x in statements
-    ]
 
 
 def _is_flag(x: Statement) -> bool:
