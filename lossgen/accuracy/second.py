@@ -20,8 +20,7 @@ from lossgen.accuracy.running import Computed
 from lossgen.accuracy.solving import Bounded, Exact, precision, solve
 from lossgen.accuracy.tally import Tally
 
-_STEP = -1400  # smaller than any element of any format beside which it stands
-_BITS = 4000
+_SPARE_BITS = 100  # so far is a step below the smallest number of the format
 _ENOUGH = 3
 
 
@@ -33,6 +32,10 @@ class _Nearby:
 
     def __init__(self, case: Case, form: Format, items: bool) -> None:
         self._case, self._form, self._items = case, form, items
+        exponent = form.least - form.digits - _SPARE_BITS
+        self.step = mp.ldexp(1, exponent)
+        # Twice as many are taken up by a step beside the largest number; a third is left to tell.
+        self.bits = -3 * exponent
         self._solved: dict[tuple[str, int, int], Mapping[str, tuple[Bounded, ...]]] = {}
 
     def slope(self, of: tuple[str, int], moving: tuple[str, int], sign: int) -> Any:
@@ -53,12 +56,12 @@ class _Nearby:
                 yield name, filled
 
     def _slopes(self, moving: tuple[str, int], sign: int) -> Mapping[str, tuple[Bounded, ...]]:
-        step = sign * mp.ldexp(1, _STEP)
+        step = sign * self.step
         moved = {
             name: [mp.mpf(x) + step * ((name, k) == moving) for k, x in enumerate(filled.flat)]
             for name, filled in self._real()
         }
-        found = solve(self._case, self._form, moved=moved, bits=_BITS)
+        found = solve(self._case, self._form, moved=moved, bits=self.bits)
         return found.slopes if self._items else found.reduced_slopes
 
 
@@ -90,7 +93,7 @@ def _second(nearby: _Nearby, form: Format, of: tuple[str, int]) -> Any:
     magnitudes of its terms, one for each element of the case, is out of range.
     """
     total, size = mp.zero, mp.zero
-    with precision(_BITS):
+    with precision(nearby.bits):
         for moving in nearby.elements():
             term = _mixed(nearby, form, of, moving)
             total, size = total + term, size + abs(term)
@@ -101,7 +104,7 @@ def _second(nearby: _Nearby, form: Format, of: tuple[str, int]) -> Any:
 
 def _mixed(nearby: _Nearby, form: Format, of: tuple[str, int], moving: tuple[str, int]) -> Any:
     """The derivative of the gradient by one element as another moves; NaN at a kink."""
-    step = mp.ldexp(1, _STEP)
+    step = nearby.step
     back, here, on = (nearby.slope(of, moving, sign) for sign in (-1, 0, 1))
     if not all(map(mp.isfinite, (back, here, on))):
         return mp.nan
