@@ -25,7 +25,10 @@ from lossgen.static import ALWAYS, Guard, guard_of
 
 
 def functional_page(
-    f: Formula, autograd: AutogradPage, elsewhere: Sequence[str] = ()
+    f: Formula,
+    autograd: AutogradPage,
+    elsewhere: Sequence[str] = (),
+    by_rows: Sequence[str] = (),
 ) -> FunctionPage:
     """Validation, the ``Function``, the reduction.
 
@@ -33,6 +36,7 @@ def functional_page(
         f: the formula.
         autograd: its ``Function``.
         elsewhere: lines that may return the result before that.
+        by_rows: lines that may return it where there are many pairs.
     """
     spec, item = f.spec, f.item
     arguments = arguments_of(f.compiled, spec.signature)
@@ -49,6 +53,7 @@ def functional_page(
         f"function = {f.autograd} if compiling else {f.autograd}WithForwardMode",
         "apply: Callable[..., tuple[Tensor, ...]] = function.apply",
     ]
+    body += by_rows
     if _multiplies_matrices(autograd):
         lead = f.checks.lead.name
         body += [f"with torch.autocast({lead}.device.type, enabled=False):", f"    {call}"]

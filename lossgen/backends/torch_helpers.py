@@ -14,6 +14,7 @@ import re
 from lossgen.backends.compile_helpers import FUSED
 from lossgen.backends.torch_compositions import COMPOSITIONS
 from lossgen.backends.torch_parts import BLOCKS
+from lossgen.backends.torch_row_parts import PAIRS
 from lossgen.backends.torch_steps import STEPS
 
 # By the text that calls for each.
@@ -90,6 +91,7 @@ HELPERS: dict[str, str] = {
     "_in_autocast(": '''def _in_autocast(device_type: str) -> bool:
     """Whether autocast is on; the meta device has none."""
     return device_type != "meta" and torch.is_autocast_enabled(device_type)''',
+    **PAIRS,
     **BLOCKS,
     "_masked_logsumexp(": '''def _masked_logsumexp(
     x: Tensor, mask: Tensor, dim: int | tuple[int, ...]

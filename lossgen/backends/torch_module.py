@@ -17,6 +17,7 @@ from lossgen.backends.torch_class import class_page
 from lossgen.backends.torch_formula import Formula
 from lossgen.backends.torch_function import functional_page, plain_page
 from lossgen.backends.torch_helpers import needed
+from lossgen.backends.torch_rows import by_rows
 from lossgen.compiled import Compiled
 from lossgen.docs import module_doc
 from lossgen.page import AutogradPage, FunctionPage, ModulePage, docstring
@@ -26,7 +27,13 @@ def module_page(compiled: Compiled) -> ModulePage:
     """The page of a loss's module."""
     formulas = formulas_of(compiled)
     autograd = tuple(map(autograd_page, formulas))
-    return assembled(compiled, formulas, autograd, tuple(map(functional_page, formulas, autograd)))
+    rows = [by_rows(f) for f in formulas]
+    functionals = tuple(
+        functional_page(f, a, by_rows=r.call if r else ())
+        for f, a, r in zip(formulas, autograd, rows, strict=True)
+    )
+    inner = tuple(r.page for r in rows if r)
+    return assembled(compiled, formulas, autograd, functionals, inner)
 
 
 def formulas_of(compiled: Compiled) -> list[Formula]:
