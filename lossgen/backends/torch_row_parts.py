@@ -115,5 +115,6 @@ PAIRS: dict[str, str] = {
     shift: int | None = None''',
     "_rows_at_once(": '''def _rows_at_once(x: Tensor) -> int:
     """So many rows whose scores stay in a processor's caches; elsewhere they need not."""
-    return max(128, (2**20 if x.is_cpu else 2**26) // max(len(x), 1))''',
+    scores = 2**18 * torch.get_num_threads() if x.is_cpu else 2**26
+    return max(128, scores // max(len(x), 1))''',
 }

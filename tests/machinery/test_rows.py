@@ -137,7 +137,7 @@ def test_a_mean_over_nothing_has_no_gradient(monkeypatch: pytest.MonkeyPatch) ->
 def test_nothing_as_large_as_all_pairs_is_kept_or_made() -> None:
     module = generated_modules.load("info_nce")
     x = torch.zeros(6000, 2).normal_(generator=torch.Generator().manual_seed(0))
-    assert module._rows_at_once(x) == 2**20 // 6000  # type: ignore[attr-defined]
+    assert module._rows_at_once(x) < len(x) // 4  # type: ignore[attr-defined]
     kept: list[int] = []
 
     def keep(x: Tensor) -> Tensor:
