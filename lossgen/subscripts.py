@@ -7,6 +7,7 @@ the formula.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import sympy as sp
 
@@ -38,6 +39,7 @@ def _axes(spec: LossSpec) -> list[Letter]:
     return [axis for tensor in spec.tensors for axis in tensor.axes]
 
 
+@lru_cache(maxsize=4096)
 def extent(expr: sp.Basic, letter: Letter) -> tuple[int, int]:
     """How far a letter's subscripts reach below and above it: ``x[h + 1]`` gives (0, 1)."""
     shifts = {0, *_shifts(expr, letter)}

@@ -52,7 +52,8 @@ class Evaluator:
         self.doubtful = 0
         self.singular = False
         self.known: dict[tuple[Any, ...], Any] = {}
-        self.letters: dict[sp.Basic, tuple[Letter, ...]] = {}
+        # By identity, which is quicker to compare; each is held, lest another takes its place.
+        self.letters: dict[int, tuple[sp.Basic, tuple[Letter, ...]]] = {}
 
     def size(self, letter: Letter) -> int:
         return self.sizes[self.spec.axes[letter].name]
@@ -73,9 +74,9 @@ class Evaluator:
 
     def value(self, expr: sp.Basic, here: Environment) -> Any:
         """The value of an expression: a number, or an integer or truth value."""
-        if expr not in self.letters:
-            self.letters[expr] = tuple(sorted(free_letters(expr), key=str))
-        key = (expr, *[here[x] for x in self.letters[expr]])
+        if id(expr) not in self.letters:
+            self.letters[id(expr)] = expr, tuple(sorted(free_letters(expr), key=str))
+        key = (id(expr), *[here[x] for x in self.letters[id(expr)][1]])
         if key not in self.known:
             self.known[key] = self._value(expr, here)
         return self.known[key]

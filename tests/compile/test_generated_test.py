@@ -33,7 +33,7 @@ def check(name: str, folder: Path, conftest: str) -> None:
     assert " passed" in run("pytest", "-q", "generated/tests", folder=folder)
 
 
-@pytest.mark.parametrize("name", ["dice", "l1"])
+@pytest.mark.parametrize("name", ["dice", pytest.param("l1", marks=pytest.mark.slow)])
 def test_as_graphs(name: str, tmp_path: Path) -> None:
     check(name, tmp_path, AS_GRAPHS)
 
