@@ -29,6 +29,7 @@ from lossgen.stabilize import (
     declare_seeds,
     held_finite,
     learn,
+    seeds_outside,
 )
 from lossgen.static import ALWAYS, either, switches
 
@@ -146,7 +147,7 @@ def _held_finite(backward: Backward, spec: LossSpec, results: Iterable[str]) -> 
     declare_seeds(known, results)
     kept, program = backward.recorded.statements, backward.program
     learn(known, (*kept, *program.statements))
-    held = held_finite(program.statements, known, kept)
+    held = seeds_outside(held_finite(program.statements, known, kept), known, kept)
     return replace(backward, program=replace(program, statements=held))
 
 

@@ -47,7 +47,7 @@ SLOPES: dict[type[nd.Unary], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     nd.Erfc: lambda x, y: -2 * nd.Gauss(x, ONE, ZERO) / nd.Sqrt(sp.pi),
     nd.LogErfc: lambda x, y: -2 / (nd.Sqrt(sp.pi) * nd.Erfcx(x)),
     nd.Erfcx: lambda x, y: 2 * x * y - 2 / nd.Sqrt(sp.pi),
-    nd.Log1mExp: lambda x, y: -1 / nd.Expm1(-x),
+    nd.Log1mExp: lambda x, y: -nd.Ratio(ONE, nd.Expm1(-x)),
     nd.HypotM1: lambda x, y: x / nd.Hypot(x, ONE),
     nd.Log1pSquare: lambda x, y: 2 * nd.HypotPowSlope(x, ZERO),
     nd.Lgamma: lambda x, y: nd.Digamma(x),

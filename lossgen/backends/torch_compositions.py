@@ -11,7 +11,13 @@ from __future__ import annotations
 
 COMPOSITIONS: dict[str, str] = {
     "_log1mexp(": '''def _log1mexp(x: Tensor) -> Tensor:
-    """``log(1 - exp(x))`` for x below 0: each form where it loses no digits."""
+    """``log(1 - exp(x))`` for x below 0; at 0 its slope is 0, where torch's times 0 is NaN."""
+    if not _recorded():
+        return _log1mexp_below(x)
+    end = x == 0
+    return _log1mexp_below(x.masked_fill(end, -1.0)).masked_fill(end, -math.inf)''',
+    "_log1mexp_below(": '''def _log1mexp_below(x: Tensor) -> Tensor:
+    """``log(1 - exp(x))``, each form where it loses no digits."""
     small = x > -math.log(2.0)
     near = torch.log(-torch.expm1(torch.where(small, x, -1.0)))
     far = torch.log1p(-torch.exp(torch.where(small, -1.0, x)))

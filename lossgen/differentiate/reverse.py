@@ -26,7 +26,7 @@ from lossgen.differentiate.reads import Reads
 from lossgen.factoring import factored
 from lossgen.keep import choose, with_forward_names
 from lossgen.masking import times, total
-from lossgen.nodes import TRUE, Read, Size, Where, free_letters
+from lossgen.nodes import ONE, TRUE, Read, Size, Where, free_letters
 from lossgen.program import Array, Program, Statement, check, without_unused
 from lossgen.recording import common_parts, record
 from lossgen.sharing import shared
@@ -154,7 +154,10 @@ class _Reverse(Reads, Collecting):
         if x.op in ("amax", "amin"):
             best = nd.And(x.where, nd.Compare("==", x.body, result))
             name = self.add(f"ties_{_stem(x)}", x.free, best, "count", x.bound)
-            return Where(best, g / Read(Str(name), *x.free), 0)
+            ties: sp.Expr = Read(Str(name), *x.free)
+            if x.where is not TRUE:
+                ties = nd.Max(ties, ONE, ONE)  # of nothing there are none
+            return Where(best, g / ties, 0)
         if x.op == "norm":
             return g * nd.Ratio(x.body, result)
         return g

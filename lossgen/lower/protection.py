@@ -34,7 +34,9 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool, known: Known | None 
     known = known or Known()
 
     def safe(x: sp.Expr, instead: sp.Expr) -> sp.Expr:
-        guarded = any(is_guarded(part, condition) for part in (x, *x.args))
+        # A choice inside a reduction guards what is reduced, not the result.
+        parts = () if isinstance(x, nd.Reduce) else x.args
+        guarded = any(is_guarded(part, condition) for part in (x, *parts))
         if guarded or is_scalar(x):
             return x
         return Where(condition, x, instead) if holds else Where(condition, instead, x)

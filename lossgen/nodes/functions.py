@@ -141,7 +141,7 @@ class Erfcx(Unary):
 
 
 class Log1mExp(Unary):
-    """``log(1 - exp(x))`` for x below 0."""
+    """``log(1 - exp(x))`` for x below 0; at 0, where it is minus infinity, of slope 0."""
 
     __slots__ = ()
 

@@ -11,6 +11,7 @@ Where no rule decides among equal forms, ``search`` does, by measurement.
 """
 
 from lossgen.stabilize.choosing import choose_forms
+from lossgen.stabilize.empties import seeds_outside
 from lossgen.stabilize.engine import Stabilizer, stabilize
 from lossgen.stabilize.known import Known, Refused
 from lossgen.stabilize.rule import Refusal, Rule
@@ -32,5 +33,6 @@ __all__ = [
     "declare_seeds",
     "held_finite",
     "learn",
+    "seeds_outside",
     "stabilize",
 ]

@@ -10,6 +10,7 @@ from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
 from lossgen.nodes import ONE, TRUE, Along, Exp, Log, Reduce, Sigmoid, free_letters, substitute
 from lossgen.stabilize.known import Known
+from lossgen.stabilize.masks import summed
 from lossgen.stabilize.matching import (
     inverse,
     is_constant,
@@ -131,6 +132,30 @@ def exp_over_sum(mul: sp.Expr, known: Known) -> sp.Expr | None:
         for letter in sorted(free_letters(top) - free_letters(bottom), key=str):
             if same(substitute(bottom.body, {bottom.bound[0]: letter}), top):
                 return sp.Mul(*rest, Along("softmax", top.arg, letter, letter))
+    return None
+
+
+def exp_over_masked_sum(mul: sp.Expr, known: Known) -> sp.Expr | None:
+    """A softmax over what a mask leaves, and 0 where that is nothing."""
+    for top, bottom, rest in quotients(mul):
+        if not isinstance(bottom, Reduce) or bottom.op != "sum" or len(bottom.bound) != 1:
+            continue
+        body, where = summed(bottom)
+        condition, exp, no = top.args if isinstance(top, nd.Where) else (TRUE, top, sp.S.Zero)
+        exp, body = peel(exp), peel(body)
+        both = isinstance(exp, Exp) and isinstance(body, Exp)
+        if where is TRUE or no != 0 or not both:
+            continue
+        lse = Reduce("logsumexp", body.arg, where, sp.nan, bottom.bound)
+        for letter in sorted(free_letters(exp) - free_letters(bottom), key=str):
+            place = {bottom.bound[0]: letter}
+            if not same(substitute(body, place), exp):
+                continue
+            if condition is TRUE:
+                return sp.Mul(*rest, Exp(exp.arg - lse))
+            if same(condition, substitute(where, place)):
+                some = nd.Where(nd.Compare(">", lse, -sp.oo), lse, 0)
+                return sp.Mul(*rest, Exp(nd.Where(condition, exp.arg, -sp.oo) - some))
     return None
 
 

@@ -46,6 +46,11 @@ class Range:
     def nonzero(self) -> bool:
         return self.positive or self.negative
 
+    @property
+    def reaches_minus_infinity(self) -> bool:
+        """Whether minus infinity, written as a value, is among the values."""
+        return self.low == -INF and not self.low_open
+
     def within(self, low: float, high: float) -> bool:
         """Whether every value lies in the closed interval."""
         return low <= self.low and self.high <= high

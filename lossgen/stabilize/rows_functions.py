@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from lossgen import nodes as nd
 from lossgen.nodes import Exp, Log
-from lossgen.stabilize import compositions, entropies, exponentials, logarithms, mixtures, sigmoids
+from lossgen.stabilize import (
+    compositions,
+    entropies,
+    exponentials,
+    gaps,
+    logarithms,
+    mixtures,
+)
 from lossgen.stabilize.rule import EVERY, Rule
 
 FUNCTIONS: tuple[Rule, ...] = (
@@ -68,7 +75,7 @@ FUNCTIONS: tuple[Rule, ...] = (
         "log_sigmoid(x) + log_sigmoid(-y) + log1mexp(y - x)",
         "x > y, else NaN",
         Log,
-        sigmoids.log_of_difference_of_sigmoids,
+        gaps.log_of_difference_of_sigmoids,
     ),
     Rule("log(1 + x)", "log1p(x)", "x > -1, else NaN", Log, logarithms.log_of_one_plus),
     Rule("log(x + c)", "log_sum(x, c)", "x > -c, c > 0, else NaN", Log, compositions.log_of_sum),

@@ -8,9 +8,11 @@ from lossgen import nodes as nd
 from lossgen.nodes import Along, Sigmoid
 from lossgen.stabilize import (
     cosines,
+    empties,
     entropies,
     exponentials,
     letters,
+    limited,
     masks,
     quotients,
     roots,
@@ -44,6 +46,13 @@ PRODUCTS: tuple[Rule, ...] = (
         "every x, one letter",
         sp.Mul,
         exponentials.exp_over_sum,
+    ),
+    Rule(
+        "exp(x)/Sum(exp(x), where=c), where(c, exp(x), 0)/Sum(where(c, exp(x), 0))",
+        "exp(x - logsumexp(x, where=c)), the same where c holds and 0 elsewhere",
+        "every x, one letter; 0 in place of 0/0",
+        sp.Mul,
+        exponentials.exp_over_masked_sum,
     ),
     Rule(
         "exp(x)/(exp(x) + exp(y)), exp(x)/(c + exp(x))",
@@ -122,6 +131,14 @@ PRODUCTS: tuple[Rule, ...] = (
         sp.Mul,
         roots.square_beside_itself,
     ),
+    Rule(
+        "min(u/v, c)/(u/v), min(u/v, c)*v",
+        "where(c*v > u, 1, c*v/max(u, c*v)), min(u, c*v)",
+        "u, v >= 0, c > 0",
+        sp.Mul,
+        limited.limited_quotient,
+        everywhere=False,
+    ),
     # --- powers
     Rule("1/(1 + exp(x))", "sigmoid(-x)", EVERY, sp.Pow, sigmoids.logistic),
     Rule("exp(x)**p", "exp(p*x)", "p no whole number above 0", sp.Pow, exponentials.power_of_exp),
@@ -166,6 +183,14 @@ PRODUCTS: tuple[Rule, ...] = (
         roots.root_of_two_squares,
     ),
     # --- others
+    Rule(
+        "where(c, f(logsumexp(x, where=c)), y), where(c, a*log_softmax(where(c, x, -oo)), y)",
+        "the same with a number in place of what is infinite over nothing, or left out",
+        EVERY,
+        (nd.Where, nd.Reduce),
+        empties.held_over_nothing,
+        everywhere=False,
+    ),
     Rule(
         "where(b > 0, a/b, 0), where(b != 0, a/b, 0)",
         "ratio(a, b)",

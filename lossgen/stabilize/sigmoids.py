@@ -19,7 +19,6 @@ from lossgen.stabilize.matching import (
     peel,
     quotients,
     same,
-    strip,
     terms,
     without,
 )
@@ -54,19 +53,6 @@ def _sigmoids(term: sp.Expr) -> list[sp.Expr]:
     factors = term.args if isinstance(term, sp.Mul) else (term,)
     bases = (f.base if isinstance(f, sp.Pow) and f.exp.is_Integer else f for f in factors)
     return [b for b in bases if isinstance(b, Sigmoid)]
-
-
-def log_of_difference_of_sigmoids(log: sp.Expr, known: Known) -> sp.Expr | None:
-    """``log(sigmoid(a) - sigmoid(b))``: the probability of a bin."""
-    found = terms(log.arg)
-    under = next((u for t in found if (u := negated(t)) is not None), None)
-    first = next((t for t in found if isinstance(t, Sigmoid)), None)
-    second = None if under is None else peel(under)
-    if len(found) != 2 or first is None or not isinstance(second, Sigmoid):
-        return None
-    a, b = first.arg, second.arg
-    gap = sp.Add(*terms(strip(b)), *map(minus, terms(strip(a))))
-    return nd.LogSigmoid(a) + nd.LogSigmoid(minus(b)) + nd.Log1mExp(gap)
 
 
 def sigmoid_of_logit(sigmoid: sp.Expr, known: Known) -> sp.Expr | None:

@@ -161,6 +161,8 @@ def evaluate(
         return at(expr.base) ** at(expr.exp)
     if expr.is_Integer or expr.is_Rational:
         return mp.mpf(int(expr.p)) / int(expr.q)
+    if expr in (sp.oo, -sp.oo):
+        return mp.inf if expr is sp.oo else -mp.inf
     if expr.is_number:
         return mp.mpmathify(expr.evalf(mp.dps))
     raise NotImplementedError(type(expr).__name__)
@@ -183,9 +185,11 @@ def _reduced(expr: nd.Reduce, at: Callable[..., Any], size: int) -> Any:
         case "norm":
             return mp.sqrt(mp.fsum(v**2 for v in values))
         case "amax":
-            return max(values)
+            return max(values, default=-mp.inf)
         case "amin":
-            return min(values)
+            return min(values, default=mp.inf)
+        case "any":
+            return any(values)
     raise NotImplementedError(expr.op)
 
 

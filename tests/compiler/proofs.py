@@ -73,6 +73,10 @@ ROOT_OF_PRODUCT = "sqrt(Sum(x**2)*y), sqrt((Sum(x**2) + c)*y)"
 COSINE = "Sum(x*y)/(sqrt(Sum(x**2) + c)*sqrt(Sum(y**2) + d))"
 LESS_MIXTURE = "x - log(u*exp(x) + v*exp(y))"
 EXPS = "exp(x)*exp(y), exp(x)/exp(y)"
+MASKED_SOFTMAX = "exp(x)/Sum(exp(x), where=c), where(c, exp(x), 0)/Sum(where(c, exp(x), 0))"
+OVER_NOTHING = "where(c, f(logsumexp(x, where=c)), y), where(c, a*log_softmax(where(c, x, -oo)), y)"
+GAMMAS = "lgamma(a + 1) - lgamma(a), lgamma(a + 2) - lgamma(a), …"
+LIMITED = "min(u/v, c)/(u/v), min(u/v, c)*v"
 DIVERGENCE = "Sum(p*(log(p) - log(q))), p = softmax(x), q = softmax(y)"
 
 
@@ -994,6 +998,105 @@ PROOFS = (
         hard=(0.5, 50.0),
         close=True,
         gradient=True,
+    ),
+    Proof(
+        "softplus(x) - softplus(y)",
+        "softplus(x[e]) - softplus(y[e])",
+        PAIR,
+        naive=lambda x, y: F.softplus(x) - F.softplus(y),
+        hard=(-30.0, -5.0),
+        close=True,
+    ),
+    Proof(
+        "softplus(x) - softplus(y)",
+        "3 * x[e] * log1p(exp(x[e] + y[e])) - 3 * x[e] * softplus(x[e])",
+        PAIR,
+    ),
+    Proof("softplus(x) - softplus(y)", "log_sigmoid(x[e] - y[e]) - log_sigmoid(x[e])", PAIR),
+    Proof(
+        "sigmoid(a + u) - sigmoid(a)",
+        "sigmoid(x[e] + y[e]) - sigmoid(x[e])",
+        PAIR,
+        naive=lambda x, y: torch.sigmoid(x + y) - torch.sigmoid(x),
+        hard=(8.0, 14.0),
+    ),
+    Proof("sigmoid(a + u) - sigmoid(a)", "y[e] * (sigmoid(-x[e]) - sigmoid(-x[e] - 2))", PAIR),
+    Proof(
+        GAMMAS,
+        "lgamma(x[e] + 1) - lgamma(x[e])",
+        "x: Positive[e]",
+        low=1e-30,
+        naive=lambda x: torch.lgamma(x + 1) - torch.lgamma(x),
+        hard=(1e5, 1e6),
+        refused=ALONE,
+    ),
+    Proof(
+        GAMMAS,
+        "y[e] * (lgamma(x[e]) - lgamma(x[e] + 3))",
+        "x: Positive[e], y: Real[e]",
+        low=1e-30,
+    ),
+    Proof(
+        "digamma(a + 1) - digamma(a), …",
+        "digamma(x[e] + 1) - digamma(x[e])",
+        "x: Positive[e]",
+        low=1e-30,
+        naive=lambda x: torch.digamma(x + 1) - torch.digamma(x),
+        hard=(1e4, 1e5),
+        refused=ALONE,
+    ),
+    Proof(
+        LIMITED,
+        "Min(x[e] / (1 - x[e]), 5) / (x[e] / (1 - x[e]))",
+        "x: Probabilities[e]",
+        low=1e-45,
+        high=1 - 2.0**-24,
+        refused="x: Real[e]",
+    ),
+    Proof(
+        LIMITED,
+        "Min(3, x[e]**2 / y[e]**2) * y[e]**2",
+        "x: Positive[e], y: Positive[e]",
+        low=1e-30,
+        high=1e30,
+    ),
+    Proof(
+        "x/(1 - x) + 1",
+        "x[e] / (1 - x[e]) + 1",
+        naive=lambda x: x / (1 - x) + 1,
+        hard=(-1e8, -1e4),
+    ),
+    Proof(
+        MASKED_SOFTMAX,
+        "exp(x[n, c]) / Sum(exp(x[n, c]), c, where=y[n, c] >= 0)",
+        ROWS,
+        naive=lambda x, y: x.exp() / torch.where(y > 0, x.exp(), 0).sum(-1, keepdim=True),
+        hard=(89.0, 500.0),
+    ),
+    Proof(
+        MASKED_SOFTMAX,
+        "p = where(y[n, c] >= 0, exp(x[n, c]), 0); p / Sum(p, c)",
+        ROWS,
+    ),
+    Proof(
+        OVER_NOTHING,
+        "where(y[n, c] > 0, x[n, c] * logsumexp(x[n, c], c, where=y[n, c] > 0), 0)",
+        ROWS,
+    ),
+    Proof(
+        OVER_NOTHING,
+        "Sum(x[n, c] * Amin(x[n, c], c, where=y[n, c] > 0), c, where=y[n, c] > 0)",
+        ROWS,
+    ),
+    Proof(
+        OVER_NOTHING,
+        "where(y[n, c] > 0, log_softmax(where(y[n, c] > 0, x[n, c], -oo), c) * x[n, c], 0)",
+        ROWS,
+    ),
+    Proof(
+        OVER_NOTHING,
+        "where(y[n, c] > 0, 1 / Sum(exp(x[n, c]), c, where=y[n, c] > 0), 0)",
+        ROWS,
     ),
     Proof("softmax(x - m), log_softmax(x - m)", "softmax(x[n, c] - Amax(x[n, k], k), c)", ROW),
     Proof("softmax(x - m), log_softmax(x - m)", "log_softmax(x[n, c] - x[n, 0], c)", ROW),

@@ -23,7 +23,16 @@ from lossgen.spec import LossSpec
 from lossgen.stabilize import RULES, Known, Rule, Stabilizer
 from tests.compiler.catalogue import spec_of
 from tests.compiler.exact import DIGITS, agree, evaluate, ordinals, real
-from tests.compiler.proofs import AT_LABEL, DIVERGENCE, PROOFS, ROWS, SHARED, Proof
+from tests.compiler.proofs import (
+    AT_LABEL,
+    DIVERGENCE,
+    LIMITED,
+    OVER_NOTHING,
+    PROOFS,
+    ROWS,
+    SHARED,
+    Proof,
+)
 
 N, C, E = Letter("n"), Letter("c"), Letter("e")
 LETTERS = {N: 0, C: 0, E: 0}
@@ -38,6 +47,8 @@ CANONICAL = {
     "where(b > 0, a/b, 0), where(b != 0, a/b, 0)": "its slope has no b**2, which is out of range",
     SHARED: "of one element exact, see below; of many it is the sums that are rounded",
     DIVERGENCE: "of neighbours, see below",
+    LIMITED: "finite where u or v is 0, see tests/machinery/test_limited.py",
+    OVER_NOTHING: "what is gained are slopes over nothing, see tests/machinery/test_empty_rows.py",
 }
 
 

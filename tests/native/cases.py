@@ -120,8 +120,10 @@ CASES: dict[str, Case] = {
     "real_sigmoid_of_share": Case(
         lambda x: -x if x < 0 else 1 - x, (((-0.5, 0.5), (-1e-3, 1e-3)),), 0.5, -0.5, 0.5
     ),
-    "real_softplus": Case(_log_one_plus_exp, (_LOGISTIC,), 1.5),
-    "real_log_sigmoid": Case(lambda x: -_log_one_plus_exp(-x), (_LOGISTIC,), 1.5),
+    # Over all floats from 1/4 to 4 they come to 1.61, at 1.2664. With what the exponential is
+    # rounded by in the last sum that is 1.45, at a twentieth more of the time.
+    "real_softplus": Case(_log_one_plus_exp, (_LOGISTIC,)),
+    "real_log_sigmoid": Case(lambda x: -_log_one_plus_exp(-x), (_LOGISTIC,)),
     "real_tanh": Case(lambda x: mp.tanh(x), (((0.4, 0.7), (-0.7, -0.4), *_ANY),), 1.5),
     "real_sqrt": Case(lambda x: mp.sqrt(x), (((0, 1), (1, 4)),), 0.5, 0),
     "real_log_cosh": Case(_log_cosh, (((0.9, 1.2), (-1.2, -0.9), *_ANY),)),

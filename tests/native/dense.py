@@ -69,6 +69,10 @@ DENSE: dict[str, Callable[[Doubles], Doubles]] = {
 }
 
 
+# Where every 1031st float, as of the others, leaves out the worst.
+STEPS = {"real_softplus": 67, "real_log_sigmoid": 67}
+
+
 def densely(library: ctypes.CDLL, name: str, step: int = 1031) -> tuple[float, float]:
     """The largest error in ulp over every ``step``-th float, and where; NaN must meet NaN."""
     largest = (0.0, 0.0)
