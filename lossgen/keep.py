@@ -207,6 +207,17 @@ def _detached(x: Statement) -> bool:
     return any(isinstance(node, (nd.StopGradient, nd.StraightThrough)) for node in walk(x.body))
 
 
+def _chooses_a_reduction(
+    x: Statement, available: dict[str, Statement], usual: Mapping[sp.Basic, bool]
+) -> bool:
+    """Whether a statement is, while no option is given, the result of a reduction."""
+    body = resolve(x.body, usual)
+    if x.op != "map" or not switches([x.body]) or not isinstance(body, Read):
+        return False
+    source = available.get(body.name)
+    return source is not None and source.op in REDUCTIONS and body.subscripts == x.free
+
+
 def _total(x: Statement, again: dict[str, Statement]) -> int:
     """The cost of a statement with what only it needs."""
     own = 8 if x.op in ("softmax", "log_softmax") else cost(x.body)
@@ -227,7 +238,8 @@ def _again(
         if x is None or name in again or name in kept:
             return
         usually = narrow(x.guard, usual) == ALWAYS
-        if x.op in REDUCTIONS and usually and name not in results:
+        reduced = x.op in REDUCTIONS and usually
+        if (reduced or _chooses_a_reduction(x, available, usual)) and name not in results:
             kept[name] = None
             return
         for read in sorted(x.reads()):

@@ -24,6 +24,7 @@ from lossgen.static import ALWAYS, Guard, condition_of
 Op = Literal[
     "map", "sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm", "fitting",
     "nll", "nll_slope", "softmax", "log_softmax", "balance", "scatter", "place", "stack",
+    "call",
 ]  # fmt: skip
 REDUCTIONS: frozenset[str] = frozenset(
     ("sum", "mean", "amax", "amin", "any", "count", "logsumexp", "norm", "fitting", "nll")
@@ -56,7 +57,8 @@ class Statement:
             free: it adds up to 0; ``fitting`` is what rows are multiplied by for their squares to
             be in range; ``scatter`` adds ``body`` to ``base`` at the positions
             ``target``, and ``place`` puts it there instead; ``stack`` lays the expressions
-            ``target`` along the bound letter.
+            ``target`` along the bound letter; ``call`` is what a function of the generated module
+            gives, its further values in ``target``: a backend makes it of scheduled statements.
         guard: when the statement is needed at all (a static condition).
         extents: for letters that do not run over their whole axis, what is left out at the ends.
     """

@@ -10,12 +10,12 @@ It refuses nothing: a condition that reads an element is not static, and stays a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 import sympy as sp
 
-from lossgen.nodes import FALSE, TRUE, And, Compare, Not, Or, Where, is_static, rebuild
+from lossgen.nodes import FALSE, TRUE, And, Compare, Not, Or, Read, Where, is_static, rebuild
 
 Literal = tuple[sp.Basic, bool]
 Guard = frozenset[frozenset[Literal]]
@@ -125,6 +125,23 @@ def resolve(expr: sp.Basic, known: Mapping[sp.Basic, bool]) -> sp.Basic:
             return resolve(expr.args[2], known)
         return Where(condition, resolve(expr.args[1], known), resolve(expr.args[2], known))
     return rebuild(expr, [resolve(a, known) for a in expr.args])
+
+
+def reads_under(expr: sp.Basic, path: Guard) -> Iterator[tuple[Read, Guard]]:
+    """What an expression reads, each with the condition under which it does.
+
+    Args:
+        path: when the expression itself is needed.
+    """
+    if isinstance(expr, Read):
+        yield expr, path
+    if isinstance(expr, Where) and is_static(expr.args[0]):
+        condition, yes, no = expr.args
+        yield from reads_under(yes, both(path, guard_of(condition)))
+        yield from reads_under(no, both(path, guard_of(condition, False)))
+        return
+    for arg in expr.args:
+        yield from reads_under(arg, path)
 
 
 def truth_of(base: sp.Basic, known: Mapping[sp.Basic, bool]) -> bool | None:

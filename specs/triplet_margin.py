@@ -49,6 +49,7 @@ def triplet_margin(
     """
 
     def distance(a, b):
+        """The norm of order ``p`` of a difference."""
         gap = a - b + eps
         general = Sum(Abs(gap) ** p, d) ** (1 / p)
         return where(p == 2, norm(gap, d), where(p == oo, Amax(Abs(gap), d), general))

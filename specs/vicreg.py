@@ -48,6 +48,7 @@ def vicreg(
     """
 
     def penalties(z):
+        """The hinge on the spread of a view's features, and their squared covariances."""
         centred = z - Mean(z, n)
         std = sqrt(Sum(centred**2, n) / (size(n) - 1) + eps)
         cov = Sum(centred * at(centred, d=k), n) / (size(n) - 1)

@@ -135,7 +135,10 @@ class Arithmetic(Sums):
         sequence = in_product(numbers_joined(sizes_late(sequence)), self.names.kinds)
         alone = sign and len(sequence) == 1 and sequence[0][2] == 0
         if alone and isinstance(factor := sequence[0][3], Read):
-            return f"{self.code(factor)}.neg_()" if self.owns([factor]) else f"-{self.code(factor)}"
+            if not self.owns([factor]):
+                return f"-{self.code(factor)}"
+            self.writes_into(factor)
+            return f"{self.code(factor)}.neg_()"
         text = sign if sequence[0][2] == 0 else f"{sign}1"
         done: list[sp.Expr] = []
         for *_, inverse, factor in sequence:
@@ -145,6 +148,7 @@ class Arithmetic(Sums):
                 item = self.parenthesize(factor, PRECEDENCE["Mul"], strict=not inverse)
                 whole = False
             if done and self.owns(done, factor) and not (sign and len(done) == 1):
+                self.writes_into(*done)
                 argument = item if whole else self.code(factor)
                 text = f"{enclosed(text)}.{'div_' if inverse else 'mul_'}({argument})"
             elif not done and text in ("", "-"):

@@ -85,7 +85,9 @@ def _forward_body(f: Formula) -> Lines:
     lead, slopes = f.checks.lead.name, f.slopes()
     if slopes:
         body.append(f"given, {lead} = {lead}, _widened({lead})")
-    body += f.lines(recorded, {**when, **dict.fromkeys(results, ALWAYS)}, frozenset(results))
+    body += f.lines(
+        recorded, {**when, **dict.fromkeys(results, ALWAYS)}, frozenset(results), calling=True
+    )
     if slopes:
         body.append(
             f"if given.dtype != {lead}.dtype:  # to keep it would take twice what was given"
@@ -169,6 +171,7 @@ def _backward_body(f: Formula) -> Lines:
     formula = f.lines(
         backward.program,
         {f"d_{g}": guard_of(Needs(Str(g))) for g in backward.gradients},
+        calling=True,
     )
     text = "\n".join(formula)
     used = [

@@ -15,9 +15,11 @@ from dataclasses import replace
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import ONE, Compare, Read, Where, is_scalar, is_static, rebuild
+from lossgen.nodes import ONE, Compare, Read, Where, is_scalar, is_static, rebuild, walk
 from lossgen.program import Program
 
+# What a reader of such a line will ask.
+REASON = "Bounded also where it is not taken: autograd's 0 times an infinite slope is NaN."
 _GROWING = (nd.Exp, nd.Expm1)
 
 
@@ -25,6 +27,18 @@ def bounded(program: Program) -> Program:
     """A forward program whose branches are bounded as their conditions say."""
     done = tuple(replace(x, body=_bounded(x.body)) for x in program.statements)
     return replace(program, statements=done)
+
+
+def has_bounded_branch(expr: sp.Expr) -> bool:
+    """Whether an expression chooses between branches one of which reads what bounds the choice."""
+    return any(
+        {*inner.args[:2]} == {*x.args[0].args[1:]}
+        for x in walk(expr)
+        if isinstance(x, Where) and isinstance(x.args[0], Compare)
+        for branch in x.args[1:]
+        for inner in walk(branch)
+        if isinstance(inner, (nd.Min, nd.Max))
+    )
 
 
 def _bounded(expr: sp.Expr) -> sp.Expr:

@@ -10,7 +10,7 @@ It refuses nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_names import Names
@@ -27,12 +27,15 @@ class Context:
     names: Names
     full: frozenset[str] = frozenset()  # results that must have their whole shape
     unused_ones: frozenset[str] = frozenset()  # divisors that nothing divides by when they are 1
+    # By the identity of a statement, the arrays that its line overwrites: known once it is printed.
+    overwritten: dict[int, set[str]] = field(default_factory=dict)
 
     def printer(self, x: Statement, scope: Sequence[Letter]) -> Expressions:
         """The printer of a statement's bodies in a scope."""
         own = self.names.ownership
         consumed = own.consumed.get(id(x), frozenset()) if own is not None else frozenset()
-        return Expressions(self.names, scope, x.extents, consumed)
+        written = self.overwritten.setdefault(id(x), set())
+        return Expressions(self.names, scope, x.extents, consumed, written)
 
     def shape(self, letters: Sequence[Letter]) -> str:
         """The shape of an array over letters, as an argument."""

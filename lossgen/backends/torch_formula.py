@@ -9,11 +9,13 @@ It refuses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import sympy as sp
 
+from lossgen.backends.torch_branches import bounded
 from lossgen.backends.torch_checks import TorchChecks
 from lossgen.backends.torch_choices import without_branches
 from lossgen.backends.torch_context import Context
@@ -21,10 +23,12 @@ from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_fused import fused
 from lossgen.backends.torch_in_place import ownership
 from lossgen.backends.torch_masks import with_masks
-from lossgen.backends.torch_names import autograd_name, names_for
+from lossgen.backends.torch_names import Names, autograd_name, names_for
+from lossgen.backends.torch_pair_masks import with_pair_masks
 from lossgen.backends.torch_pairs import with_pairs_joined
 from lossgen.backends.torch_recording import never_recorded, recorded_alone
-from lossgen.backends.torch_room import with_room
+from lossgen.backends.torch_repeats import Repeats
+from lossgen.backends.torch_room import room
 from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_singular import with_flat_ends
 from lossgen.backends.torch_slopes import with_slopes
@@ -34,10 +38,10 @@ from lossgen.compiled import Compiled
 from lossgen.learned import usually_learned
 from lossgen.nodes import Read
 from lossgen.program import Program
-from lossgen.schedule import schedule, with_branches_joined, with_guards, without_copies
+from lossgen.schedule import Block, schedule, with_branches_joined, with_guards, without_copies
 from lossgen.spec import TAKEN
 from lossgen.stabilize import Known, learn
-from lossgen.static import Guard
+from lossgen.static import ALWAYS, Guard, guard_of
 
 
 class Formula:
@@ -62,6 +66,7 @@ class Formula:
         self.keeps_item = self.item in self.backward.saved
         single = len(compiled.forward.results) == 1
         self.reduces = scales_alone(compiled) and (single or not self.keeps_item)
+        self.repeats = Repeats(self.spec, _printed)
 
     def slopes(self) -> tuple[str, ...]:
         """What the forward keeps that is as large as the lead, and a function of it alone."""
@@ -106,6 +111,7 @@ class Formula:
         held: frozenset[str] = frozenset(),
         plain: bool = False,
         fusing: bool = False,
+        calling: bool = False,
     ) -> list[str]:
         """The lines of a program.
 
@@ -116,6 +122,7 @@ class Formula:
             held: values that lines after these read.
             plain: whether autograd is to differentiate them, and a person to read them.
             fusing: whether a compiler is to fuse them.
+            calling: whether they may call functions that the author wrote for parts of the loss.
         """
         own = (self.backward.program, self.compiled.backward.program)
         reverse = not fusing and program in own
@@ -131,11 +138,16 @@ class Formula:
             program = fused(with_pairs_joined(program), self._known(program))
         program = with_masks(program, taken)
         if not fusing:
+            program = with_pair_masks(program, taken)
             program = with_flat_ends(program, self._known(program), self._whole())
         names = names_for(program, self.spec, self._known(program))
         names = replace(names, numbers=self._numbers(), plain=plain, fusing=fusing)
         unused = self.compiled.forward.results[1:] if self.unit_divisor() is not None else ()
         blocks = without_copies(schedule(with_guards(program, roots)), frozenset(roots))
+        if calling and not plain:
+            _ = self.plain_lines  # what they call is what others may
+        if calling and not reverse:
+            blocks = self.repeats.in_formula(program, names, blocks, frozenset(roots))
         if not (fusing or plain):
             blocks = with_branches_joined(blocks)
         if reverse:
@@ -143,11 +155,25 @@ class Formula:
                 names,
                 ownership=ownership(program, blocks, self.backward.recorded, self._numbers()),
             )
-        lines = TorchStatements(program, names, full, frozenset(unused)).lines(blocks)
+            if calling:
+                blocks = self.repeats.in_gradient(program, names, blocks, frozenset(roots))
+        printer = TorchStatements(program, names, full, frozenset(unused))
+        lines = printer.lines(blocks)
         if fusing or plain:
             return lines
-        usual = frozenset(f"need_{name}" for name in usually_learned(self.spec))
-        return with_room(lines, _large(program), held.union(roots), usual)
+        kept, usual = held.union(roots), usually_learned(self.spec)
+        going = room(blocks, _large(program, names), kept, usual, printer.overwritten)
+        return replace(printer, going=going).lines(blocks)
+
+    @cached_property
+    def plain_lines(self) -> list[str]:
+        """The lines of the formula as a person reads it."""
+        # Autograd goes through every branch, also where it is not taken.
+        forward = bounded(self.compiled.forward)
+        roots: dict[str, Guard] = dict.fromkeys(forward.results, ALWAYS)
+        if (unit := self.unit_divisor()) is not None:
+            roots[forward.results[-1]] = guard_of(unit)
+        return self.lines(forward, roots, plain=True, calling=True)
 
     def _whole(self) -> frozenset[str]:
         """The options that are integers."""
@@ -206,7 +232,16 @@ class Formula:
         return "reduction"
 
 
-def _large(program: Program) -> frozenset[str]:
+def _printed(program: Program, names: Names, blocks: Sequence[Block]) -> list[str]:
+    """The lines of a function that the author wrote for a part of a loss, or of its gradient."""
+    printer = TorchStatements(program, names)
+    lines = printer.lines(blocks)
+    if names.ownership is None:
+        return lines
+    going = room(blocks, _large(program, names), program.results, (), printer.overwritten)
+    return replace(printer, going=going).lines(blocks)
+
+
+def _large(program: Program, names: Names) -> frozenset[str]:
     """The values that have as many axes as the largest input; of elements alone few are there."""
-    rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
-    return frozenset(x.name for x in program.statements if len(x.free) >= max(rank, 2))
+    return frozenset(x.name for x in program.statements if len(x.free) >= max(names.rank, 2))

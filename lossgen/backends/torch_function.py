@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lossgen.backends.torch_blocks import in_blocks
-from lossgen.backends.torch_branches import bounded
 from lossgen.backends.torch_casts import flattened
 from lossgen.backends.torch_checks import refusal_lines
 from lossgen.backends.torch_formula import Formula
@@ -21,7 +20,6 @@ from lossgen.backends.torch_signatures import arguments_of
 from lossgen.docs import functional_doc, plain_doc
 from lossgen.page import Argument, AutogradPage, FunctionPage, docstring, signature
 from lossgen.spec import Parameter, TensorArg
-from lossgen.static import ALWAYS, Guard, guard_of
 
 
 def functional_page(
@@ -54,7 +52,7 @@ def functional_page(
         "apply: Callable[..., tuple[Tensor, ...]] = function.apply",
     ]
     body += by_rows
-    if _multiplies_matrices(autograd):
+    if _multiplies_matrices(autograd, f.repeats.pages):
         lead = f.checks.lead.name
         body += [f"with torch.autocast({lead}.device.type, enabled=False):", f"    {call}"]
     else:
@@ -92,27 +90,23 @@ def _without_divisors_gradient(f: Formula) -> list[str]:
     return [f"if {test}:", f"    {divisor} = {divisor}.detach()"]
 
 
-def _multiplies_matrices(autograd: AutogradPage) -> bool:
-    text = "\n".join((*autograd.forward_body, *autograd.backward_body))
+def _multiplies_matrices(autograd: AutogradPage, called: Sequence[FunctionPage]) -> bool:
+    inside = (line for x in called for line in x.body)
+    text = "\n".join((*autograd.forward_body, *autograd.backward_body, *inside))
     return " @ " in text or "einsum" in text
 
 
-def plain_page(f: Formula) -> FunctionPage:
-    """The formula in a few lines, its default reduction taken."""
-    # Autograd goes through every branch, also where it is not taken.
-    forward = bounded(f.compiled.forward)
+def plain_pages(f: Formula) -> tuple[FunctionPage, ...]:
+    """The formula in a few lines, its default reduction taken, and the functions that it calls."""
     arguments = _plain_arguments(f)
-    roots: dict[str, Guard] = dict.fromkeys(forward.results, ALWAYS)
-    if (unit := f.unit_divisor()) is not None:
-        roots[forward.results[-1]] = guard_of(unit)
-    lines = f.lines(forward, roots, plain=True)
+    lines = f.plain_lines
     body = [*_dispatch_plain(f), *_plain_prepare(f), *lines]
     value = f.reduced(f.spec.default_reduction)
     # torch declares no type for its norm.
     untyped = any("vector_norm" in line for line in lines)
     body += [f"result: Tensor = {value}", "return result"] if untyped else [f"return {value}"]
     doc = docstring(plain_doc(f.spec, arguments))
-    return FunctionPage(f.plain, signature(arguments), doc, tuple(body))
+    return (FunctionPage(f.plain, signature(arguments), doc, tuple(body)), *f.repeats.values)
 
 
 def _plain_arguments(f: Formula) -> list[Argument]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from lossgen.backends.torch_autograd import FORWARD_MODE, autograd_page
 from lossgen.backends.torch_class import class_page
 from lossgen.backends.torch_formula import Formula
-from lossgen.backends.torch_function import functional_page, plain_page
+from lossgen.backends.torch_function import functional_page, plain_pages
 from lossgen.backends.torch_helpers import needed
 from lossgen.backends.torch_rows import by_rows
 from lossgen.compiled import Compiled
@@ -63,7 +63,8 @@ def assembled(
         last: what stands at the end, as text.
     """
     spec = compiled.spec
-    functions = (*map(plain_page, formulas), *functionals)
+    functions = (*(x for f in formulas for x in plain_pages(f)), *functionals)
+    inner = (*(x for f in formulas for x in f.repeats.gradients), *inner)
     text = "\n".join(
         (
             *(line for f in (*functions, *inner) for line in f.body),

@@ -9,7 +9,7 @@ It refuses a size that no tensor has (``KeyError``): a spec without one does not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -75,6 +75,10 @@ class Names:
         """The size of the axis a letter runs over."""
         axis = self.axes.get(letter, letter)
         return axis.name if axis.name.isdigit() else self.sizes[axis]
+
+    def along(self, letters: Sequence[Letter]) -> list[Letter]:
+        """The axes that letters run over."""
+        return [self.axes.get(y, y) for y in letters]
 
 
 def names_for(program: Program, spec: LossSpec, known: Known) -> Names:

@@ -33,10 +33,12 @@ class Operands(Numbers):
         scope: Sequence[Letter],
         extents: Mapping[Letter, Extent],
         consumed: frozenset[str] = frozenset(),
+        written: set[str] | None = None,
     ) -> None:
         super().__init__()
         self.names, self.scope, self.extents = names, tuple(scope), extents
         self.consumed = consumed  # arrays that only this line reads
+        self.written = set() if written is None else written  # those of them that it overwrites
 
     def _print(self, expr: Any, **kwargs: Any) -> Any:
         return super()._print(real(expr, self.names.kinds), **kwargs)
@@ -65,11 +67,12 @@ class Operands(Numbers):
 
     def within(self, scope: Sequence[Letter]) -> Self:
         """The same printer in another scope."""
-        return type(self)(self.names, scope, self.extents, self.consumed)
+        return type(self)(self.names, scope, self.extents, self.consumed, self.written)
 
     def held(self) -> Self:
         """The same printer where no gradient is asked for."""
-        return type(self)(replace(self.names, held=True), self.scope, self.extents, self.consumed)
+        names = replace(self.names, held=True)
+        return type(self)(names, self.scope, self.extents, self.consumed, self.written)
 
     def parenthesize(self, item: sp.Basic, level: int, strict: bool = False) -> str:
         """The expression, in parentheses if it binds less tightly than its surroundings."""
@@ -104,3 +107,8 @@ class Operands(Numbers):
             return True
         part = parts[0]
         return makes_a_value(part) or (isinstance(part, Read) and part.name in self.consumed)
+
+    def writes_into(self, *parts: sp.Expr) -> None:
+        """Note that the line overwrites what it owns (see ``owns``), if that was there before."""
+        if len(parts) == 1 and isinstance(parts[0], Read):
+            self.written.add(parts[0].name)

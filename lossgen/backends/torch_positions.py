@@ -142,7 +142,10 @@ class Positions(Context):
         printer = self.printer(x, x.free)
         code = printer.code(x.base)
         if set(x.free) <= free_letters(x.base):
-            return operand(code), "_" if printer.owns([x.base], x.body) else ""
+            owned = x.op == "scatter" and printer.owns([x.base], x.body)
+            if owned:
+                printer.writes_into(x.base)
+            return operand(code), "_" if owned else ""
         return f"{operand(code)}.expand({self.shape(x.free)})", ""
 
     def _seed(self, body: sp.Expr) -> str:

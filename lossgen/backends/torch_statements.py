@@ -13,13 +13,14 @@ It refuses nothing; a body without a PyTorch form is refused where it is printed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import shape_comment
+from lossgen.backends.torch_branches import REASON, has_bounded_branch
 from lossgen.backends.torch_classes import Classes
 from lossgen.backends.torch_context import operand
 from lossgen.backends.torch_expressions import Expressions
@@ -27,6 +28,8 @@ from lossgen.backends.torch_padding import Padding
 from lossgen.backends.torch_positions import Positions
 from lossgen.backends.torch_products import Products
 from lossgen.backends.torch_reductions import Reductions
+from lossgen.backends.torch_room import Release
+from lossgen.backends.torch_written import Called
 from lossgen.backends.wholes import Real, whole
 from lossgen.brackets import bare
 from lossgen.nodes import Letter, free_letters, is_scalar
@@ -38,7 +41,13 @@ _WIDTH, _DEPTH = 88, 8  # of a formatted line; of the deepest body
 
 @dataclass(frozen=True, slots=True)
 class TorchStatements(Products, Positions, Reductions, Padding, Classes):
-    """Prints the statements of one program."""
+    """Prints the statements of one program.
+
+    Attributes:
+        going: what the lines let go of, by the identity of the statement below which they do.
+    """
+
+    going: Mapping[int, Release] = field(default_factory=dict)
 
     def lines(self, blocks: Sequence[Block], indent: str = "") -> list[str]:
         """All blocks as lines."""
@@ -47,8 +56,18 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
             if isinstance(block, Branch):
                 out += self._branch(block, indent)
             else:
-                out += self._assignment(block, indent)
+                if self.names.plain and has_bounded_branch(block.body):
+                    out.append(f"{indent}# {REASON}")
+                out += [*self._assignment(block, indent), *self._room(block, indent)]
         return out
+
+    def _room(self, x: Statement, indent: str) -> list[str]:
+        """The line that lets go of what nothing below a statement reads."""
+        going = self.going.get(id(x))
+        if going is None:
+            return []
+        why = "  # makes room" if going.first else ""
+        return [f"{indent}del {', '.join(going.names)}{why}"]
 
     def _assignment(self, x: Statement, indent: str) -> list[str]:
         """``name = value  # shape``; the comment stands above a line that will be broken."""
@@ -56,40 +75,74 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
             return []  # its slope's line makes it
         start, steps = self.padded_sum(x)
         names = f"{x.target[1].name}, {x.name}" if x.op == "nll_slope" else x.name
+        if x.op == "call":
+            names = ", ".join((x.name, *(y.name for y in x.target)))
         line = f"{indent}{names} = {bare(self.value(replace(x, body=start) if steps else x))}"
         steps = [f"{indent}{step}" for step in steps]
-        axes = [self.names.axes.get(y, y) for y in x.free]
+        axes = self.names.along(x.free)
         if not axes or any(y.name == "e" for y in axes):
             return [line, *steps]
         comment = shape_comment(axes)
         if x.op == "nll_slope":
-            comment = (
-                f"{shape_comment([self.names.axes.get(y, y) for y in _letters(x)])}, {comment}"
-            )
+            comment = f"{shape_comment(self.names.along(_letters(x)))}, {comment}"
         told = f"{line}  # {comment}"
         if len(told) + _DEPTH > _WIDTH:
             return [f"{indent}# {comment}", line, *steps]
         return [told, *steps]
 
-    def _branch(self, branch: Branch, indent: str) -> list[str]:
-        added = self._added(branch, indent)
-        if added is not None:
-            return added
-        then, otherwise = (self.lines(b, indent + "    ") for b in (branch.then, branch.otherwise))
-        printer = Expressions(self.names, (), {})
-        test = bare(printer.code(branch.condition))
-        if not then:
-            test = printer.opposite(branch.condition)
-            then, otherwise = otherwise, []
-        if not then:
+    def _branch(self, branch: Branch, indent: str, opening: str = "if") -> list[str]:
+        """A branch; ``if a:`` that holds nothing but ``if b:`` is ``if a and b:``."""
+        if opening == "if":
+            short = self._added(branch, indent) or self._chosen(branch, indent)
+            if short:
+                return short
+        tests, then, otherwise = self._sides(branch)
+        while not otherwise and len(then) == 1 and isinstance(inner := then[0], Branch):
+            more, inside, rest = self._sides(inner)
+            if rest or self._added(inner, ""):
+                break
+            tests, then = [*tests, *more], inside
+        if len(tests) > 1:
+            tests = [f"({x})" if " or " in x else x for x in tests]
+        lines = self.lines(then, f"{indent}    ")
+        if not lines:
             return []
-        out = [f"{indent}if {test}:", *then]
-        if not otherwise:
-            return _joined(out, indent)
-        if len(branch.otherwise) == 1 and otherwise[0].startswith(f"{indent}    if "):
-            chained = [line.removeprefix("    ") for line in otherwise]
-            return [*out, f"{indent}el{chained[0].strip()}", *chained[1:]]
-        return [*out, f"{indent}else:", *otherwise]
+        out = [f"{indent}{opening} {' and '.join(tests)}:", *lines]
+        if len(otherwise) == 1 and isinstance(last := otherwise[0], Branch):
+            chained = [] if self._added(last, "") else self._branch(last, indent, "elif")
+            if chained:
+                return [*out, *chained]
+        rest_lines = self.lines(otherwise, f"{indent}    ")
+        return [*out, f"{indent}else:", *rest_lines] if rest_lines else out
+
+    def _sides(self, branch: Branch) -> tuple[list[str], Sequence[Block], Sequence[Block]]:
+        """The test of a branch and its sides, turned round where nothing stands below the first."""
+        printer = Expressions(self.names, (), {})
+        if self.lines(branch.then):
+            return [bare(printer.code(branch.condition))], branch.then, branch.otherwise
+        return [printer.opposite(branch.condition)], branch.otherwise, ()
+
+    def _chosen(self, branch: Branch, indent: str) -> list[str] | None:
+        """``x = a if c else b``, where that is short."""
+        if len(branch.then) != 1 or len(branch.otherwise) != 1:
+            return None
+        yes, no = branch.then[0], branch.otherwise[0]
+        if isinstance(yes, Branch) or isinstance(no, Branch) or yes.name != no.name:
+            return None
+        if yes.free != no.free or id(yes) in self.going or id(no) in self.going:
+            return None
+        lines = [self.lines([x]) for x in (yes, no)]
+        if any(len(x) != 1 for x in lines) or "nll_slope" in (yes.op, no.op):
+            return None
+        test = bare(Expressions(self.names, (), {}).code(branch.condition))
+        line = f"{yes.name} = {bare(self.value(yes))} if {test} else {bare(self.value(no))}"
+        told = f"{indent}{line}{self._shape(yes)}"
+        return [told] if len(told) + _DEPTH <= _WIDTH else None
+
+    def _shape(self, x: Statement) -> str:
+        """The shape of a value as a comment at the end of its line."""
+        axes = self.names.along(x.free)
+        return "" if not axes or axes[0].name == "e" else f"  # {shape_comment(axes)}"
 
     def _added(self, branch: Branch, indent: str) -> list[str] | None:
         """``if c: x = a + b; else: x = a`` as ``x = a; if c: x = x + b``."""
@@ -112,12 +165,19 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
         printer = self.printer(more, more.free)
         test = bare(Expressions(self.names, (), {}).code(branch.condition))
         step = f"{indent}    {more.name} = {printer.added(more.name, sp.Add(*rest))}"
-        return [*self.lines([less], indent), f"{indent}if {test}:", step]
+        return [
+            *self.lines([less], indent),
+            f"{indent}if {test}:",
+            step,
+            *self._room(more, indent + "    "),
+        ]
 
     # --- one statement ----------------------------------------------------------------------
 
     def value(self, x: Statement) -> str:
         """The right-hand side."""
+        if isinstance(x.body, Called):
+            return f"{x.body.function}({', '.join(map(_given, x.body.given))})"
         if x.op == "stack":
             return self.stack(x)
         if x.op == "scatter":
@@ -165,6 +225,11 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
         return f"{self.names.like}.new_full({self.shape(x.free)}, {code})"
 
 
+def _given(argument: nd.Read | nd.Param) -> str:
+    """An argument of a call."""
+    return str(argument.name)
+
+
 def _letters(slope: Statement) -> list[Letter]:
     """Those of the value that a slope's line makes, too."""
     return [y for y in slope.free if y in slope.target[1].subscripts]
@@ -173,15 +238,3 @@ def _letters(slope: Statement) -> list[Letter]:
 def _makes(x: Statement, value: Statement) -> bool:
     """Whether a statement's line makes the value of another with its own."""
     return x.op == "nll_slope" and x.target[1].name == value.name
-
-
-def _joined(lines: list[str], indent: str) -> list[str]:
-    """``if a:`` holding nothing but ``if b:`` as ``if a and b:``."""
-    inner = f"{indent}    "
-    outer = [line for line in lines[1:] if not line.startswith(f"{inner} ")]
-    tests = [lines[0].strip()[3:-1], lines[1].strip()[3:-1]]
-    if len(outer) != 1 or not outer[0].startswith(f"{inner}if "):
-        return lines
-    tests = [f"({t})" if " or " in t else t for t in tests]
-    inside = [line.removeprefix("    ") for line in lines[2:]]
-    return [f"{indent}if {' and '.join(tests)}:", *inside]

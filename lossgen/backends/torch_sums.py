@@ -46,13 +46,14 @@ class Sums(Operands):
             terms.sort(key=lambda t: (is_scalar(t), *self._overwritable(t), negative(t)))
         first, *rest = terms
         text = self.parenthesize(first, PRECEDENCE["Add"], strict=True)
-        if len(terms) == 2 and self.owns([first], rest[0]):
-            return self._in_one_pass(text, first, rest[0]) or self._added_in_place(text, rest[0])
-        large = len(terms) == 2 and all(map(self._is_large, terms))
-        if large and (once := self._in_one_pass(text, first, rest[0])):
-            return once
+        two = len(terms) == 2
+        if two and (self.owns([first], rest[0]) or all(map(self._is_large, terms))):
+            once = self._in_one_pass(text, first, rest[0])
+            if once:
+                return once
         for k, term in enumerate(rest, 1):
             if self.owns(terms[:k], term):
+                self.writes_into(*terms[:k])
                 text = self._added_in_place(text, term)
             elif negative(term):
                 text += f" - {self.parenthesize(negate(term), PRECEDENCE['Add'])}"

@@ -11,6 +11,7 @@ adjoint of a read follows from its subscripts.
 A node without a derivative raises ``NoDerivative``.
 """
 
+from lossgen.differentiate.chosen import with_choices_resolved
 from lossgen.differentiate.reverse import Backward, differentiate
 
-__all__ = ["Backward", "differentiate"]
+__all__ = ["Backward", "differentiate", "with_choices_resolved"]

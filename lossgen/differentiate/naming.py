@@ -45,3 +45,25 @@ def renamed(statements: Iterable[Statement], names: Mapping[str, str]) -> tuple[
     if not names:
         return tuple(statements)
     return tuple(replace(x.mapped(reading), name=names.get(x.name, x.name)) for x in statements)
+
+
+def with_signs_read(
+    statements: Iterable[Statement], results: Sequence[str]
+) -> tuple[Statement, ...]:
+    """``d_b = -d_a`` read through: a sign costs nothing where it is read."""
+    turned: dict[str, Read] = {}
+    done: list[Statement] = []
+    for x in statements:
+        x = x.mapped(lambda e: _turned(e, turned))
+        plain = x.op == "map" and x.name not in results and is_plain_read(-x.body)
+        if plain and (-x.body).subscripts == x.free:
+            turned[x.name] = -x.body
+        else:
+            done.append(x)
+    return tuple(done)
+
+
+def _turned(expr: sp.Expr, turned: Mapping[str, Read]) -> sp.Expr:
+    if isinstance(expr, Read) and expr.name in turned:
+        return -Read(Str(turned[expr.name].name), *expr.subscripts)
+    return rebuild(expr, [_turned(a, turned) for a in expr.args]) if expr.args else expr

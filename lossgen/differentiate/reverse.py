@@ -18,10 +18,11 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.derivatives import partials
+from lossgen.differentiate.chosen import with_choices_read
 from lossgen.differentiate.collecting import Collecting, is_plain_read
 from lossgen.differentiate.joining import joined, with_choices
 from lossgen.differentiate.labels import at_labels
-from lossgen.differentiate.naming import lone_pieces, renamed
+from lossgen.differentiate.naming import lone_pieces, renamed, with_signs_read
 from lossgen.differentiate.reads import Reads
 from lossgen.factoring import factored
 from lossgen.keep import choose, with_forward_names
@@ -231,7 +232,9 @@ class _Reverse(Reads, Collecting):
         statements = renamed(statements, names)
         statements = with_forward_names(at_labels(rewrite(statements), self.forward), self.forward)
         statements = with_choices(joined(_factored(x) for x in statements), results)
-        return shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
+        statements = with_choices_read(statements, self.forward, results)
+        done = shared(statements, self.arrays, self.kinds, self.order, self.arrays, results)
+        return with_signs_read(done, results)
 
 
 def _kept(

@@ -65,7 +65,11 @@ class _Lowering(Recording):
 
     def program(self) -> Program:
         statements = without_unused(tuple(self.statements), tuple(self.results))
-        ordered = in_order_of_writing(statements, (*self.spec.names, *self.results))
+        # What a function of the author's computes stands where it is called, in the same order
+        # each time.
+        inner = {name for f in self.spec.functions for name in f.names}
+        names = (x for x in self.spec.names if x not in inner)
+        ordered = in_order_of_writing(statements, (*names, *self.results))
         return check(Program(self.inputs, ordered, tuple(self.results), self.order, self.axes))
 
     def result(self, name: str, expr: sp.Expr) -> None:

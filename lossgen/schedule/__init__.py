@@ -14,11 +14,27 @@ from lossgen.schedule.blocks import Block, Branch, schedule
 from lossgen.schedule.copies import without_copies
 from lossgen.schedule.guards import with_guards
 from lossgen.schedule.joined import with_branches_joined
+from lossgen.schedule.repeated import (
+    Run,
+    hoisted,
+    in_place_of,
+    reading,
+    renamed,
+    repeated,
+    statements_of,
+)
 
 __all__ = [
     "Block",
     "Branch",
+    "Run",
+    "hoisted",
+    "in_place_of",
+    "reading",
+    "renamed",
+    "repeated",
     "schedule",
+    "statements_of",
     "with_branches_joined",
     "with_guards",
     "without_copies",

@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-import sympy as sp
 from sympy.core.symbol import Str
 
-from lossgen.nodes import Given, Needs, Read, Where, is_static
+from lossgen.nodes import Given, Needs
 from lossgen.program import Program, Statement
-from lossgen.static import NEVER, Guard, Literal, both, either, guard_of
+from lossgen.static import NEVER, Guard, Literal, either, reads_under
 
 
 def with_guards(program: Program, roots: Mapping[str, Guard]) -> tuple[Statement, ...]:
@@ -37,7 +36,8 @@ def with_guards(program: Program, roots: Mapping[str, Guard]) -> tuple[Statement
         guard = tidy(guard, gradients)
         guarded.append(replace(x, guard=guard))
         for expr in x.expressions():
-            _note_uses(expr, guard, needed)
+            for read, when in reads_under(expr, guard):
+                needed[read.name] = either(needed.get(read.name, NEVER), when)
     return tuple(reversed(guarded))
 
 
@@ -71,15 +71,3 @@ def tidy(guard: Guard, gradients: frozenset[str]) -> Guard:
         ask = asked is not None and asked != gradients
         terms.append(rest | {(Needs(*map(Str, sorted(asked or ()))), True)} if ask else rest)
     return either(frozenset(terms), NEVER)
-
-
-def _note_uses(expr: sp.Basic, path: Guard, needed: dict[str, Guard]) -> None:
-    if isinstance(expr, Read):
-        needed[expr.name] = either(needed.get(expr.name, NEVER), path)
-    if isinstance(expr, Where) and is_static(expr.args[0]):
-        condition, yes, no = expr.args
-        _note_uses(yes, both(path, guard_of(condition)), needed)
-        _note_uses(no, both(path, guard_of(condition, False)), needed)
-        return
-    for arg in expr.args:
-        _note_uses(arg, path, needed)

@@ -10,12 +10,21 @@ that have no meaning in a formula, letters without an axis or with two, argument
 defaults outside their domain, results that are no formula.
 """
 
-from lossgen.spec.data import LossSpec, Parameter, TensorArg, constructor_tensor
+from lossgen.spec.data import (
+    InnerCall,
+    InnerFunction,
+    LossSpec,
+    Parameter,
+    TensorArg,
+    constructor_tensor,
+)
 from lossgen.spec.reading import load_spec, read_spec
 from lossgen.spec.reserved import TAKEN
 
 __all__ = [
     "TAKEN",
+    "InnerCall",
+    "InnerFunction",
     "LossSpec",
     "Parameter",
     "TensorArg",

@@ -42,6 +42,29 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class InnerCall:
+    """A call of an author's function: what its value is named, and the names in each argument."""
+
+    targets: tuple[str, ...]
+    arguments: tuple[frozenset[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InnerFunction:
+    """A function that the author wrote for a part of the loss, with its named calls.
+
+    Attributes:
+        names: of the parts of it, which the rest of the loss does not have.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    summary: str
+    names: frozenset[str]
+    calls: tuple[InnerCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LossSpec:
     """A validated loss.
 
@@ -53,6 +76,7 @@ class LossSpec:
         signature, class_signature: argument names in order, ``*`` among them.
         refused: arguments of old that the generated code refuses by name.
         names: the author's names for parts of the formula, in the order of writing.
+        functions: the author's functions for parts of it.
         floating: the formula for a floating-point target, if there is one.
     """
 
@@ -77,6 +101,7 @@ class LossSpec:
     functional_name: str
     default_reduction: str
     names: tuple[str, ...] = ()
+    functions: tuple[InnerFunction, ...] = ()
     forward_weights: frozenset[str] = frozenset()
     floating: LossSpec | None = None
 

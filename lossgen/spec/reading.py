@@ -36,6 +36,7 @@ from lossgen.spec.checks import (
 )
 from lossgen.spec.counting import counted
 from lossgen.spec.data import LossSpec, Parameter, TensorArg, constructor_tensor
+from lossgen.spec.functions import inner_functions
 from lossgen.spec.handle import TensorHandle
 from lossgen.spec.modules import Shelf, SpecModule, shown
 
@@ -184,6 +185,7 @@ class _SpecReader:
             functional_name=options.functional_name or _functional_name(self.name),
             default_reduction=options.default_reduction,
             names=self._names(),
+            functions=inner_functions(self.syntax, self.module.functions.values()),
             forward_weights=forward,
             floating=floating,
         )

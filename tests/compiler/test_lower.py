@@ -34,10 +34,10 @@ def test_what_a_helper_names_twice_is_called_after_what_it_is_for() -> None:
     body = "\n        ".join(helper) + "; near = size(x[n, d]); far = size(y[n, d]); near - far"
     made = names(written(body, PAIR).forward)
     assert [x for x in made if x.endswith(("total", "root")) and "sum" not in x] == [
-        "total",
-        "root",
         "near_total",
         "near_root",
+        "total",
+        "root",
     ]
 
 

@@ -29,6 +29,7 @@ from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import with_c_names
 from lossgen.backends.wholes import realised
 from lossgen.compiled import Compiled
+from lossgen.differentiate import with_choices_resolved
 from lossgen.nodes import ONE, TRUE, ZERO, Letter, Read, free_letters
 from lossgen.program import Array, Program, Statement, without_unused
 from lossgen.roles import Kind
@@ -75,6 +76,8 @@ def joined(compiled: Compiled, *, meets: bool = False) -> Program:
             statements.append(x)
         elif replace(known[x.name], guard=x.guard) != x:
             raise Unsupported(f"'{x.name}' means one thing forward and another backward")
+    wanted = (*forward.results, *backward.results)
+    statements = [*with_choices_resolved(statements, forward, wanted)]
     # The gradient with respect to the divisor of a mean needs the whole loss first.
     outside = {f"grad_{r}" for r in forward.results[1:]}
     tainted = set(outside)
