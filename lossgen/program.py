@@ -186,8 +186,9 @@ def kind_of(expr: sp.Expr, kinds: Mapping[str, Kind]) -> Kind:
         return "real" if "real" in branches else "integer" if "integer" in branches else "boolean"
     if isinstance(expr, (sp.Integer, Letter, nodes.Size)):
         return "integer"
-    if isinstance(expr, (sp.Add, sp.Mul)) and all(
-        kind_of(a, kinds) == "integer" for a in expr.args
+    extreme = isinstance(expr, nodes.Max)  # its last argument is a share
+    if isinstance(expr, (sp.Add, sp.Mul, nodes.Max, nodes.Clip, nodes.Abs)) and all(
+        kind_of(a, kinds) == "integer" for a in expr.args[: 2 if extreme else None]
     ):
         return "integer"
     return "real"

@@ -111,6 +111,9 @@ ROLES = {r.name: r for r in list(globals().values()) if isinstance(r, Role)}
 
 def choice(*values: int | float) -> Role:
     """The role of a parameter that takes one of the listed values."""
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"choice takes numbers, and {value!r} is none; give each a number")
     whole = all(isinstance(v, int) for v in values)
     text = ", ".join(map(repr, values[:-1])) + f" or {values[-1]!r}"
     return Role("choice", text, kind="integer" if whole else "real", choices=values)

@@ -29,10 +29,10 @@ def size_name(axis: Letter) -> str:
 
 
 def result_letters(spec: LossSpec) -> tuple[Letter, ...]:
-    """The letters of the unreduced loss, in the order of its axes."""
+    """The letters of the unreduced loss, in the order of its axes; an axis's own letter first."""
     order = {axis: k for k, axis in reversed(list(enumerate(_axes(spec))))}
     letters = free_letters(spec.item)
-    return tuple(sorted(letters, key=lambda x: (order[spec.axes[x]], x.name)))
+    return tuple(sorted(letters, key=lambda x: (order[spec.axes[x]], x != spec.axes[x], x.name)))
 
 
 def _axes(spec: LossSpec) -> list[Letter]:

@@ -16,6 +16,7 @@ import sympy as sp
 
 from lossgen.backends.torch_in_place import Ownership
 from lossgen.backends.torch_tensors import Tensors
+from lossgen.backends.wholes import whole
 from lossgen.nodes import Letter, Where, walk
 from lossgen.program import Extent, Program
 from lossgen.roles import Kind
@@ -87,13 +88,15 @@ def names_for(program: Program, spec: LossSpec, known: Known) -> Names:
     lead = Tensors(spec, "").lead
     for t in (lead, *(t for t in spec.tensors if not t.optional)):
         for place, axis in enumerate(t.axes):
-            whole = axis.name == "e"
-            sizes.setdefault(axis, f"{t.name}.numel()" if whole else f"{t.name}.shape[{place}]")
+            every = axis.name == "e"
+            sizes.setdefault(axis, f"{t.name}.numel()" if every else f"{t.name}.shape[{place}]")
     arrays = {a.name: (a.axes, a.extents) for a in program.inputs}
     kinds = {a.name: a.kind for a in program.inputs}
     for x in program.statements:
         arrays[x.name] = (x.free, {k: v for k, v in x.extents.items() if k in x.free})
-        kinds[x.name] = x.kind
+        # A choice between numbers alone, where(c == label[n], 1, 0), is printed as real ones.
+        chosen = isinstance(x.body, Where) and x.op == "map" and not whole(x.body, kinds)
+        kinds[x.name] = "real" if x.kind == "integer" and chosen else x.kind
     rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
     guards = frozenset(c for x in program.statements for e in x.expressions() for c in _guards(e))
     inputs = frozenset(t.name for t in spec.tensors)

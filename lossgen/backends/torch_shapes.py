@@ -118,11 +118,18 @@ class Shapes(Tensors):
             want = merged([k for k in known.values() if k is not None])
             test = f"{t.name}.shape != {want}"
             return [f"if {self.present(t, test)}:", f"    raise ValueError(f{text!r})"]
-        tests = [f"{t.name}.ndim != {len(t.axes)}"]
+        count, ragged = len(t.axes), t.ragged if t.ragged is not None else len(t.axes)
+        tests = [f"{t.name}.ndim {'!=' if ragged == count else '<'} {count - (ragged < count)}"]
         for place, axis in enumerate(t.axes):
             source = known[axis]
-            if source is not None:
-                tests.append(f"{t.name}.shape[{place}] != {source[0]}.shape[{source[1]}]")
+            if source is None:
+                continue
+            if place == ragged:
+                after = place + 1 - count or ""
+                tests.append(f"{t.name}.shape[{place}:{after}] != {merged([source])}")
+            else:
+                at = place - count if place > ragged else place
+                tests.append(f"{t.name}.shape[{at}] != {source[0]}.shape[{source[1]}]")
         test = " or ".join(tests)
         test = f"({test})" if t.optional else test
         return [

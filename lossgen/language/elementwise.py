@@ -139,6 +139,11 @@ def _extreme(node: Callable[..., Expr], values: tuple[Expr, ...], tie: Expr) -> 
         raise TypeError("Max and Min compare two or more values; Amax and Amin reduce over letters")
     result = sp.sympify(values[0])
     for value in map(sp.sympify, values[1:]):
+        if isinstance(value, nodes.Letter) and value in nodes.free_letters(result):
+            raise TypeError(
+                f"{node.__name__} compares values, and '{value}' is a position; "
+                f"A{node.__name__.lower()}(x, {value}) reduces over {value}"
+            )
         # A constant takes no gradient, so the share belongs to the tensor whichever side it is on.
         constant = [nodes.is_scalar(v) for v in (result, value)]
         share = sp.nsimplify(tie) if tie is not None else ZERO if any(constant) else HALF

@@ -118,8 +118,9 @@ def _parameter(name: str, role: Role, default: Any, complain: Complain) -> list[
             default = int(default) if default.is_Integer else float(default)
         if not isinstance(default, Unknown) and not role.admits(default):
             hint = "an option without a default is one that the caller must give"
+            wrong = "is no number" if isinstance(default, str) else f"is not {role.domain}"
             complain(
-                f"the default {default!r} of '{name}' is not {role.domain}",
+                f"the default {default!r} of '{name}' {wrong}",
                 hint if default is None else "",
                 name,
             )

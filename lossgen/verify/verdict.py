@@ -12,7 +12,8 @@ from typing import Any, Literal
 # refusal: it raises on purpose, as a check of arguments does.
 Kind = Literal["formula", "nonfinite", "rounding", "behaviour", "refusal"]
 Verdict = Literal["holds", "holds, inaccurate", "does not hold", "cannot be asked"]
-# warns: right wherever the formula has a value, and silent where it has none.
+# warns: right wherever the formula has a value, and silent where it has none; or right but in
+# forward mode, as much code is.
 Status = Literal["holds", "fails", "inaccurate", "warns", "skipped"]
 
 
@@ -110,7 +111,7 @@ class Report:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the code takes without a word though the formula has no value for it."""
+        """What the code does beside its numbers that nobody may expect: shapes taken, say."""
         return tuple(c.detail for c in self.checks if c.status == "warns")
 
     def exit_code(self, *, strict: bool = False) -> int:

@@ -18,6 +18,7 @@ MANY = torch.tensor([2.0, 0.0], dtype=torch.float64)
 RANK = torch.tensor([[2.0, 3.0, 1.0], [2.0, 3.0, 1.0]], dtype=torch.float64)
 MANY_TEXT = "Count(x[n, c] > 0, c)"
 SPELLINGS = {
+    "at(2*x[n, c], c=Min(y[n] + 1, size(c) - 1))": 2 * torch.stack([X[0, 2], X[1, 1]]),
     "Sum(x[n, c]/log(2 + c), c)": (X / torch.log(2 + PLACE)).sum(1),
     "Sum((c + 1)/size(c)*x[n, c], c)": ((PLACE + 1) / 3 * X).sum(1),
     "Sum(c/3, c, where=c <= y[n]) + x[n, 0]": torch.tensor([1.0, 0.0]).double() + X[:, 0],
@@ -44,3 +45,10 @@ def test_no_digits_are_lost(body: str, style: str) -> None:
     assert value.dtype == torch.float64
     torch.testing.assert_close(value, SPELLINGS[body].mean(), rtol=1e-15, atol=1e-15)
     value.backward()
+
+
+def test_a_choice_that_is_printed_as_a_number_is_not_cast_again() -> None:
+    body = "t = where(c == y[n], 1, 0); Sum((0.9*t + 0.1*(1 - t))*x[n, c], c)"
+    text = module_source(spec_of(body, "x: Real[n, c], y: ClassIndex[n]"))
+    assert "(t.to(" not in text
+    assert "t.to(x.dtype)" not in text

@@ -40,7 +40,11 @@ def test_one_argument_is_wrong(arguments: str, expected: str) -> None:
         ("a: Real = oo", "the default inf of 'a' is not any real number"),
         ("a: choice(1, 2) = 3", "the default 3 of 'a' is not 1 or 2"),
         ("a: Positive = None", "the default None of 'a' is not greater than 0. an option without"),
-        ("a: Real = 'x'", "the default 'x' of 'a' is not any real number"),
+        (
+            "a: choice('x', 'y') = 'x'",
+            "the annotation of 'a' cannot be read: choice takes numbers, and 'x' is none",
+        ),
+        ("a: Real = 'x'", "the default 'x' of 'a' is no number"),
         ("a: Logits", "'a' has no axes. name them: Logits[n, c]"),
     ],
 )

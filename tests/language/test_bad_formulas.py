@@ -319,6 +319,7 @@ def test_the_wrong_branch_of_given() -> None:
             "Mean(input[n, c], c, where=input[n, c] > 0, empty=target[n, c])",
             "empty= is a number or an option, not an element of a tensor",
         ),
+        ("Max(input[n, c], c)", "Max compares values, and 'c' is a position; Amax(x, c) reduces"),
         ("Max(input[n, c])", "Max and Min compare two or more values; Amax and Amin reduce"),
         ("size(2)", "size() takes a letter, not 2"),
         ("smooth[n]", "'smooth' is an option without axes; give its role axes to read it"),

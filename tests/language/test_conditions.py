@@ -38,6 +38,32 @@ def test_a_condition_in_arithmetic_is_a_number(written: str, meant: str, mask: s
     assert read(f"return {written}", arguments).item == read(f"return {meant}", arguments).item
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("where(hit[n], input[n, c], 0)", "where(hit[n] != 0, input[n, c], 0)"),
+        ("input[n, c] if not hit[n] else 0", "where(hit[n] == 0, input[n, c], 0)"),
+        (
+            "where(hit[n] and mask[n], 1, input[n, c])",
+            "where(hit[n] != 0 and mask[n], 1, input[n, c])",
+        ),
+        ("Mean(input[n, c], c, where=hit[n])", "Mean(input[n, c], c, where=hit[n] != 0)"),
+        ("Count(hit[n], n) * input[n, c]", "Count(hit[n] != 0, n) * input[n, c]"),
+        ("where(mask[n] > 0.5, input[n, c], 0)", "where(mask[n], input[n, c], 0)"),
+        ("where(mask[n] == 0, input[n, c], 0)", "where(not mask[n], input[n, c], 0)"),
+        ("where(mask[n] == False, input[n, c], 0)", "where(not mask[n], input[n, c], 0)"),
+        (
+            "where(mask[n] == hit[n], input[n, c], 0)",
+            "where(where(mask[n], 1, 0) == hit[n], input[n, c], 0)",
+        ),
+    ],
+)
+def test_a_number_that_is_asked_holds_unless_it_is_0(written: str, meant: str) -> None:
+    given = {"hit": "hit: Binary[n]", "mask": "mask: Mask[n] = None"}
+    arguments = ", ".join(["input: Real[n, c]", *(v for k, v in given.items() if k in written)])
+    assert read(f"return {written}", arguments).item == read(f"return {meant}", arguments).item
+
+
 def test_a_named_condition_is_a_number_too() -> None:
     body = "wrong = input[n, c] > target[n, c]\nreturn wrong * input[n, c] ** 2"
     made = unreduced(body, "input: Real[n, c], target: Real[n, c]")

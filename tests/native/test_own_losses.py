@@ -37,6 +37,23 @@ LOSSES = {
         "part = Sum(c/3, c, where=y[n, c] > 0.5)\n"
         "    return Sum(x[n, c]*log(2 + c), c) + part + Sum(c/(c + 1)*x[n, c], c)",
     ),
+    # Similarities of rows among themselves, read along rows and along columns.
+    "coding": (
+        "x: Real[n, d]",
+        "code = Sum(x[i, d]*x[j, d], d)/10\n"
+        "    return Sum(at(code, j=i), i) - Sum(code*at(code, i=j, j=i), i, j)/2",
+    ),
+    # Sums over an axis that the first tensor has not.
+    "binned": (
+        "x: Real[e], y: Positive[k]",
+        "held = 3*stop_gradient(x[e])\n"
+        "    return Sum(where(held >= k and held < k + 1, 1/y[k], 0), k)*exp(x[e])",
+    ),
+    # Items that are many to a row, over which something is summed.
+    "centred": (
+        "x: Real[n, c], y: Real[n, c]",
+        "m = Mean(x[n, c], c)\n    return averaged((x[n, c] - m)**2*y[n, c], over=y[n, c])",
+    ),
 }
 
 
@@ -52,10 +69,24 @@ def test_kernels_are_the_plain_form(name: str, tmp_path: Path) -> None:
     module = imported(f"own_{name}", path)
     draw = torch.Generator().manual_seed(0)
     x, y = torch.rand(2, 4, 40, generator=draw, dtype=torch.float64) + 0.1
+    if name == "binned":
+        y = y[0, :3]
     found = []
     for context in (only_kernels, without_kernels):
         leaf = x.clone().requires_grad_()
         with context(module):
-            value = getattr(module, spec.functional_name)(leaf, y)
+            value = getattr(module, spec.functional_name)(leaf, *[y][: len(spec.tensors) - 1])
             found.append((value.detach(), *torch.autograd.grad(value, leaf)))
+            if name == "centred":
+                items = getattr(module, spec.functional_name)(leaf, y, reduction="none")
+                slopes = torch.autograd.grad(items, leaf, y + items.detach())
+                found[-1] += (items.detach(), *slopes)
     torch.testing.assert_close(*found, rtol=1e-12, atol=1e-14)
+
+
+def test_a_name_that_a_loop_would_hide_has_no_kernel() -> None:
+    body = "return logsumexp(Sum(x[i, d]*x[j, d], d)/c, j) - Sum(x[i, d]**2, d)/c"
+    for name, kernels in (("c", False), ("tau", True)):
+        text = f"@loss()\ndef own(x: Real[n, d], *, {name}: Positive = 0.5):\n    'A loss.'\n    "
+        made = source(written(text + body.replace("/c", f"/{name}") + "\n", "own"), (), "c")
+        assert (made.kernels is not None) is kernels

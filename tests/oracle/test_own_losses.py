@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lossgen.lower import item_letters
 from lossgen.pipeline import module_source
+from lossgen.subscripts import result_letters
 from tests.oracle.loading import ROOT, generated_test, written
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -172,6 +174,13 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "-Sum(code[n, k]*log_softmax(Sum(z[n, d]*proto[k, d], d), k), k)",
         "test_wrong_shape",
     ),
+    # Trailing axes beside an axis of its own, and a condition that is a number.
+    "anchors": (
+        "x: Real[n, c, s], y: Real[k, s], near: Binary[n]",
+        "gap = x[n, c, s] - Sum(y[k, s], k)\n"
+        "    return Sum(where(near[n], gap**2, Abs(gap)), s, c)",
+        "test_wrong_shape",
+    ),
     # A number that is a function, in a product.
     "crps": (
         "mean: Real[n], scale: Positive[n], target: Real[n]",
@@ -210,3 +219,10 @@ def test_its_own_test_holds(tmp_path: Path, name: str) -> None:
                 function(**setting)
                 tried += 1
     assert tried > 30
+
+
+def test_a_table_of_pairs_has_its_axes_own_letter_first() -> None:
+    text = "@loss()\ndef own(x: Real[n], y: Real[n]):\n    'A loss.'\n    return x[n]*y[m]\n"
+    spec = written(text, "own")
+    assert [x.name for x in result_letters(spec)] == ["n", "m"]
+    assert result_letters(spec) == item_letters(spec)

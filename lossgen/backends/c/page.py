@@ -27,6 +27,7 @@ from lossgen.backends.c.places import Places
 from lossgen.backends.c.plan import Plan, planned
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import ROWS, SHORT
+from lossgen.backends.torch_tensors import Tensors
 from lossgen.compiled import Compiled
 from lossgen.nodes import Param, walk
 from lossgen.program import Program, without_unused
@@ -112,7 +113,9 @@ def kernels_of(
             takes,
             in_place=in_place,
         )
-    if plan.inner is not None:
+    # Rows of another tensor than the one that the layout is chosen by are loops within a lane.
+    lead = {*Tensors(spec, "").lead.axes}
+    if plan.inner is not None and (plan.lane is None or {plan.lane, plan.inner} <= lead):
         if in_place and any(
             Division(x, Places(plan, plan.inner)).overwrites() for x in plan.passes
         ):

@@ -84,6 +84,9 @@ class _Cutter:
             self.forward, self.beside = summed(self.forward)
         self.statements = {x.name: x for x in self.forward.statements}
         self.inputs = {a.name: a for a in self.forward.inputs}
+        names = {*self.statements, *self.inputs, *(p.name for p in self.spec.parameters)}
+        if taken := names & {str(_N), str(_C), ROW}:  # a loop of the block would hide it
+            raise Unsupported(f"'{min(taken)}' is a letter of its blocks")
         item = self.statements[self.forward.results[0]]
         if len(item.free) != 1:
             raise Unsupported("a loss over pairs has not one value for each row")
@@ -151,13 +154,15 @@ class _Cutter:
 
     def _view(self, name: str, *, turned: bool) -> str:
         """The name of a view of scores, the rows of which are theirs or their columns."""
-        view = self._unused(f"{name}_turned") if turned else name
+        s = self.scores[name]
+        learned, factor = s.factors
+        left = self._vector(s.left, learned, name)
+        right = self._vector(s.right, nd.ONE, name)
+        # Of vectors among themselves the columns are the rows: one view, whose memory is its own.
+        turned = turned and left != right
         key = f"{name} turned" if turned else name
         if key not in self.views:
-            s = self.scores[name]
-            learned, factor = s.factors
-            left = self._vector(s.left, learned, name)
-            right = self._vector(s.right, nd.ONE, name)
+            view = self._unused(f"{name}_turned") if turned else name
             pair = (right, left) if turned else (left, right)
             self.views[key] = View(view, *pair, factor, self._shift(s))
         return self.views[key].name

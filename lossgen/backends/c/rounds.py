@@ -107,12 +107,7 @@ class Rounds(Printed):
             value = printer.code(Read(word(x.name), *x.free))
             if x.name == self.plan.item:
                 sums.append("total")
-                lines += [
-                    "if (VALUE && ITEMS)",
-                    f"    store(loss_out + {self.places.item_index(x)}, {value});",
-                    "if (VALUE)",
-                    f"    total_sum += {value};",
-                ]
+                lines += self._item(x, value)
             elif x in self.stacked:
                 values = (bare(printer.code(part)) for part in x.target)
                 lines += [f"{at}[i] = {y};" for at, y in zip(stacks.left(x), values, strict=True)]
@@ -149,10 +144,14 @@ class Rounds(Printed):
         for x in across:
             place = f"{x.name}_part[{inner}]" if x in by_place else f"{x.name}_sum"
             lines += self._added(x, printer, place)
+        into = {f"{x.name}_sum": self._part(x.name, x) for x in summed}
         for x in targets:
-            if x in self.one.writes:
+            if x.name == self.plan.item:
+                into["total_sum"] = self._part("total")
+                lines += self._item(x, bare(printer.code(Read(word(x.name), *x.free))))
+            elif x in self.one.writes and x.name != self.plan.divisor:
                 lines += self._write(x, printer)
-        start = [f"real {x.name}_sum = 0;" for x in summed]
+        start = [f"real {name} = 0;" for name in into]
         if self.inside:
             # What is the same for all: in the loop, a label to be checked would keep it scalar.
             yield from self.loads.before([])
@@ -160,8 +159,8 @@ class Rounds(Printed):
             groups: dict[str, list[str]] = {}
             for x in sums:
                 groups.setdefault(_CLAUSE[x.op], []).append(x.name)
-            for x in summed:
-                groups.setdefault("+", []).append(f"{x.name}_sum")
+            if into:
+                groups.setdefault("+", []).extend(into)
             clause = "".join(f" reduction({s} : {', '.join(v)})" for s, v in groups.items())
             after = list(afterwards((x for x in targets if x in self.streamed), self.places))
             first, last = ("first", "last") if after else ("0", extent(inner))
@@ -174,11 +173,10 @@ class Rounds(Printed):
             ]
             loop = list(in_parts(inner, loop)) if after else loop
             start += beforehand(self._awaited(k), self.places)
-            loop = [*start, *loop, *(f"*{x.name}_part += {x.name}_sum;" for x in summed)]
+            loop = [*start, *loop, *(f"{part} += {name};" for name, part in into.items())]
             yield from under(targets, [*loop, *at_label])
             return
-        clause = ", ".join(f"{x.name}_sum" for x in summed)
-        places = {x.name: f"{x.name}_part[{inner if inner in x.free else 0}]" for x in summed}
+        clause = ", ".join(into)
         neutral = [f"    {x.name}_at[i] = {NEUTRAL[x.op]};" for x in sums]
         loop = [
             *(["for (int64_t i = 0; i < lanes; i++) {", *neutral, "}"] if sums else ()),
@@ -190,10 +188,25 @@ class Rounds(Printed):
             *indented(indented(lines)),
             "    }",
             *indented(afterwards((x for x in targets if x in self.streamed), self.places)),
-            *indented(f"{places[x.name]} += {x.name}_sum;" for x in summed),
+            *indented(f"{part} += {name};" for name, part in into.items()),
             "}",
         ]
         yield from under(targets, loop)
+
+    def _part(self, name: str, x: Statement | None = None) -> str:
+        """Where a sum that an inner loop adds up is collected."""
+        if self.inside:
+            return f"*{name}_part"
+        return f"{name}_part[{self.inner if x is not None and self._has_inner(x) else 0}]"
+
+    def _item(self, x: Statement, value: str) -> list[str]:
+        """An item of the loss, stored and added up."""
+        return [
+            "if (VALUE && ITEMS)",
+            f"    store(loss_out + {self.places.item_index(x)}, {value});",
+            "if (VALUE)",
+            f"    total_sum += {value};",
+        ]
 
     def _apart(self, rest: list[Statement]) -> list[Statement]:
         """The dear values that a loop of their own computes, where others are made of them.
@@ -225,7 +238,8 @@ class Rounds(Printed):
         """What the loop over a row computes, and the lines after it for the element at a label."""
         needs, inner = self.needs[k], self.inner
         alone = self.inside and self.own_memory
-        if not alone or any(x not in self.one.writes for x in self.targets[k]):
+        apart = {x.name for x in self.one.writes} - {self.plan.item, self.plan.divisor}
+        if not alone or any(x.name not in apart for x in self.targets[k]):
             return needs, []
         assert inner is not None
         label = label_of(needs, inner)

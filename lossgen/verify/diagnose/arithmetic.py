@@ -26,6 +26,12 @@ def reduce(node: nd.Reduce, letters: tuple[Letter, ...]) -> Iterator[Edit]:
             f"with the {other} over {over} in place of the {op}",
             nd.Reduce(other, body, where, node.empty, bound),
         )
+    if op == "mean" and where is sp.true:
+        others = sp.Mul(*map(nd.Size, bound)) - 1
+        yield (
+            f"with the sum over {over} divided by one less than there are, in place of its mean",
+            nd.Reduce("sum", body, where, node.empty, bound) / others,
+        )
     if where is not sp.true:
         yield (
             f"with the mask '{short(where)}' left out of the {op} over {over}",

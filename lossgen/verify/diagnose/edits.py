@@ -110,6 +110,20 @@ def _all_lets(expr: sp.Expr, let: nd.Let, stopped: nd.Let) -> Any:
     return changed
 
 
+def released(expr: sp.Expr) -> Iterator[Edit]:
+    """Gradients that flow where they should be stopped; the value stays."""
+    stopped = dict.fromkeys(x for x in walk(expr) if isinstance(x, nd.StopGradient))
+    names = {x.body: x.name for x in walk(expr) if isinstance(x, nd.Let)}
+    for node in stopped:
+        words = str(names.get(node, short(node.args[0])))
+        yield f"if a gradient flows through {words}", replaced(expr, node, node.args[0])
+    if len(stopped) > 1:
+        changed: Any = expr
+        while found := [x for x in walk(changed) if isinstance(x, nd.StopGradient)]:
+            changed = replaced(changed, found[-1], found[-1].args[0])
+        yield "if no gradient is stopped", changed
+
+
 CLAMPS = (1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 

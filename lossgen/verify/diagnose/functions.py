@@ -187,7 +187,7 @@ def xlogy(node: nd.Xlogy, letters: tuple[Letter, ...]) -> Iterator[Edit]:
 
 
 def comparison(node: nd.Compare, letters: tuple[Letter, ...]) -> Iterator[Edit]:
-    """A comparison: the other way round."""
+    """A comparison: the other way round, the ends counted or not."""
     if not nd.is_static(node) and node.op in ("==", "!="):
         return
     if not nd.is_static(node):
@@ -195,3 +195,6 @@ def comparison(node: nd.Compare, letters: tuple[Letter, ...]) -> Iterator[Edit]:
             f"with '{short(node)}' the other way round",
             nd.Compare(nd.MIRROR[node.op], node.left, node.right),
         )
+        other = node.op.removesuffix("=") if "=" in node.op else f"{node.op}="
+        changed = nd.Compare(other, node.left, node.right)
+        yield f"with '{short(changed)}' in place of '{short(node)}'", changed

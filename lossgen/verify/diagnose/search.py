@@ -23,7 +23,14 @@ from lossgen.verify.diagnose.causes import (
     nonfinite_causes,
     upstream_causes,
 )
-from lossgen.verify.diagnose.edits import alike_edits, clamped, detached, edits, unmasked
+from lossgen.verify.diagnose.edits import (
+    alike_edits,
+    clamped,
+    detached,
+    edits,
+    released,
+    unmasked,
+)
 from lossgen.verify.diagnose.settings import other_conventions, other_settings
 from lossgen.verify.diagnose.whole import (
     WHATEVER,
@@ -59,6 +66,9 @@ def diagnose(session: Session, witness: Witness) -> list[str]:
     if usual := _usual_dimensions(session, witness):
         return [usual]
     found = _Search(session, witness, start + SECONDS).run()
+    if not found and _Search(session, witness, 0.0, own=True).holds():
+        # It is wrong at ties, say: what is asked of other inputs holds there as this does here.
+        return broadcast_causes(session, witness)
     taken = _convention(session, witness) if not found or _FORM.search(found[0]) else ""
     if found and taken:
         return [f"{found[0]}; {taken}"]
@@ -178,7 +188,7 @@ class _Search:
         spec = self.session.question.spec
         letters = tuple(sorted(set(spec.axes.values()), key=str))
         if value_right:
-            for words, item in detached(spec.item):
+            for words, item in (*detached(spec.item), *released(spec.item)):
                 yield words, with_item(spec, item)
             return
         yield from self._reductions(spec)
