@@ -30,6 +30,7 @@ def by_rows(drawn: Sample, patch: pytest.MonkeyPatch, rows: int = 1) -> list[int
         taken.append(len(found))
         return found
 
+    patch.setattr(drawn.module, "_many_pairs", lambda x: True)
     patch.setattr(drawn.module, "_rows_at_once", lambda x: rows)
     patch.setattr(drawn.module, "_scores", noted)
     return taken
@@ -64,7 +65,6 @@ def test_the_last_block_may_be_short(name: str, monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patch:
         by_rows(drawn, patch, 1)
         single = first_order(drawn, "mean")
-    monkeypatch.setattr(drawn.module, "_many_pairs", lambda x: True)
     taken = by_rows(drawn, monkeypatch, 3)
     close(first_order(drawn, "mean"), single)
     assert {*taken} == {3, 1}
@@ -95,7 +95,9 @@ def test_transforms_and_items_take_all_at_once(name: str, monkeypatch: pytest.Mo
     drawn = sample(name, False)
     key = drawn.floats[0]
     rest = {k: v for k, v in drawn.tensors.items() if k != key}
-    taken = by_rows(drawn, monkeypatch)
+    asked = drawn.module._many_pairs  # type: ignore[attr-defined]
+    taken = by_rows(drawn, monkeypatch, 0)
+    monkeypatch.setattr(drawn.module, "_many_pairs", asked)
 
     def of_first(x: Tensor) -> Tensor:
         value: Tensor = drawn.functional(**{key: x}, **rest)
