@@ -13,7 +13,7 @@ from itertools import combinations, permutations
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import ONE, Sigmoid, Where
+from lossgen.nodes import ONE, ZERO, Sigmoid, Where
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.matching import (
     is_constant,
@@ -51,6 +51,21 @@ def difference_of_two_sigmoids(add: sp.Expr, known: Known) -> sp.Expr | None:
         gap = apart(x, y)
         if len(terms(gap)) < max(len(terms(strip(x))), len(terms(strip(y)))):
             return sp.Add(*rest, scale * _between(x, y))
+    return None
+
+
+def difference_of_erfs(add: sp.Expr, known: Known) -> sp.Expr | None:
+    """``erf(x) - erf(y)``, times anything: what a normal distribution has between two numbers."""
+    for rest, scale, x, y in pairs(add, factor_of(nd.Erf)):
+        # erf is odd: both are taken to the side on which they are above 0, or one of them is.
+        right = nd.Compare(">", x + y, ZERO)
+        upper, lower = Where(right, x, minus(y)), Where(right, y, minus(x))
+        least = nd.Min(upper, lower, ONE)
+        # Written as a form of itself, the second is not matched again.
+        middle = nd.Erf(upper) - nd.Rewritten(nd.Erf(lower), nd.Erf(lower))
+        tail = nd.Erfc(lower) - nd.Erfc(upper)
+        form = Where(nd.Compare(">", least, sp.Rational(1, 2)), tail, middle)
+        return sp.Add(*rest, scale * nd.Rewritten(form, nd.Erf(x) - nd.Erf(y)))
     return None
 
 

@@ -198,6 +198,13 @@ SUMS: tuple[Rule, ...] = (
     ),
     Rule("1 - cos(x)", "2*sin(x/2)**2", EVERY, sp.Add, differences.one_minus_cos),
     Rule("1 - erf(x), 1 + erf(x)", "erfc(x), erfc(-x)", EVERY, sp.Add, differences.one_minus_erf),
+    Rule(
+        "erf(x) - erf(y)",
+        "erfc(y) - erfc(x), or erfc(-x) - erfc(-y), where both are beyond 1/2",
+        "every x, y",
+        sp.Add,
+        gaps.difference_of_erfs,
+    ),
     Rule("1 - erfc(x)", "erf(x)", EVERY, sp.Add, differences.one_minus_erfc),
     Rule(
         "x**2 - y**2",

@@ -606,6 +606,15 @@ PROOFS = (
         hard=(-9.0, -4.0),
     ),
     Proof(
+        "erf(x) - erf(y)",
+        "erf(x[e] + 0.5) - erf(x[e] - 0.5)",
+        low=-25.0,
+        high=25.0,
+        naive=lambda x: torch.erf(x + 0.5) - torch.erf(x - 0.5),
+        hard=(3.0, 8.0),
+    ),
+    Proof("erf(x) - erf(y)", "2 * erf(y[e]) - 2 * erf(x[e])", PAIR, low=-25.0, high=25.0),
+    Proof(
         "1 - erfc(x)",
         "1 - erfc(x[e])",
         low=-25.0,
