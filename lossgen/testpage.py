@@ -102,6 +102,7 @@ class TestPage:
     class_signature: str
     batch_in_result: bool
     separate: bool
+    meeting: bool
     crowd: str
     crowd_name: str
     crowd_cut: bool
@@ -219,6 +220,7 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     return {
         "batch_in_result": batched,
         "separate": separate,
+        "meeting": batched and not separate,
         "crowd": crowd,
         "crowd_name": "classes" if separate else "rows",
         "crowd_cut": any(spec.axes[x].name == "s" != batch.name for x in result_letters(spec)),
