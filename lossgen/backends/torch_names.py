@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from lossgen.backends.own_names import OWN_CLASSES
 from lossgen.backends.torch_in_place import Ownership
 from lossgen.backends.torch_tensors import Tensors
 from lossgen.backends.wholes import whole
@@ -22,12 +23,6 @@ from lossgen.program import Extent, Program
 from lossgen.roles import Kind
 from lossgen.spec import LossSpec
 from lossgen.stabilize import Known
-
-# Classes that a generated module may have beside those of its loss.
-OWN_CLASSES = frozenset(
-    {"_Call", "_Context", "_Device", "_Differentiated", "_InBlocks", "_InOrder", "_Kept"}
-    | {"_Native", "_NoKernel", "_Together"}
-)
 
 
 def autograd_name(class_name: str) -> str:

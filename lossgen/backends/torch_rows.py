@@ -30,6 +30,7 @@ from lossgen.compiled import Compiled
 from lossgen.nodes import Needs, Read, rebuild, word
 from lossgen.page import Argument, FunctionPage, Lines, signature
 from lossgen.program import Program
+from lossgen.stabilize import Known
 from lossgen.static import ALWAYS, guard_of
 
 # The page's own names, which a loss must not have.
@@ -63,6 +64,8 @@ def by_rows(f: Formula) -> Rows | None:
     # Columns are few, and so are classes: their pairs with rows are no more than the scores.
     if pairs.turned or pairs.beside is not None or not rows.square() or rows.taken():
         return None
+    if not rows.finite():
+        return None
     return Rows(rows.page(), tuple(rows.call()))
 
 
@@ -86,6 +89,12 @@ class _Rows:
         vectors = {x for v in self.pairs.views for x in (v.left, v.right)}
         first = {forward.axes[forward.statement(x).free[0]] for x in vectors}
         return first == {lead.axes[0]} and lead.name == self.sources[0]
+
+    def finite(self) -> bool:
+        """Whether no factor divides by what may be 0: in Python numbers that raises."""
+        known = Known({a.name: a.role for a in self.f.spec.arguments})
+        below = (v.factor.as_numer_denom()[1] for v in self.pairs.views)
+        return all(known.of(x).nonzero for x in below)
 
     def call(self) -> Iterator[str]:
         """The lines of the functional form."""

@@ -18,7 +18,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.backends.layout import shape_comment
-from lossgen.backends.own_functions import OWN_FUNCTIONS
+from lossgen.backends.own_names import OWN_FUNCTIONS
 from lossgen.backends.torch_in_place import Ownership
 from lossgen.backends.torch_names import Names
 from lossgen.backends.torch_retold import name_for_all, told_of, unlike

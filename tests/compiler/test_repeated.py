@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sympy as sp
 import torch
 from sympy.core.symbol import Str
 
-from lossgen.backends.own_functions import OWN_FUNCTIONS
+from lossgen.backends.own_names import OWN_CLASSES, OWN_FUNCTIONS
 from lossgen.backends.torch_retold import name_for_all, told_of
 from lossgen.nodes import Compare, Letter, Param, Read
 from lossgen.pipeline import render_losses
@@ -19,6 +21,7 @@ from lossgen.schedule import Branch, hoisted, in_place_of, repeated, statements_
 from lossgen.spec import LossSpec, read_spec
 from tests.compiler.test_own_classes import BACKENDS
 
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 N = Letter("n")
 P_IS_2 = Compare("==", Param("p"), 2)
 
@@ -168,3 +171,12 @@ def test_the_list_has_all_functions_of_ours() -> None:
     found = {x for backend in BACKENDS for x in functions(own("apart"), backend)}
     ours = {x for x in found if x.startswith("_") and "made" not in x and "apart" not in x}
     assert ours <= OWN_FUNCTIONS, ours - OWN_FUNCTIONS
+
+
+def test_the_list_has_what_the_templates_define() -> None:
+    """Those of modules: what defines functions of a test, or of a kernel, is no part of one."""
+    texts = [x.read_text(encoding="utf-8") for x in TEMPLATES.glob("*.jinja")
+             if not x.name.startswith(("test", "kernels"))]  # fmt: skip
+    found = {x for text in texts for x in re.findall(r"^(?:def|class) (_\w+)", text, re.MULTILINE)}
+    assert len(found) > 40
+    assert found <= OWN_FUNCTIONS | OWN_CLASSES, found - OWN_FUNCTIONS - OWN_CLASSES

@@ -8,7 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from lossgen.bench.memory import peak
+from lossgen.pipeline import render_losses
 from tests import generated_modules
+from tests.compiler.catalogue import spec_of
 from tests.machinery.sampling import Sample, close, gradients, sample
 from tests.machinery.test_autograd import second_order
 
@@ -137,15 +140,26 @@ def test_a_mean_over_nothing_has_no_gradient(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_nothing_as_large_as_all_pairs_is_kept_or_made() -> None:
-    module = generated_modules.load("info_nce")
-    x = torch.zeros(6000, 2).normal_(generator=torch.Generator().manual_seed(0))
-    assert module._rows_at_once(x) < len(x) // 4  # type: ignore[attr-defined]
+    loss = generated_modules.functional("info_nce")
+    x = torch.zeros(3000, 2).normal_(generator=torch.Generator().manual_seed(0)).requires_grad_()
     kept: list[int] = []
 
     def keep(x: Tensor) -> Tensor:
         kept.append(x.numel())
         return x
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
-        generated_modules.functional("info_nce")(x.requires_grad_(), x.detach().flip(0))
+    def step() -> None:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+            loss(x, x.detach().flip(0)).backward()
+
+    step()
     assert max(kept) == x.numel()
+    assert peak(step, {"x": x}, "cpu") < 4 * len(x) ** 2  # one array of all pairs
+
+
+@pytest.mark.parametrize(("role", "goes"), [("Positive", True), ("Real", False)])
+def test_a_factor_that_may_be_infinite_keeps_all_at_once(role: str, goes: bool) -> None:
+    body = "sim = Sum(at(x[n, d], n=i)*at(y[n, d], n=j), d)/tau; logsumexp(sim, j)"
+    spec = spec_of(body, f"x: Real[n, d], y: Real[n, d], *, tau: {role} = 0.5")
+    (rendered,) = render_losses([spec])
+    assert ("_many_pairs(" in rendered.module) == goes
