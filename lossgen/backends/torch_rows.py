@@ -56,15 +56,16 @@ def by_rows(f: Formula) -> Rows | None:
     weighing = f.compiled.forward.results[1:]
     if f.reduces or any(t.optional for t in spec.tensors) or any(map(f.moved_by, weighing)):
         return None
+    if spec.divisors:
+        return None  # reductions of its own, which divide by what the author says
     try:
         pairs = cut(f.compiled)
     except Unsupported:
         return None
     rows = _Rows(f, pairs)
     # Columns are few, and so are classes: their pairs with rows are no more than the scores.
-    if pairs.turned or pairs.beside is not None or not rows.square() or rows.taken():
-        return None
-    if not rows.finite():
+    many = not pairs.turned and pairs.beside is None and rows.square()
+    if not many or rows.taken() or not rows.finite():
         return None
     return Rows(rows.page(), tuple(rows.call()))
 

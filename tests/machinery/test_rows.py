@@ -163,3 +163,10 @@ def test_a_factor_that_may_be_infinite_keeps_all_at_once(role: str, goes: bool) 
     spec = spec_of(body, f"x: Real[n, d], y: Real[n, d], *, tau: {role} = 0.5")
     (rendered,) = render_losses([spec])
     assert ("_many_pairs(" in rendered.module) == goes
+
+
+def test_a_reduction_of_ones_own_keeps_all_at_once() -> None:
+    scores = "sim = Sum(at(x[n, d], n=i)*at(y[n, d], n=j), d); item = logsumexp(sim, j)"
+    for end, goes in (("item", True), ("averaged(item, batchmean=size(n))", False)):
+        (rendered,) = render_losses([spec_of(f"{scores}; {end}", "x: Real[n, d], y: Real[n, d]")])
+        assert ("_many_pairs(" in rendered.module) == goes
