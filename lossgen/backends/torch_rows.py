@@ -56,8 +56,8 @@ def by_rows(f: Formula) -> Rows | None:
     weighing = f.compiled.forward.results[1:]
     if f.reduces or any(t.optional for t in spec.tensors) or any(map(f.moved_by, weighing)):
         return None
-    if spec.divisors:
-        return None  # reductions of its own, which divide by what the author says
+    if spec.divisors or not f.compiled.forward.statement(f.item).free:
+        return None  # reductions of its own, or nothing to reduce: the loss is one number
     try:
         pairs = cut(f.compiled)
     except Unsupported:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 import torch
@@ -170,3 +171,15 @@ def test_a_reduction_of_ones_own_keeps_all_at_once() -> None:
     for end, goes in (("item", True), ("averaged(item, batchmean=size(n))", False)):
         (rendered,) = render_losses([spec_of(f"{scores}; {end}", "x: Real[n, d], y: Real[n, d]")])
         assert ("_many_pairs(" in rendered.module) == goes
+
+
+def test_a_loss_that_is_one_number_is_not_divided() -> None:
+    body = "c = Sum(x[i, d]*x[j, d], d); Sum(c*at(c, i=j, j=i), i, j)"
+    (rendered,) = render_losses([spec_of(body, "x: Real[n, d]")])
+    space: dict[str, Any] = {"__name__": "made"}
+    exec(compile(rendered.module, "made.py", "exec"), space)
+    space["_rows_at_once"] = lambda x: 1
+    x = torch.arange(18.0).view(6, 3).sin()
+    for reduction in ("mean", "sum"):
+        found = space["loss__loss"](x, reduction=reduction)
+        torch.testing.assert_close(found, (x @ x.T).square().sum())
