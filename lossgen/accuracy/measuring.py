@@ -7,9 +7,9 @@ with the point where the worst was found, and what breaks the bars.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,16 @@ import torch
 from lossgen.accuracy import axes_cases, rows, second
 from lossgen.accuracy.cases import Case, pointwise
 from lossgen.accuracy.formats import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Format
-from lossgen.accuracy.judging import ELEMENTWISE, OVER_AXIS, Bar, Judge, judge_half, wanted
+from lossgen.accuracy.judging import (
+    ELEMENTWISE,
+    HOLDS,
+    OVER_AXIS,
+    Bar,
+    Error,
+    Judge,
+    judge_half,
+    wanted,
+)
 from lossgen.accuracy.results import Accuracy, Measured
 from lossgen.accuracy.running import Computed, Loss, run, run_empty, run_twice
 from lossgen.accuracy.settings import Setting, settings
@@ -201,6 +210,8 @@ class _Measurement:
                     judge_half(c, w, e.value, judge.form, not style.items)
                     for c, w, e in zip(computed, other, exact, strict=True)
                 ]
+                if any(error.verdict == "breaks" for error in found):
+                    found = _as_float32(found, judge, style.items, name, computed)
             elif quantity == "value":
                 found = judge.value(style.items, computed)
             else:
@@ -231,6 +242,20 @@ class _Calls:
                 self.errors.append(f"{words}: {result.error}")
         split = self.style.items and len(self.lines) != 1
         return _split(found[0], len(self.lines)) if split else found
+
+
+def _as_float32(
+    found: list[Error], judge: Judge, items: bool, name: str, computed: Sequence[float]
+) -> list[Error]:
+    """What breaks half's bar and holds float32's: a sum whose terms cancel, in another order."""
+    wide = Judge(judge.case, FLOAT32, judge.exact, judge.bar)
+    judged = wide.gradient(items, name, computed) if name else wide.value(items, computed)
+    return [
+        replace(error, verdict="half")
+        if error.verdict == "breaks" and as_float32.verdict in HOLDS
+        else error
+        for error, as_float32 in zip(found, judged, strict=True)
+    ]
 
 
 def _split(computed: Computed, count: int) -> list[Computed]:

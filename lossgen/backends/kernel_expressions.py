@@ -70,6 +70,11 @@ class KernelExpressions(Squares):
     # --- arithmetic -------------------------------------------------------------------------
 
     def _print_Mul(self, expr: Any) -> str:
+        inverse = next((f for f in expr.args if isinstance(f, nd.Ratio) and f.args[0] == 1), None)
+        if inverse is not None:
+            # The product is divided, as 1 over what is tiny would be infinite by itself.
+            product = sp.Mul(*(f for f in expr.args if f is not inverse), evaluate=False)
+            return self.code(nd.Ratio(product, inverse.args[1]))
         above, factors = self.squares_joined(expr.args)
         below: list[str] = []
         sign = ""

@@ -245,14 +245,20 @@ def test_code_may_take_either_side_where_rounding_decides() -> None:
     assert judged(spec, wrong, [("", ((3.0,), (3.5,)))])["gradient"] == {"breaks": 2}
 
 
-def at(spec: LossSpec, loss: Callable[..., Tensor], *values: float, items: bool = True) -> Any:
+def at(
+    spec: LossSpec,
+    loss: Callable[..., Tensor],
+    *values: float,
+    items: bool = True,
+    dtype: str = "float32",
+) -> Any:
     """What code gives at one point, measured, by quantity."""
     from lossgen.accuracy import rows
     from lossgen.accuracy.measuring import judge_case
     from tests.accuracy.specs import default
 
     case = rows.case(spec, default(spec), [("", tuple((v,) for v in values))])
-    found = judge_case(case, "float32", [Style("it", loss, {}, items)])
+    found = judge_case(case, dtype, [Style("it", loss, {}, items)])
     return {m.quantity: m for m in found}
 
 
@@ -324,3 +330,15 @@ def test_what_float32_loses_counts_in_half_as_missed() -> None:
     assert (far.ulp, far.verdict) == (0.0, "not judged")
     near = judge_half(1.0, 1.001, mp.mpf(1), BFLOAT16, native=False)
     assert (near.ulp, near.verdict) == (0.0, "half")
+
+
+@pytest.mark.parametrize(("noise", "verdict"), [(2.0**-25, "half"), (2.0**-12, "breaks")])
+def test_half_may_add_up_in_another_order_what_cancels(noise: float, verdict: str) -> None:
+    spec = elementwise("sigmoid(input[e]) - target[e]")
+
+    def loss(input: Tensor, target: Tensor) -> Tensor:
+        value = torch.sigmoid(input.float()) - target.float()
+        return (value if input.dtype == torch.float32 else value + noise).to(input.dtype)
+
+    found = at(spec, loss, 0.0, 0.5, dtype="bfloat16")
+    assert found["value"].verdicts == {verdict: 1}

@@ -111,3 +111,16 @@ def test_a_product_with_a_sigmoid_below_the_least_normal_number() -> None:
     wanted = -input.double() * torch.sigmoid(-input.double())
     # Numbers so small are 1.4e-45 apart.
     torch.testing.assert_close(found.double(), wanted, rtol=1e-6, atol=1.5e-45)
+
+
+@pytest.mark.parametrize("size", [1e-39, 1e-43])
+def test_a_class_that_hardly_has_a_volume(size: float) -> None:
+    """Its weight, 1 / volume**2, is all that counts, and 1 / volume is infinite."""
+    input = torch.tensor([[[1.0, 2.0, 0.5], [0.0, -1.0, 0.3]]])
+    target = torch.tensor([[[size, 0.0, 0.0], [1.0, 0.0, 0.5]]], requires_grad=True)
+    with only_kernels(load("generalized_dice")):
+        (slope,) = torch.autograd.grad(functional("generalized_dice")(input, target), target)
+    # 1 - 2 * sum(prob * target) / (sum(prob) + volume) over that class alone, volume = 0
+    prob = input.double().softmax(1)[0, 0]
+    torch.testing.assert_close(slope[0, 0].double(), -2 * prob / prob.sum(), rtol=1e-5, atol=0)
+    assert not slope[0, 1].any()
