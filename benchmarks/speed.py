@@ -1,6 +1,6 @@
 """Speed and memory of every loss, beside torch, other packages, ``torch.compile`` and the limit.
 
-    python benchmarks/speed.py [NAME …] [--part catalogue|shapes|upstream|growth|small]
+    python benchmarks/speed.py [NAME …] [--part catalogue|shapes|upstream|growth|small|kept]
                                [--budget SECONDS] [--no-compile] [--threads 1] [--anew]
 
 Each case is what ``lossgen bench`` measures. What was measured is kept in
@@ -33,7 +33,7 @@ from lossgen.errors import LossgenError  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 KEPT = RESULTS / "speed.json"
-WITHOUT_COMPILER = ("upstream", "growth", "small")
+WITHOUT_COMPILER = ("upstream", "growth", "small", "kept")
 MEMORY = 0.8  # of what is free now: a case that is foreseen to need more is left out
 
 
@@ -95,6 +95,7 @@ def run(case: Case, kept: dict[str, Any], threads: int, compiler: bool) -> dict[
         upstream=case.upstream,
         compiled=compiler,
         small=case.part == "catalogue",
+        keep=case.part == "kept",
         **({} if elements is None else {"elements": elements}),
     )
     try:

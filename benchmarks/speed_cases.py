@@ -55,6 +55,16 @@ UPSTREAM = tuple(
     if c.loss in ("smooth_l1", "sigmoid_focal", "gaussian_nll") or c.size.startswith("n=8,c=19")
     for upstream in (1.0, 0.5)
 )
+# Gradients above 32 MB, whose memory is worth keeping; and how near the warm limit is asked for.
+KEPT = {
+    Case("kept", "cross_entropy", "n=8,c=19,s=256x256"): 2.8,
+    Case("kept", "cross_entropy", "n=4096,c=32000", rounds=3): 1.3,
+    Case("kept", "generalized_dice", "n=8,c=19,s=256x256"): 4.3,
+    Case("kept", "mse", "16M"): 1.3,
+    Case("kept", "smooth_l1", "16M"): 1.3,
+    Case("kept", "gaussian_nll", "8M"): 1.3,
+    Case("kept", "cosine_embedding", "n=65536,d=128"): 1.3,
+}
 # The same loss, larger and larger: what grows, and from where to where.
 GROWTH = {
     "elements, elementwise (`huber`)": tuple(
@@ -72,6 +82,7 @@ GROWTH = {
         for n in (256, 1024, 2048, 4096, 8192, 16_384)
     ),
 }
+MOST_PAIRS = GROWTH["pairs (`info_nce`, 256 features)"][-1:]
 SMALL = (Case("small", "cross_entropy", "n=32,c=10", rounds=41),)
 # On a GPU: large enough that it is not the host that is measured.
 ON_GPU = (
@@ -87,4 +98,5 @@ PARTS = {
     "upstream": UPSTREAM,
     "growth": tuple(case for row in GROWTH.values() for case in row),
     "small": SMALL,
+    "kept": tuple(KEPT),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,10 +9,19 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.speed_cases import CATALOGUE, GROWTH, SHAPES, SMALL, UPSTREAM, Case
+from benchmarks.speed_bars import WARM, bars, form, titled
+from benchmarks.speed_cases import (
+    CATALOGUE,
+    GROWTH,
+    KEPT,
+    MOST_PAIRS,
+    SHAPES,
+    SMALL,
+    UPSTREAM,
+    Case,
+)
 from lossgen.cli.bench_sheet import milliseconds, size
 
-NOISE = 1.05  # a lower quartile beyond this is slower than noise is
 Found = Mapping[str, Any]
 HOW_TO_READ = """\
 Forward and backward into fresh gradients, from `lossgen bench`: every form of a loss in one
@@ -34,13 +42,15 @@ def page(kept: Mapping[str, Any]) -> str:
     parts = [*filter(None, parts), HOW_TO_READ]
     both = [*catalogue, *shapes]
     if both:
-        parts += ["## The bars", "\n".join(_bars(both, kept))]
+        told = bars(both, _there(SMALL, kept), _steps(kept), _there(MOST_PAIRS, kept), _warm(kept))
+        parts += ["## The bars", "\n".join(told)]
     if catalogue:
         parts += ["## The catalogue", "About two million elements.", _table(catalogue)]
     if shapes:
         parts += ["## Shapes that losses are met in", _table(shapes, shaped=True)]
     parts += _small(kept)
     parts += _upstream(kept)
+    parts += _memory_kept(kept)
     parts += _growth(kept)
     left = [(c.key, kept[c.key]["failed"]) for c in (*CATALOGUE, *SHAPES) if _failed(c, kept)]
     if left:
@@ -50,6 +60,17 @@ def page(kept: Mapping[str, Any]) -> str:
 
 def _there(cases: Iterable[Case], kept: Mapping[str, Found]) -> list[Found]:
     return [kept[c.key] for c in cases if c.key in kept and "failed" not in kept[c.key]]
+
+
+def _steps(kept: Mapping[str, Found]) -> list[tuple[Found, Found]]:
+    """A loss with an incoming gradient of 1, and of 0.5."""
+    found = (_there(both, kept) for both in zip(UPSTREAM[::2], UPSTREAM[1::2], strict=True))
+    return [(one, half) for one, half in (steps for steps in found if len(steps) == 2)]
+
+
+def _warm(kept: Mapping[str, Found]) -> list[tuple[Found, float]]:
+    """Losses measured with their gradients' memory kept, and what is asked of them."""
+    return [(x, asked) for case, asked in KEPT.items() for x in _there([case], kept)]
 
 
 def _failed(case: Case, kept: Mapping[str, Found]) -> bool:
@@ -68,110 +89,6 @@ def _where(found: list[Found]) -> str:
     )
 
 
-def form(x: Found, name: str) -> Found | None:
-    """One form of a measurement."""
-    return next((f for f in x["forms"] if f["name"] == name), None)
-
-
-def native(x: Found) -> bool:
-    """Whether the best peer is one operation of torch's with a derivative of its own."""
-    return bool(x["best_peer"].startswith("torch ") and x["name"] in _NATIVE)
-
-
-# ATen's own forward and backward kernels: derivatives.yaml has an entry of the loss's name.
-_NATIVE = (
-    "l1", "mse", "smooth_l1", "huber", "binary_cross_entropy", "soft_margin", "nll",
-    "multi_margin", "multilabel_margin",
-)  # fmt: skip
-
-
-def _bars(found: list[Found], kept: Mapping[str, Found]) -> list[str]:
-    """Each bar, whether it holds, and what breaks it."""
-    lines = []
-    beside = [(x, form(x, "eager"), form(x, x["best_peer"])) for x in found if x["best_peer"]]
-    compared = [(x, ours, peer) for x, ours, peer in beside if ours and peer]
-    slower = [
-        f"{_name(x)} {ours['to_peer']['median']:.2f}"
-        for x, ours, peer in compared
-        if ours["to_peer"]["low"] > NOISE
-    ]
-    lines.append(_bar("`eager` never slower than the best eager peer, beyond noise", slower))
-    gains = [1 / ours["to_peer"]["median"] for x, ours, peer in compared if not native(x)]
-    if gains:
-        middle = statistics.median(gains)
-        word = f"`eager` at least 1.5 x as fast at the median of composite losses: {middle:.2f} x"
-        lines.append(f"- {'holds' if middle >= 1.5 else '**missed**'}: {word} ({len(gains)} cases)")
-    for what in ("peak", "kept"):
-        more = [
-            f"{_name(x)} {size(ours[what])} > {size(peer[what])}"
-            for x, ours, peer in compared
-            if ours[what] > 1.02 * peer[what] + 2**16
-        ]
-        lines.append(_bar(f"`eager` never more memory ({what}) than the best peer", more))
-    lines += _compiled_bars(found)
-    small = [
-        f"{_name(x)} {1e6 * a['small']['median']:.0f} > {1e6 * b['small']['median']:.0f} µs"
-        for x in found
-        if (a := form(x, "eager")) and (b := form(x, "function"))
-        if a["small"] and b["small"] and a["small"]["low"] > NOISE * b["small"]["high"]
-    ]
-    lines.append(_bar("small batches: `eager` never slower than the plain function", small))
-    for x in _there(SMALL, kept):
-        ours, plain = form(x, "eager"), form(x, "function")
-        if ours and plain and ours["to_peer"]:
-            ratio = ours["to_peer"]["median"]
-            word = f"32 x 10 cross-entropy: `eager` at most 1.7 x torch's own: {ratio:.2f} x"
-            lines.append(f"- {'holds' if ratio <= 1.7 else '**missed**'}: {word}")
-    return lines
-
-
-def _compiled_bars(found: list[Found]) -> list[str]:
-    """The bars of the backends `compile` and `c`, where a build has them."""
-    lines = []
-    rivals = {"compile": lambda x: "torch.compile(function)",
-              "c": lambda x: f"torch.compile({x['best_peer'] or 'function'})"}  # fmt: skip
-    for backend, asked in (("compile", 1.3), ("c", 2.0)):
-        pairs = [
-            (x, ours, rival)
-            for x in found
-            if (ours := form(x, backend)) and (rival := form(x, rivals[backend](x)))
-        ]
-        if not pairs:
-            continue
-        slower = [
-            f"{_name(x)} {ours['seconds']['median'] / rival['seconds']['median']:.2f}"
-            for x, ours, rival in pairs
-            if ours["seconds"]["low"] > NOISE * rival["seconds"]["median"]
-        ]
-        rival = "the plain function" if backend == "compile" else "the best peer"
-        lines.append(_bar(f"`{backend}` never slower than torch.compile of {rival}", slower))
-        middle = statistics.median(
-            rival["seconds"]["median"] / ours["seconds"]["median"] for _, ours, rival in pairs
-        )
-        held = "holds" if middle >= asked else "**missed**"
-        lines.append(f"- {held}: and at least {asked} x as fast at the median: {middle:.2f} x")
-    limits = [c["to_limit"]["median"] for x in found if (c := form(x, "c"))]
-    if limits:
-        middle = statistics.median(limits)
-        held = "holds" if middle <= 1.3 else "**missed**"
-        lines.append(f"- {held}: `c` at most 1.3 x the limit at the median: {middle:.2f} x")
-    return lines
-
-
-def _bar(words: str, broken: list[str]) -> str:
-    if not broken:
-        return f"- holds: {words}"
-    return f"- **missed** by {len(broken)}: {words}: {', '.join(broken)}"
-
-
-def _name(x: Found, *, shaped: bool = False) -> str:
-    if not shaped:
-        return str(x["name"])
-    first = next(iter(x["shapes"].values()))
-    dtype = "" if x["dtype"] == "float32" else f", {x['dtype']}"
-    return f"{x['name']} ({', '.join(map(str, first))}{dtype})"
-
-
 def _table(found: list[Found], *, shaped: bool = False) -> str:
     """A row a loss: times in ms, ratios, memory."""
     backends = [b for b in ("eager", "compile", "c") if any(form(x, b) for x in found)]
@@ -186,7 +103,7 @@ def _table(found: list[Found], *, shaped: bool = False) -> str:
         names = ("torch.compile(function)", f"torch.compile({x['best_peer']})")
         error = ours.get("gradient_error")
         cells = [
-            _name(x, shaped=shaped),
+            titled(x, shaped=shaped),
             milliseconds(x["limit"]["seconds"]),
             milliseconds(x["limit"]["warm"]["median"]),
             _ms(form(x, "function")),
@@ -215,18 +132,19 @@ def _ratio(spread: Found | None) -> str:
 
 def _small(kept: Mapping[str, Found]) -> list[str]:
     """Microseconds of a small batch."""
-    lines = ["| loss | function | eager | best peer | eager / function | eager / peer |"]
-    lines.append("| --- |" + " ---: |" * 5)
+    heads = ["loss", "function", "eager", "c", "best peer", "eager / function", "eager / peer"]
+    heads.append("c / peer")
+    lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) - 1)]
     for x in (*_there(SMALL, kept), *_there(CATALOGUE, kept)):
         small = "seconds" if x["sizes"].get("n") == [32] and not x["small_sizes"] else "small"
-        row = [form(x, name) for name in ("function", "eager", x["best_peer"])]
+        row = [form(x, name) for name in ("function", "eager", "c", x["best_peer"])]
         us = [1e6 * f[small]["median"] if f and f[small] else None for f in row]
         if us[0] is None or us[1] is None:
             continue
-        peer = f"{us[1] / us[2]:.2f}" if us[2] else ""
-        told = [f"{v:.0f}" if v else "" for v in us]
+        ratios = [us[1] / us[0], *(a / us[3] if a and us[3] else None for a in us[1:3])]
+        cells = [f"{v:.0f}" if v else "" for v in us] + [f"{r:.2f}" if r else "" for r in ratios]
         name = "cross_entropy, 32 x 10" if small == "seconds" else x["name"]
-        lines.append(f"| {name} | {' | '.join(told)} | {us[1] / us[0]:.2f} | {peer} |")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     words = "Microseconds of forward and backward on 32 samples (of 10 classes, of 16 features)."
     return ["## Small batches", words, "\n".join(lines)] if len(lines) > 2 else []
 
@@ -234,19 +152,36 @@ def _small(kept: Mapping[str, Found]) -> list[str]:
 def _upstream(kept: Mapping[str, Found]) -> list[str]:
     """What an incoming gradient of 0.5 costs."""
     lines = ["| loss | form | 1 | 0.5 | ratio |", "| --- | --- | ---: | ---: | ---: |"]
-    for one, half in zip(UPSTREAM[::2], UPSTREAM[1::2], strict=True):
-        if not _there((one, half), kept)[1:]:
-            continue
-        x, y = kept[one.key], kept[half.key]
+    for x, y in _steps(kept):
         for name in ("eager", "compile", "c", x["best_peer"]):
             a, b = form(x, name), form(y, name)
             if a and b:
                 ratio = b["seconds"]["median"] / a["seconds"]["median"]
                 lines.append(
-                    f"| {_name(x, shaped=True)} | {name} | {_ms(a)} | {_ms(b)} | {ratio:.2f} |"
+                    f"| {titled(x, shaped=True)} | {name} | {_ms(a)} | {_ms(b)} | {ratio:.2f} |"
                 )
     words = "Milliseconds with an incoming gradient of 1 and of 0.5 (two runs); 1.15 is asked for."
     return ["## An incoming gradient other than 1", words, "\n".join(lines)] if lines[2:] else []
+
+
+def _memory_kept(kept: Mapping[str, Found]) -> list[str]:
+    """What keeping the memory of gradients gains."""
+    heads = ["loss", "limit: fresh", "warm", "c", "c, memory kept", "memory kept / warm limit"]
+    lines = [f"| {' | '.join([*heads, 'asked'])} |", "| --- |" + " ---: |" * len(heads)]
+    for x, asked in _warm(kept):
+        ours = form(x, WARM)
+        cells = [
+            titled(x, shaped=True),
+            milliseconds(x["limit"]["seconds"]),
+            milliseconds(x["limit"]["warm"]["median"]),
+            _ms(form(x, "c")),
+            _ms(ours),
+            _ratio(ours["to_limit"]) if ours else "",
+            f"{asked:g}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    words = "Milliseconds of the kernels in C, without and with `keep_gradients`."
+    return ["## Gradients in memory that is kept", words, "\n".join(lines)] if lines[2:] else []
 
 
 def _growth(kept: Mapping[str, Found]) -> list[str]:

@@ -35,11 +35,15 @@ def traffic_of(
     return traffic(resolved(loss, options, {t.name for t in tensors}, gradients), shaped)
 
 
-def bounds(seconds: Mapping[str, list[float]], floor: float) -> list[float]:
-    """The limit of each round: the largest of what moves, what is evaluated, what is multiplied."""
-    fresh = seconds[FRESH]
-    products = seconds.get(PRODUCTS, [0.0] * len(fresh))
-    return [max(a, b, floor) for a, b in zip(fresh, products, strict=True)]
+def bounds(seconds: Mapping[str, list[float]], floor: float, *, warm: bool = False) -> list[float]:
+    """The limit of each round: the largest of what moves, what is evaluated, what is multiplied.
+
+    Args:
+        warm: whether gradients are written to memory that is there already.
+    """
+    moved = seconds[WARM if warm else FRESH]
+    products = seconds.get(PRODUCTS, [0.0] * len(moved))
+    return [max(a, b, floor) for a, b in zip(moved, products, strict=True)]
 
 
 def limit_of(moved: Traffic, seconds: Mapping[str, list[float]], floor: float) -> Limit:

@@ -24,6 +24,8 @@ from lossgen.peers import peers_of, version
 from lossgen.spec import LossSpec
 
 FUNCTION = "function"  # the plain function's row
+KEPT = "c, memory kept"  # the row of the kernels in C that keep their gradients' memory
+_ANY = 2**60  # bytes: whatever the gradients take
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class Form:
     Attributes:
         kind: ``generated``, ``peer`` or ``compiled``.
         fallback: why the last call did not run what the backend is for; None where it did.
+        warm: whether it writes its gradients to the memory of earlier ones.
     """
 
     name: str
     kind: str
     call: Callable[..., Tensor]
     fallback: Callable[[], str | None] = lambda: None
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,12 @@ def load(path: Path, label: str) -> ModuleType:
 
 
 def generated(
-    spec: LossSpec, modules: Mapping[str, Path], options: Mapping[str, Any]
+    spec: LossSpec, modules: Mapping[str, Path], options: Mapping[str, Any], *, keep: bool = False
 ) -> tuple[list[Form], list[Skipped]]:
     """The plain function, and the functional style of every backend, at their defaults.
 
-    `options` holds those that have none.
+    `options` holds those that have none. With `keep`, the kernels in C come a second time, in a
+    module of their own that keeps its gradients' memory.
     """
     forms: list[Form] = []
     skipped: list[Skipped] = []
@@ -89,6 +94,11 @@ def generated(
         call = _at(getattr(module, spec.functional_name), options)
         why = getattr(module, "_why_not", lambda: None)
         forms.append(Form(backend, "generated", call, why))
+        if keep and backend == "c":
+            again = load(path, "kept")
+            again.keep_gradients(_ANY)
+            call = _at(getattr(again, spec.functional_name), options)
+            forms.append(Form(KEPT, "generated", call, again._why_not, warm=True))
     return forms, skipped
 
 

@@ -92,7 +92,7 @@ def _measured(
     timing.settle(device)
     _wake(call, compiler=request.compiled or "compile" in modules)
 
-    ours, broken = generated(spec, modules, required)
+    ours, broken = generated(spec, modules, required, keep=request.keep)
     theirs, missing = others(spec, default)
     if not ours:
         raise LossgenError("\n".join(f"{x.name}: {x.reason}" for x in broken))
@@ -151,7 +151,7 @@ def _measured(
                 name=f.name,
                 kind=f.kind,
                 seconds=spread(seconds[f.name]),
-                to_limit=_ratio(seconds[f.name], bounds(seconds, floor)),
+                to_limit=_ratio(seconds[f.name], bounds(seconds, floor, warm=f.warm)),
                 to_peer=_ratio(seconds[f.name], seconds[best]) if best else None,
                 first=first[f.name],
                 small=small.get(f.name),

@@ -24,6 +24,7 @@ class Request:
         compiled: whether ``torch.compile`` of the plain function and of the best peer is measured.
         gradients: the tensors whose gradient is taken; empty for the loss's usual ones.
         small: whether the overhead on a small batch is measured too.
+        keep: whether the kernels in C are measured with ``keep_gradients`` as well.
     """
 
     backends: tuple[str, ...]
@@ -37,6 +38,7 @@ class Request:
     compiled: bool = True
     gradients: tuple[str, ...] = ()
     small: bool = True
+    keep: bool = False
 
 
 def sizes_of(told: Sequence[str]) -> tuple[dict[str, tuple[int, ...]], int | None]:

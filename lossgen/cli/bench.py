@@ -44,6 +44,12 @@ if TYPE_CHECKING:
     "--no-compile", is_flag=True, help="Leave out torch.compile, which takes long to start."
 )
 @click.option("--no-small", is_flag=True, help="Leave the small batch out.")
+@click.option(
+    "--keep-gradients",
+    "keep",
+    is_flag=True,
+    help="The kernels in C also with the memory of gradients kept; their limit is the warm one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For a program to read.")
 @click.option("--plot", metavar="FILE", help="Write a bar chart as well, as SVG.")
 @directory_option
@@ -59,6 +65,7 @@ def command(
     upstream: float,
     no_compile: bool,
     no_small: bool,
+    keep: bool,
     as_json: bool,
     plot: str | None,
     directory: str,
@@ -92,8 +99,11 @@ def command(
         compiled=not no_compile,
         gradients=gradients,
         small=not no_small,
+        keep=keep,
         **({} if elements is None else {"elements": elements}),
     )
+    if keep and "c" not in request.backends:
+        raise click.UsageError("--keep-gradients is for the kernels in C: add --backend c.")
     found = _measured(project_at(directory), name, request, quiet=as_json)
     if as_json:
         import json

@@ -1,6 +1,7 @@
 """``lossgen bench``: what it says, what it refuses, that it leaves nothing behind."""
 
 import json
+import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -77,6 +78,19 @@ def test_a_loss_of_ones_own(run: Run, project: Path) -> None:
     assert found["name"] == "fourth"
     assert found["limit"]["bytes"] == 3 * 2000
     assert found["best_peer"] == ""
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
+def test_kernels_with_the_memory_of_gradients_kept(run: Run) -> None:
+    words = ("--backend", "c", "--keep-gradients", "--size", "1M", "--json")
+    found = json.loads(run("bench", "mse", *QUICK, *words).stdout)
+    forms = {form["name"]: form for form in found["forms"]}
+    # The first call made the gradient's memory, which later ones are written to.
+    assert forms["c"]["peak"] >= 4_000_000 > forms["c, memory kept"]["peak"]
+    assert forms["c, memory kept"]["gradient_error"] < 1e-6
+    refused = run("bench", "mse", "--backend", "eager", "--keep-gradients")
+    assert refused.exit_code == 2
+    assert "add --backend c" in refused.output
 
 
 def test_gradients_may_be_chosen(run: Run) -> None:
