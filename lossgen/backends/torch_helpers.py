@@ -152,7 +152,8 @@ HELPERS: dict[str, str] = {
     below = scores - scores.amax(dim, keepdim=True)
     powers = below.exp()
     total = powers.sum(dim, keepdim=True)
-    others = powers.frac().sum(dim, keepdim=True)  # the power of one that leads is 1
+    # The power of one that leads is 1, whose fraction is 0.
+    others = (powers.frac() if _recorded() else powers.frac_()).sum(dim, keepdim=True)
     return below.sub_(torch.log1p(torch.where(total < 1.5, others, total - 1.0)))''',
     "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
@@ -171,16 +172,18 @@ HELPERS: dict[str, str] = {
     """``_nll`` and its slope in the scores: the softmax, less 1 at the label."""
     at = label.unsqueeze(dim)
     prob = _softmax(scores, dim)
-    slope = prob.scatter(dim, at, 0.0)
-    others = slope.sum(dim, keepdim=True)
-    if _recorded() or not others.numel():
+    if _recorded() or not prob.numel():
         loss = _nll(scores, label, dim)
+        slope = prob.scatter(dim, at, 0.0)
+        others = slope.sum(dim, keepdim=True)
     else:
         # The same without a pass of logarithms: how far the class is below the leader,
         # and what the leader leaves. Where leaders tie, this has no derivative.
         below = scores.amax(dim, keepdim=True) - scores.gather(dim, at)
-        top = prob.amax(dim, keepdim=True)
-        left = (others - (top - prob.gather(dim, at))) / top
+        top, chosen = prob.amax(dim, keepdim=True), prob.gather(dim, at)
+        slope = prob.scatter_(dim, at, 0.0)
+        others = slope.sum(dim, keepdim=True)
+        left = (others - (top - chosen)) / top
         loss = (below + torch.log1p(left)).squeeze(dim)
     return loss, slope.scatter_add_(dim, at, -others)''',
     "_softmax(": '''def _softmax(scores: Tensor, dim: int) -> Tensor:
@@ -189,8 +192,10 @@ HELPERS: dict[str, str] = {
         return scores.squeeze(-1).softmax(-1).unsqueeze(-1)
     return scores.softmax(dim)''',
     "_recorded(": '''def _recorded() -> bool:
-    """Whether what is computed is to be differentiated, by autograd or by a compiler."""
-    return torch.is_grad_enabled() or torch.compiler.is_compiling()''',
+    """Whether autograd, a compiler or torch.func is to see each operation."""
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return True
+    return bool(torch._C._are_functorch_transforms_active())''',
     "_straight_through(": '''def _straight_through(value: Tensor, slope_of: Tensor) -> Tensor:
     """``value``, with the gradient of another."""
     if not _recorded():

@@ -95,10 +95,12 @@ STEPS: dict[str, str] = {
     """``prob * (grad - (grad * prob).sum(dim))``, exact to rounding where one class leads, too."""
     result: Tensor = torch.ops.aten._softmax_backward_data(grad, prob, dim, prob.dtype)
     # It adds up to 0 but for rounding, which may be all that there is at a probability near 1.
-    return result.addcmul(prob, result.sum(dim, keepdim=True), value=-1)''',
+    less = result.addcmul if _recorded() else result.addcmul_
+    return less(prob, result.sum(dim, keepdim=True), value=-1)''',
     "_balanced(": '''def _balanced(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
     """``grad - prob * grad.sum(dim)``, exact to rounding where one class leads, too."""
     result = grad.addcmul(prob, grad.sum(dim, keepdim=True), value=-1)
     # It adds up to 0 but for rounding, which may be all that there is at a probability near 1.
-    return result.addcmul(prob, result.sum(dim, keepdim=True), value=-1)''',
+    less = result.addcmul if _recorded() else result.addcmul_
+    return less(prob, result.sum(dim, keepdim=True), value=-1)''',
 }
