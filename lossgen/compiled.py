@@ -157,8 +157,11 @@ def _there_when_read(backward: Backward) -> Backward:
     kept = tuple(recorded.statement(x) for x in backward.saved)
     whole = replace(program, statements=(*kept, *program.statements))
     read = {x.name: x.guard for x in with_guards(whole, dict.fromkeys(program.results, ALWAYS))}
+    # What only an infinity would have asked for is not read any more.
+    saved = tuple(x for x in backward.saved if x in read)
     statements = tuple(
-        replace(x, guard=either(x.guard, read[x.name])) if x.name in backward.saved else x
+        replace(x, guard=either(x.guard, read[x.name])) if x.name in saved else x
         for x in recorded.statements
     )
-    return replace(backward, recorded=replace(recorded, statements=statements))
+    recorded = replace(recorded, statements=without_unused(statements, (*recorded.results, *saved)))
+    return replace(backward, recorded=recorded, saved=saved)

@@ -10,6 +10,7 @@ from mpmath import mp
 
 from lossgen import nodes
 from lossgen.accuracy.context import Context, Environment, Handler
+from lossgen.accuracy.scalars import exp
 from lossgen.accuracy.softmax import Softmax, difference
 from lossgen.accuracy.tape import NOTHING, Num, log2, plus, scaled_log
 from lossgen.nodes import Letter
@@ -65,7 +66,7 @@ def _peak(terms: Sequence[Num]) -> _Peak | None:
         return None
     place = max(range(len(finite)), key=lambda k: finite[k].value)
     top = finite[place]
-    powers = [mp.exp(difference(t, top)) for t in finite]
+    powers = [exp(difference(t, top)) for t in finite]
     others = mp.fsum(powers[:place] + powers[place + 1 :])
     return _Peak(finite, top, [p / (1 + others) for p in powers], mp.log1p(others))
 

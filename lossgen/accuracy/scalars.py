@@ -17,16 +17,31 @@ Triple = tuple[Any, Any, Any]
 ZERO, ONE = mp.mpf(0), mp.mpf(1)
 
 
+_FAR = 5000  # bits before the point: no more digits than these are asked for
+
+
+def exp(x: Any) -> Any:
+    """e**x; infinity or 0 where the exponent has more digits than mpmath can hold."""
+    if x and mp.isfinite(x) and mp.mag(x) > _FAR:
+        return mp.inf if x > 0 else ZERO
+    return mp.exp(x)
+
+
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent, of numbers of any size."""
+    return mp.sign(x) if x and mp.mag(x) > _FAR else mp.tanh(x)
+
+
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), without an overflow of the exponent's digits."""
     if x >= 0:
-        return 1 / (1 + mp.exp(-x))
-    power = mp.exp(x)
+        return 1 / (1 + exp(-x))
+    power = exp(x)
     return power / (1 + power)
 
 
 def softplus(x: Any) -> Any:
-    return x + mp.log1p(mp.exp(-x)) if x > 0 else mp.log1p(mp.exp(x))
+    return x + mp.log1p(exp(-x)) if x > 0 else mp.log1p(exp(x))
 
 
 def _bell(x: Any) -> Any:
@@ -71,13 +86,13 @@ def _softplus(x: Any) -> Triple:
 
 
 def _exp(x: Any) -> Triple:
-    power = mp.exp(x)
+    power = exp(x)
     return power, power, power
 
 
 def _expm1(x: Any) -> Triple:
-    power = mp.exp(x)
-    return mp.expm1(x), power, power
+    power = exp(x)
+    return power - 1 if power in (ZERO, mp.inf) else mp.expm1(x), power, power
 
 
 def _log_cosh(x: Any) -> Triple:
@@ -86,14 +101,14 @@ def _log_cosh(x: Any) -> Triple:
     value = (
         mp.log1p(2 * mp.sinh(x / 2) ** 2)
         if size < 1
-        else size - mp.log(2) + mp.log1p(mp.exp(-2 * size))
+        else size - mp.log(2) + mp.log1p(exp(-2 * size))
     )
-    return value, mp.tanh(x), 4 * _bell(2 * x)
+    return value, tanh(x), 4 * _bell(2 * x)
 
 
 def _tanh(x: Any) -> Triple:
     slope = 4 * _bell(2 * x)
-    return mp.tanh(x), slope, 2 * slope * mp.tanh(x)
+    return tanh(x), slope, 2 * slope * tanh(x)
 
 
 def _acos(x: Any) -> Triple:
@@ -106,7 +121,7 @@ def _acos(x: Any) -> Triple:
 
 
 def _erf(x: Any) -> Triple:
-    slope = 2 * mp.exp(-(x**2)) / mp.sqrt(mp.pi)
+    slope = 2 * exp(-(x**2)) / mp.sqrt(mp.pi)
     return mp.erf(x), slope, 2 * x * slope
 
 

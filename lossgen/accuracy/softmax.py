@@ -12,6 +12,7 @@ from typing import Any
 
 from mpmath import mp
 
+from lossgen.accuracy.scalars import exp
 from lossgen.accuracy.tape import NOTHING, Num, Tape, log2, plus, scaled_log
 
 Share = tuple[Num, Any, float, float]
@@ -28,7 +29,7 @@ class Softmax(Num):
         self.arrived: list[tuple[Port, Any, float, float]] = []
         place = max(range(len(terms)), key=lambda k: terms[k].value)
         self.behind = [difference(t, terms[place]) for t in terms]
-        powers = [mp.exp(b) for b in self.behind]
+        powers = [exp(b) for b in self.behind]
         others = mp.fsum(powers[:place] + powers[place + 1 :])
         self.shares = [p / (1 + others) for p in powers]
         # 1 - p without cancelling: of the leading one it is the share of the others.

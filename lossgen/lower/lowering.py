@@ -90,7 +90,7 @@ class _Lowering(Recording):
         self, name: str, expr: sp.Expr, letters: Iterable[Letter], *, named: bool = False
     ) -> str:
         """Make a statement of an expression; equal unnamed ones are shared."""
-        if isinstance(expr, Reduce) and not self._composite(expr):
+        if isinstance(expr, Reduce) and not self._composite(expr) and not _idle(expr):
             return self._reduction(name, expr, named=named)
         if isinstance(expr, Along) and expr.position == expr.letter:
             body = self(expr.body)
@@ -216,10 +216,8 @@ class _Lowering(Recording):
             number = self(count)
             some = nd.Compare(">", number, 0)
             return Where(some, self(total) / nd.Max(number, 1, ONE), self(expr.empty))
-        inside = free_letters(expr.body) | free_letters(expr.where)
-        idle = [x for x in expr.bound if x not in inside]
-        if idle:
-            rest = [x for x in expr.bound if x in inside]
+        if idle := _idle(expr):
+            rest = [x for x in expr.bound if x not in idle]
             inner = self(
                 Reduce(expr.args[0], expr.body, expr.where, expr.empty, rest) if rest else expr.body
             )
@@ -256,3 +254,9 @@ class _Lowering(Recording):
         whole = Along(expr.args[0], expr.body, expr.letter, expr.letter)
         name = self._define(automatic(whole, self.written), whole, free_letters(whole))
         return self._read(name, {expr.letter: expr.position})
+
+
+def _idle(expr: Reduce) -> list[Letter]:
+    """The letters of a reduction along which nothing in it varies."""
+    inside = free_letters(expr.body) | free_letters(expr.where)
+    return [x for x in expr.bound if x not in inside]

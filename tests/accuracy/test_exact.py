@@ -199,3 +199,12 @@ def test_what_is_no_number_has_no_slope() -> None:
     found = at("(input[e] - 1)/(target[e] - 1) + input[e]", 1.0, 1.0)
     assert mp.isnan(found.items[0].value)
     assert mp.isnan(found.slopes["input"][0].value)
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [("tanh(input[e]/exp(input[e]))", -1.0), ("exp(input[e]/exp(input[e]))", 0.0)],
+)
+def test_an_exponent_of_more_digits_than_there_are_is_infinite(body: str, value: float) -> None:
+    (item,) = at(body, -1.7e308, arguments=SCORE).items
+    assert float(item.value) == value

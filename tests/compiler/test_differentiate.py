@@ -448,3 +448,11 @@ def test_what_options_choose_is_no_array_of_zeros_elsewhere() -> None:
     assert {"d_student_scores", "d_teacher_scores"} <= names
     # Neither the sums of choices that a balance reads, nor those that a factor stands beside.
     assert not {"d_log_p", "d_log_q", "d_p", "d_q"} & names
+
+
+def test_what_is_kept_for_an_infinity_that_cannot_come_is_dropped() -> None:
+    """A gap of which the slope is held finite without the number that was kept for it."""
+    gap = "log_sigmoid(log_sigmoid(y[e])) - log_sigmoid(Min(y[e], x[e]))"
+    backward = written(f"sigmoid(x[e])*({gap})**2", "x: Real[e], y: Real[e]").backward
+    read = {a.name for a in backward.program.inputs}
+    assert {*backward.saved} <= read

@@ -48,6 +48,12 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "acos((Sum(x[n, i]*y[n, i], i) - 1)/2)",
         "",
     ),
+    # A sum, the loss itself, along which nothing in it varies: so many times the same.
+    "same_for_each": (
+        "x: Real[n, c]",
+        "Sum(sigmoid(Mean(x[n, c], c)), c)",
+        "",
+    ),
     # One tensor, and blocks of it.
     "angle": ("x: Real[e]", "acos(clip(x[e], -1, 1))", "test_many_samples"),
     # Statistics of the batch, which may be empty.
