@@ -22,6 +22,7 @@ from lossgen.differentiate.chosen import with_choices_read
 from lossgen.differentiate.collecting import Collecting, is_plain_read
 from lossgen.differentiate.joining import joined, with_choices
 from lossgen.differentiate.labels import at_labels
+from lossgen.differentiate.leading import compared
 from lossgen.differentiate.naming import lone_pieces, renamed, with_signs_read
 from lossgen.differentiate.reads import Reads
 from lossgen.factoring import factored
@@ -153,7 +154,7 @@ class _Reverse(Reads, Collecting):
             # 0 * inf.
             return g * nd.Exp(Where(x.where, x.body - result, -sp.oo))
         if x.op in ("amax", "amin"):
-            best = nd.And(x.where, nd.Compare("==", x.body, result))
+            best = nd.And(x.where, nd.Compare("==", *compared(self, x)))
             name = self.add(f"ties_{_stem(x)}", x.free, best, "count", x.bound)
             ties: sp.Expr = Read(Str(name), *x.free)
             if x.where is not TRUE:

@@ -49,6 +49,11 @@ LOSSES = {
         "held = 3*stop_gradient(x[e])\n"
         "    return Sum(where(held >= k and held < k + 1, 1/y[k], 0), k)*exp(x[e])",
     ),
+    # A row's largest as the loss itself, complete after the loop alone.
+    "largest": (
+        "x: Real[n, c], y: Real[n, c]",
+        "return Amax(sin(x[n, c]) + tanh(y[n, c])*x[n, c], c)",
+    ),
     # Items that are many to a row, over which something is summed.
     "centred": (
         "x: Real[n, c], y: Real[n, c]",

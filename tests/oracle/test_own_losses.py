@@ -54,6 +54,13 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "Sum(Mean(x[n, c], c)**2, c)",
         "",
     ),
+    # The largest of what is rounded otherwise where the backward computes it again.
+    "largest": (
+        "x: Real[n, c], y: Real[n, c]",
+        "Amax(sigmoid(x[n, c] + y[n, c])*(x[n, c] - tanh(y[n, c]))"
+        " + (1 - Min(y[n, c], 1))*log(2 + y[n, c]**2), c)",
+        "",
+    ),
     # One tensor, and blocks of it.
     "angle": ("x: Real[e]", "acos(clip(x[e], -1, 1))", "test_many_samples"),
     # Statistics of the batch, which may be empty.

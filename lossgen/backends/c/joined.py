@@ -57,6 +57,7 @@ class ExpNegative(nd.Exp):
 
 
 _PLAIN, _OF_ROWS = frozenset(("stack", "sum", "amax", "amin")), frozenset(("any", "scatter"))
+_REDUCED = {"sum": "sum", "amax": "max", "amin": "min"}
 _OF_LOGS = ("log_softmax", "logsumexp", "nll")  # what needs the logarithm of a softmax's sum
 
 
@@ -135,10 +136,11 @@ class _Spelling:
         return tuple(y for x in spelled for y in apart.statements(x))
 
     def _spelled(self, x: Statement) -> Iterator[Statement]:
-        if x.op == "sum" and x.name in self.results:
-            total = self._name(f"sum_{x.name}")
-            yield replace(x, name=total)
-            yield self._map(x, Read(Str(total), *x.free))
+        if x.op in _REDUCED and x.name in self.results:
+            # A result is stored where it is complete: after the loop.
+            whole = self._name(f"{_REDUCED[x.op]}_{x.name}")
+            yield replace(x, name=whole)
+            yield self._map(x, Read(Str(whole), *x.free))
         elif x.op == "map" and _is_flag(x):
             yield replace(x, kind="real")
         elif x.op == "map":
