@@ -61,6 +61,13 @@ class Library:
             f"No loss is called '{name}'. {hint or '`lossgen list` shows every name.'}"
         )
 
+    def named(self, name: str) -> str:
+        """Return the loss that a class or function is named after, or an empty string.
+
+        ``DiceLoss`` and ``dice_loss`` are named after ``dice``; ``MSLE`` is not after ``mse``.
+        """
+        return _plain(name) if _plain(name) in self._index() else ""
+
     def slip(self, name: str) -> str:
         """Return the name that `name` is most likely a slip of, or an empty string.
 
@@ -69,8 +76,7 @@ class Library:
         """
         import difflib
 
-        index = self._index()
-        plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().removesuffix("_loss")
+        index, plain = self._index(), _plain(name)
         if plain in index:
             return plain
         for near in difflib.get_close_matches(plain, list(index), n=3, cutoff=0.6):
@@ -151,3 +157,8 @@ def _family(function: ast.FunctionDef) -> str:
                 if argument.arg == "family" and isinstance(argument.value, ast.Constant):
                     return str(argument.value.value)
     return ""
+
+
+def _plain(name: str) -> str:
+    """``DiceLoss`` as ``dice``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().removesuffix("_loss")

@@ -73,7 +73,8 @@ def _ways(answer: Any) -> str:
             return "; take its first element: --result first"
         return f"; take one of its elements, counted from 0: --result {place}"
     if isinstance(answer, Mapping):
-        return f"; take one of {', '.join(map(str, answer))}: --result KEY"
+        only = str(next(iter(answer))) if len(answer) == 1 else "KEY"
+        return f"; take one of {', '.join(map(str, answer))}: --result {only}"
     if isinstance(answer, Tensor):
         return ""
     held = [k for k, x in getattr(answer, "__dict__", {}).items() if isinstance(x, torch.Tensor)]

@@ -21,6 +21,7 @@ from lossgen.errors import LossgenError
 from lossgen.spec import LossSpec, load_spec, read_spec
 from lossgen.verify.adapters import adapters
 from lossgen.verify.ask import ask
+from lossgen.verify.counts import counted
 from lossgen.verify.fitting import pinned
 from lossgen.verify.matching import match
 from lossgen.verify.question import Question
@@ -92,11 +93,13 @@ def verify_request(
     formula, guessed = request.formula, ""
     if formula is None and request.expr is None:
         name = target.name.rpartition(":")[2].rpartition(".")[2]
-        formula = load_project(Path(request.directory)).library().slip(name)
+        library = load_project(Path(request.directory)).library()
+        formula, near = library.named(name), library.slip(name)
         if not formula:
+            hint = f" Did you mean --spec {near}?" if near else ""
             raise LossgenError(
-                f"Which formula is '{request.target}' to be held against? "
-                "Name one, --spec NAME (`lossgen list` shows them), or write one, --expr FORMULA."
+                f"Which formula is '{request.target}' to be held against? Name one, --spec NAME "
+                f"(`lossgen list` shows them), or write one, --expr FORMULA.{hint}"
             )
         guessed = f"the formula is '{formula}', from the code's name"
     spec = truth(formula, request.expr, request.params, request.tensors, request.directory)
@@ -177,6 +180,7 @@ def pose(
     sizes: Mapping[str, str] | None = None,
 ) -> Question:
     """Put a question together; everything left open is refused here."""
+    settings, sizes = counted(spec, target, settings or {}, sizes or {})
     matching = match(spec, target, map, settings)
     known = ("none", "mean", "sum", *(name for name, _ in spec.divisors))
     if reduction is not None and reduction not in known:
@@ -195,5 +199,5 @@ def pose(
         adapters(spec, adapt or {}),
         result,
         seed,
-        pinned(spec, sizes or {}),
+        pinned(spec, sizes),
     )

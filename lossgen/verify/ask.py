@@ -197,6 +197,17 @@ def _refuted(
     def told(about: Witness) -> Report:
         return _report(session, checks, "does not hold", _why(home, about), start)
 
+    failing = next(c.name for c in checks if c.status == "fails")
+    if failing not in ("runs", *_COMPARING):
+        digits = ", inaccurate" if any(c.status == "inaccurate" for c in checks) else ""
+        session.note(f'what comes before it holds{digits}; without it: --skip "{failing}"')
+    wrong = {w.reduction for w in session.witnesses}
+    main = session.question.main
+    others = [x for x in dict.fromkeys((main, *session.question.reductions)) if x not in wrong]
+    if others and failing == "every option and reduction":
+        session.note(
+            f"with reduction {', '.join(others)} nothing is found: --reduction {others[0]}"
+        )
     standing(told(witness))
     tell("a small counter-example")
     small = shrink(home, witness)

@@ -41,6 +41,8 @@ def given(session: Session, failure: CallFailed) -> str:
     leaves = session.caller.leaves(next(first_points(question)), grad=False)
     if str(failure).startswith("it gives") or not leaves:
         return ""
+    if any(word in str(failure) for word in ("CUDA", "NVIDIA", "MPS")):
+        return ". Only the CPU is asked here: let the code follow its inputs, .to(input.device)"
     shown = [
         f"{question.matching.taken[name].name} {list(x.shape)}"
         + ("" if x.is_floating_point() else f" of {str(x.dtype).removeprefix('torch.')}")

@@ -152,18 +152,18 @@ class Caller:
         matching = self.question.matching
         present = [x for x in point.tensors if x in matching.taken]
         fixed = self._fixed(point, reduction)
-        held = any(matching.taken[name].stage != "call" for name in present)
-        instance: Callable[..., Any] | None = None
-        if not held:
+        target, owner = self.question.target, None
+        if all(matching.taken[name].stage != "init" for name in present):
             with suppress(Exception):  # it is raised again where it is called
-                instance = self.question.target.made(fixed.init)
+                owner = target.owner(fixed.init)
 
         def call(*tensors: Tensor) -> Tensor:
             arguments = fixed.copy()
             given = self.given(dict(zip(present, tensors, strict=True)))
             for argument, value in whole(matching.taken, given, packed):
                 arguments.add(argument, value)
-            function = instance or self.question.target.made(arguments.init, arguments.held)
+            made = target.owner(arguments.init) if owner is None else owner
+            function = target.called_of(made, arguments.held)
             return self._taken(function(*arguments.positional, **arguments.named))
 
         return call

@@ -13,6 +13,7 @@ from lossgen.errors import LossgenError, suggest
 from lossgen.spec import LossSpec
 from lossgen.verify.adapters import ADAPTERS
 from lossgen.verify.caller import Caller, CallFailed, predicted
+from lossgen.verify.counts import by_default
 from lossgen.verify.question import Question
 from lossgen.verify.sampling import first_points
 
@@ -62,6 +63,10 @@ def accepted(question: Question) -> Question:
     if refused:
         parts = (without_trailing(question), with_images(question))
         asked = [part.question for part in parts if part is not None]
+        counts = by_default(question.spec, question.matching.left)
+        if counts and not counts.keys() & question.pinned.keys():
+            every = (question, *asked)
+            asked += [replace(q, pinned={**q.pinned, **counts}) for q in every]
         for narrower in (*asked, *_other_dimensions(question)):
             if not _refused(narrower):
                 pins = narrower.pinned.keys() - question.pinned.keys()

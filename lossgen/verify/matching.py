@@ -14,7 +14,7 @@ from typing import Any
 from lossgen.errors import LossgenError, suggest
 from lossgen.spec import LossSpec, Parameter, TensorArg
 from lossgen.verify.packing import inside, last_name, learnt, opened, within
-from lossgen.verify.synonyms import equal, is_held, same
+from lossgen.verify.synonyms import equal, is_held, key, same
 from lossgen.verify.target import Argument, Target
 
 
@@ -65,6 +65,7 @@ class _Matcher:
         self._class_weights()
         self._alike(exact=True)
         self._alike(exact=False)
+        self._told()
         self._learnt()
         self._placed()
         self._check_tensors()
@@ -143,11 +144,26 @@ class _Matcher:
             if ours.name in self.taken:
                 continue
             found = [a for a in self.free if same(ours, last_name(a), exact)]
+            if isinstance(ours, TensorArg) and not is_held(ours):
+                # An exponent p = 2 is no prediction, whatever it is called.
+                found = [a for a in found if a.default is None]
             if len(found) > 1 and isinstance(ours, TensorArg):
                 # A constructor's argument is a weight; a prediction is given at the call.
                 found = [a for a in found if (a.stage == "call") != is_held(ours)] or found
             if found:
                 self.taken[ours.name] = found[0]
+
+    def _told(self) -> None:
+        """Tensors by what the words of a name say, where one argument alone says so."""
+        for within_it in (False, True):  # a longer name may say more than what it is
+            for ours in self.spec.tensors:
+                if ours.name in self.taken or (within_it and not ours.optional):
+                    continue
+                said = key(ours.name)
+                theirs = [(a, key(last_name(a))) for a in self.free if a.default is None]
+                found = [a for a, x in theirs if (said < x if within_it else said == x)]
+                if len(found) == 1:
+                    self.taken[ours.name] = found[0]
 
     def _learnt(self) -> None:
         """What is learnt and no argument is held by the code as a parameter."""

@@ -67,3 +67,8 @@ class Question:
             for p in self.spec.parameters
             if p.name in self.matching.taken and p.name not in self.matching.fixed
         )
+
+    def known(self, option: str) -> bool:
+        """Whether the code is asked about an option: it takes it, or somebody said its value."""
+        matching = self.matching
+        return option in matching.taken or option in matching.fixed.keys() - set(matching.absent)

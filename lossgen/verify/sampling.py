@@ -138,7 +138,7 @@ def draw(
         if sample.kind in ("real", "rows") and seed % 2 and sample.high > 0 and sample.low < 0:
             array = np.abs(array)
         array = _within(question, tensor, array, random)
-        if sample.marked in question.matching.taken and array.size > 1:
+        if question.known(sample.marked) and array.size > 1:
             array.reshape(-1)[1] = row.options[sample.marked]
         tensors[sample.name] = array
     if row.manner == "ties":

@@ -25,6 +25,7 @@ SECONDS = 2.5  # of this process: a busy machine must not change the answer
 _MOST = 10_000  # numbers: beyond them, it is the number of them that shows the difference
 _LONG = 400  # numbers: beyond them, a try takes longer, and more tries are needed
 _BLOCK = 4  # numbers that are worth a try together
+_BOXES = ((0, 0, 1, 1), (1, 0, 2, 1), (0, 0, 2, 1), (2, 0, 3, 1), (0, 0, 2, 2), (1, 1, 2, 2))
 PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5, -2.0, 3.0)
 
 
@@ -143,7 +144,10 @@ class _Shrinker:
         """Plainer numbers: many at once, then one by one, each from the best point so far."""
         for tensor in self.session.question.spec.tensors:
             first = self.best.point.tensors.get(tensor.name)
-            if first is None or tensor.role.name == "Boxes" or self._bound(tensor):
+            if first is None or self._bound(tensor):
+                continue
+            if tensor.role.name == "Boxes":
+                yield from self._corners(tensor.name)
                 continue
             for span in _spans(first.size):
                 array = self.best.point.tensors[tensor.name]
@@ -154,6 +158,23 @@ class _Shrinker:
                     changed = self.best.point.tensors[tensor.name].copy()
                     changed.reshape(-1)[span] = value
                     yield self.best.point.with_tensor(tensor.name, changed)
+
+    def _corners(self, name: str) -> Iterator[Point]:
+        """Plainer boxes, all alike and then one by one: their corners stay in order."""
+        tensors = self.session.question.spec.tensors
+        for box in _BOXES:
+            alike = self.best.point
+            for tensor in tensors:
+                if tensor.role.name == "Boxes" and tensor.name in alike.tensors:
+                    shape = alike.tensors[tensor.name].shape
+                    alike = alike.with_tensor(tensor.name, np.broadcast_to(box, shape) * 1.0)
+            yield alike
+        for row in range(len(self.best.point.tensors[name])):
+            near = np.round(self.best.point.tensors[name][row])
+            for box in (*_BOXES, (*near[:2], *np.maximum(near[2:], near[:2] + 1))):
+                changed = self.best.point.tensors[name].copy()
+                changed[row] = box
+                yield self.best.point.with_tensor(name, changed)
 
     def _bound(self, tensor: TensorArg) -> bool:
         """Whether elements of a tensor depend on one another, by the code's convention."""

@@ -10,8 +10,9 @@ from typing import Any
 from lossgen.spec import Parameter, TensorArg
 
 _PREDICTED = (
-    "input inputs pred preds prediction predictions predicted y_pred yhat y_hat logits logit "
-    "output outputs scores score x student student_logits log_probs log_prob probs prob p"
+    "input inputs pred preds predict prediction predictions predicted y_pred yhat y_hat logits "
+    "logit output outputs out net_output scores score x student student_logits log_probs log_prob "
+    "probs prob p"
 )
 _WANTED = (
     "target targets label labels y_true y gt ground_truth truth true targ teacher teacher_logits q"
@@ -24,7 +25,9 @@ _OPTIONS = (
     "tau temperature temp",
     "label_smoothing smoothing smooth_factor label_smooth",
     "smooth smoothing smooth_factor",
-    "ignore_index ignore_label ignored_index ignore_idx",
+    "ignore_index ignore_label ignored_index ignore_idx ignore_id ignore_value ignored_class "
+    "ignore_class pad_id pad_idx pad_index padding_idx padding_index pad_token_id "
+    "void_label void_index",
     "gamma focusing focusing_param focusing_parameter",
     "q quantile tau level",
     "eps epsilon",
@@ -46,6 +49,19 @@ def same(ours: TensorArg | Parameter, theirs: str, exact: bool) -> bool:
     if isinstance(ours, Parameter):
         return any(ours.name == g.split()[0] and theirs.lower() in g.split() for g in _OPTIONS)
     return any(ours.name in group and theirs.lower() in group for group in SYNONYMS)
+
+
+# Words of a name that say nothing of which tensor it is, and words that are others in short.
+_EMPTY = frozenset(["policy", "model", "pi", "logp", "log", "prob", "per", "token", "tensor"])
+_SHORT = {"reference": "ref", "logprob": "logp", "adv": "advantage"}
+
+
+def key(name: str) -> frozenset[str]:
+    """What a name says: ``old_logps`` is ``old``, ``reference_chosen_logps`` ``ref`` ``chosen``."""
+    words = [x.removesuffix("s") if len(x) > 3 else x for x in name.lower().split("_") if x]
+    found = frozenset(_SHORT.get(x, x) for x in words)
+    said = found - _EMPTY
+    return said or (frozenset({"logp"}) if found & {"logp", "log", "prob"} else found)
 
 
 def is_held(tensor: TensorArg) -> bool:

@@ -69,20 +69,17 @@ class Target:
         """The argument of that name; a constructor's comes first."""
         return next((a for a in self.arguments if a.name == name), None)
 
-    def made(
-        self, init: Mapping[str, Any], held: Mapping[str, Any] | None = None
-    ) -> Callable[..., Any]:
-        """What is called: the code, of a class an instance, of a method its instance's.
+    def owner(self, init: Mapping[str, Any]) -> Any:
+        """The object that is called or whose method is: of a class an instance."""
+        return self.object(**init) if self.kind == "class" else self.object
 
-        ``held`` takes the place of parameters that an instance has.
-        """
-        made: Callable[..., Any] = self.object(**init) if self.kind == "class" else self.object
-        for name, value in (held or {}).items():
-            vars(made)["_parameters"].pop(name, None)
-            setattr(made, name, value)
-        if self.method:
-            made = getattr(made, self.method)
-        return made
+    def called_of(self, owner: Any, held: Mapping[str, Any]) -> Callable[..., Any]:
+        """What is called of an object, its parameters replaced by what is held."""
+        for name, value in held.items():
+            vars(owner)["_parameters"].pop(name, None)
+            setattr(owner, name, value)
+        called: Callable[..., Any] = getattr(owner, self.method) if self.method else owner
+        return called
 
 
 def load_target(text: str) -> Target:

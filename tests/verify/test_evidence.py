@@ -106,6 +106,9 @@ I = torch.tensor([[2, 0, 1], [1, 1, 0]])  # noqa: E741
         ("permute", lambda: X.permute(1, 0), (X, [1, 0])),
         ("cat", lambda: torch.cat([X, Y], 1), ([X, Y], 1)),
         ("lgamma", lambda: X.abs().lgamma(), (X.abs(),)),
+        ("var", lambda: X.var(0, keepdim=True), (X, [0], 1, True)),
+        ("var", lambda: X.var(1, unbiased=False), (X, [1], 0)),
+        ("isnan", lambda: X.isnan().double(), (X,)),
     ],
 )
 def test_operations_are_torchs(

@@ -32,6 +32,7 @@ CHECKS: Mapping[str, Callable[[Session], Check | None]] = {
     "other dimensions": values.dimensions,
     "one sample": values.single,
     "nothing kept": values.empty,
+    "ignored labels": labels.ignored,
     "inputs untouched": behaviour.untouched,
     "extreme values": extremes.extremes,
     "second derivative": second.second,

@@ -89,7 +89,7 @@ def _emptied(session: Session) -> Iterable[Point]:
         array = point.tensors[sample.name]
         if sample.kind == "boolean":
             yield replace(point.with_tensor(sample.name, np.zeros_like(array)), label="no mask")
-        elif sample.marked in session.question.matching.taken:
+        elif session.question.known(sample.marked):
             marker = np.full_like(array, point.options[sample.marked])
             yield replace(point.with_tensor(sample.name, marker), label="all ignored")
 

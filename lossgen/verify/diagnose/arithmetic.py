@@ -125,7 +125,7 @@ def power(node: sp.Pow, letters: tuple[Letter, ...]) -> Iterator[Edit]:
         yield f"with |{shown}| in place of its square", nd.Abs(base)
     for other in (1 / exponent, 2 * exponent, -exponent, exponent + 1, exponent - 1):
         yield f"with the exponent {short(other)} in place of {short(exponent)}", base**other
-    if isinstance(base, sp.Add) and sp.S.One in base.args:
+    if (isinstance(base, sp.Add) and sp.S.One in base.args) or isinstance(exponent, nd.Param):
         yield f"with {short(1 - base)} in place of {shown}", (1 - base) ** exponent
     yield f"without the factor {short(node)}", sp.S.One
 
@@ -136,6 +136,8 @@ def add(node: sp.Add, letters: tuple[Letter, ...]) -> Iterator[Edit]:
         rest = sp.Add(node, -term)
         yield f"without the term {short(term)}", rest
         yield f"with the sign of {short(term)} turned", sp.Add(rest, -term)
+    if sp.S.One in node.args and any(x.as_coeff_Mul()[0] == -1 for x in node.args):
+        yield f"with {short(1 - node)} in place of {short(node)}", 1 - node
     for p in sorted({x for x in node.atoms(nd.Param) if x.is_real}, key=str):
         yield f"with 1 - {p} in place of {p} in {short(node)}", replaced(node, p, 1 - p)
         yield f"with {p} missing from {short(node)}", replaced(node, p, sp.S.Zero)

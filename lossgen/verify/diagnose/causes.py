@@ -33,7 +33,7 @@ def behaviour_causes(witness: Witness) -> list[str]:
 
 
 def upstream_causes(session: Session, point: Point, reduction: str, outcome: Outcome) -> list[str]:
-    """The value is right and the gradient wrong: whether the incoming gradient is ignored."""
+    """The value is right and the gradient wrong: whether the incoming one is ignored."""
     caller = session.caller
     weights = caller.weights(len(outcome.value))
     exact = evaluate(session.question.spec, point)
@@ -41,22 +41,12 @@ def upstream_causes(session: Session, point: Point, reduction: str, outcome: Out
     count = len(outcome.value)
     for words, tried in _weightings(weights, count):
         want = exact.gradient(reduction, tried)
-        if all(_proportional(outcome.gradients[x], want[x], 1.0) for x in predicted):
+        if all(proportional(outcome.gradients[x], want[x], 1.0) for x in predicted):
             return [words]
     want = exact.gradient(reduction, weights)
     nothing = [x for x in predicted if not any(outcome.gradients[x] or ())]
     if nothing and any(any(w != 0 for w in want[x]) for x in nothing):
         return [f"but no gradient reaches {', '.join(nothing)}"]
-    right = [x for x in predicted if _proportional(outcome.gradients[x], want[x], 1.0)]
-    wrong = [x for x in predicted if x not in right]
-    by = f" by {', '.join(wrong)}" if right else ""
-    for factor, words in (
-        (-1.0, f"with the sign of its gradient{by} turned"),
-        (2.0, f"with twice its gradient{by}"),
-        (0.5, f"with half its gradient{by}"),
-    ):
-        if wrong and all(_proportional(outcome.gradients[x], want[x], factor) for x in wrong):
-            return [words]
     return []
 
 
@@ -69,7 +59,8 @@ def _weightings(weights: tuple[float, ...], count: int) -> Iterator[tuple[str, l
         yield f"{uses} the mean of the incoming gradient", [sum(weights) / count] * count
 
 
-def _proportional(got: tuple[float, ...] | None, want: list[Any], factor: float) -> bool:
+def proportional(got: tuple[float, ...] | None, want: list[Any], factor: float) -> bool:
+    """Whether one gradient is the other times a factor."""
     numbers = [float(x) * factor for x in want]
     if got is None or not any(numbers):
         return False

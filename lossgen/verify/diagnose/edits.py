@@ -31,14 +31,18 @@ def alike_edits(expr: sp.Expr, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     """One mistake made in several places: in every sum, in every distance."""
     groups: dict[Any, list[sp.Basic]] = {}
     for node in walk(expr):
+        if isinstance(node, (sp.Pow, nd.Reduce, nd.Along, nd.Unary, nd.Max)):
+            groups.setdefault(_pattern(node), []).append(node)
         kind = (type(node), getattr(node, "op", None), getattr(node, "bound", None))
         if isinstance(node, sp.Pow):
             groups.setdefault((*kind, node.exp), []).append(node)
         elif isinstance(node, nd.Let) and isinstance(node.body, nd.Reduce):
             groups.setdefault((nd.Let, node.body.op, node.body.bound), []).append(node)
+        elif isinstance(node, nd.Max) and sp.S.Zero in node.args[:2]:
+            groups.setdefault((nd.Max, 0), []).append(node)
         elif isinstance(node, (nd.Reduce, nd.Along, nd.Unary)):
             groups.setdefault(kind, []).append(node)
-    for nodes in groups.values():
+    for nodes in {frozenset(x): x for x in groups.values()}.values():
         if len(nodes) < 2 or _nested(nodes):
             continue
         for words, several in _together([list(node_edits(node, letters)) for node in nodes]):
@@ -46,6 +50,18 @@ def alike_edits(expr: sp.Expr, letters: tuple[Letter, ...]) -> Iterator[Edit]:
             for node, new in zip(nodes, several, strict=True):
                 changed = replaced(changed, node, new)
             yield f"{words}, and so wherever there is one", changed
+
+
+def _pattern(node: sp.Basic) -> Any:
+    """What a part is whatever its tensors and names are called: the same of either view."""
+    if isinstance(node, nd.Read):
+        return nd.Read, tuple(map(_pattern, node.subscripts))
+    parts = (node.body, *node.params, *node.at) if isinstance(node, nd.Let) else node.args
+    own = node if not parts else None
+    # Sums and products sort their terms by name.
+    found = [_pattern(x) for x in parts]
+    inner: Any = frozenset(found) if isinstance(node, (sp.Add, sp.Mul)) else tuple(found)
+    return type(node), getattr(node, "op", None), own, inner
 
 
 def unmasked(expr: sp.Expr) -> Iterator[Edit]:

@@ -50,6 +50,10 @@ def sigmoid(node: nd.Sigmoid, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     yield f"without the sigmoid of {short(node.arg)}", node.arg
     yield "with the sigmoid applied twice", nd.Sigmoid(node)
     yield (
+        f"with {short(node)} rounded to 0 or 1, which has no slope",
+        nd.Where(nd.Compare(">", node.arg, sp.S.Zero), sp.S.One, sp.S.Zero),
+    )
+    yield (
         f"with sigmoid({short(-node.arg)}) in place of sigmoid({short(node.arg)})",
         nd.Sigmoid(-node.arg),
     )
@@ -96,6 +100,15 @@ def unwrapped(node: nd.Unary, letters: tuple[Letter, ...]) -> Iterator[Edit]:
     """Any function of one argument: missing."""
     name = type(node).__name__.lower()
     yield f"without the {name} of {short(node.arg)}", node.arg
+    if isinstance(node.arg, sp.Add) and not isinstance(node, nd.StopGradient):
+        for term in node.arg.args:
+            if isinstance(term.as_coeff_Mul()[1], nd.Param):
+                rest, shown = node.func(node.arg - term), short(term)
+                for words, changed in (
+                    (f"{shown} added to", rest + term),
+                    (f"{shown} taken from", rest - term),
+                ):
+                    yield f"with {words} {short(rest)} in place of {short(node)}", changed
     if isinstance(node, nd.Abs):
         yield from _hard(node.arg, f"|{short(node.arg)}|")
         yield f"with ({short(node.arg)})**2 in place of |{short(node.arg)}|", node.arg**2

@@ -14,45 +14,31 @@ from dataclasses import dataclass, field
 
 import torch
 
-from lossgen.nodes import Letter
 from lossgen.spec import LossSpec
-from lossgen.verify.caller import Caller, CallFailed, Outcome
+from lossgen.verify.caller import CallFailed, Outcome
+from lossgen.verify.diagnose.agreement import CLOSE, close_to, same_gradient
+from lossgen.verify.diagnose.candidates import factors_of, of_gradients, of_values
 from lossgen.verify.diagnose.causes import (
     behaviour_causes,
     broadcast_causes,
     nonfinite_causes,
     upstream_causes,
 )
-from lossgen.verify.diagnose.edits import (
-    alike_edits,
-    clamped,
-    detached,
-    edits,
-    released,
-    unmasked,
-)
-from lossgen.verify.diagnose.settings import other_conventions, other_settings
-from lossgen.verify.diagnose.whole import (
-    WHATEVER,
-    Variant,
-    scales,
-    special_cases,
-    variants,
-    with_item,
-)
+from lossgen.verify.diagnose.factors import factor_causes
+from lossgen.verify.diagnose.frames import shape_causes
+from lossgen.verify.diagnose.settings import NONE, other_conventions, other_settings
+from lossgen.verify.diagnose.whole import WHATEVER, Variant, own_scales, with_item
 from lossgen.verify.fitting import narrower
 from lossgen.verify.point import Point
 from lossgen.verify.sampling import Sizes, first_points, moved_options, resized, usual_sizes
 from lossgen.verify.session import Session, Witness
-from lossgen.verify.truth import Undefined, evaluate, mp
-from lossgen.verify.truth.exact import Exact
+from lossgen.verify.truth import Undefined, evaluate
 
 SECONDS = 4.0  # of this process: a busy machine must not change the answer
 _MORE = 4.0  # for narrower questions
 MOST = 1  # explanations; a second one only repeats the first in other words
 # Mistakes that may be none: the code is written for probabilities, logarithms, other signs.
 _FORM = re.compile("sigmoid|softmax|logarithm|exponential|sign of|1 - ")
-_CLOSE = {torch.float64: 1e-7, torch.float32: 1e-4}  # relative
 
 
 def diagnose(session: Session, witness: Witness) -> list[str]:
@@ -62,6 +48,8 @@ def diagnose(session: Session, witness: Witness) -> list[str]:
         return behaviour_causes(witness)
     if kind == "nonfinite":
         return nonfinite_causes(session, witness)
+    if shaped := shape_causes(session, witness):
+        return shaped
     start = time.process_time()
     if usual := _usual_dimensions(session, witness):
         return [usual]
@@ -122,6 +110,7 @@ class _Search:
     deadline: float
     own: bool = False
     seen: list[tuple[Point, str, Outcome]] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)  # of the last formula, at the first point
 
     def holds(self) -> bool:
         """Whether the code computes the formula as it is."""
@@ -140,30 +129,72 @@ class _Search:
         if value_right:
             point, reduction, outcome = self.seen[-1]
             causes = upstream_causes(self.session, point, reduction, outcome)
+            causes = causes or factor_causes(self.session, self.seen)
             if causes:
                 return causes
-        if self._by_rows():
-            return ["with the sum divided by the length of the first axis"]
+        for reduction in ("sum", "mean"):
+            if self._by_rows(reduction):
+                return [f"with the {reduction} divided by the length of the first axis"]
         in_value: list[str] = []
+        scaled: list[tuple[str, LossSpec, float]] = []
         for words, spec in self._candidates(value_right):
             if time.process_time() > self.deadline or len(found) >= MOST:
                 break
             if not all(self._agrees(spec, s, gradient=False) for s in self.seen):
+                ratio = self._ratio()
+                scaled += [(words, spec, ratio)] if ratio else []
                 continue
             if all(self._agrees(spec, s) for s in self.seen):
                 found.append(self._assumed(words))
             elif not value_right:
                 in_value.append(f"{self._assumed(words)}, in value; its gradient does not follow")
+        if not found and not self.own:
+            found = list(self._twice(scaled))[:MOST]
         return found or in_value[:MOST]
+
+    def _ratio(self) -> float:
+        """By which factor the code's result is the last formula's at the first point, if by one."""
+        got, want = self.seen[0][2].value, self.values
+        ratio = got[0] / want[0] if want and want[0] else 0.0
+        close = CLOSE[torch.float64]
+        alike = len(got) == len(want) and close_to(got, [x * ratio for x in want], close)
+        return ratio if alike else 0.0
+
+    def _twice(self, scaled: Sequence[tuple[str, LossSpec, float]]) -> Iterator[str]:
+        """A mistake together with a wrong factor of the whole."""
+        question = self.session.question
+        left = {
+            a.name: float(a.default)
+            for a in question.matching.left
+            if isinstance(a.default, (int, float)) and not isinstance(a.default, bool)
+        }
+        factors = [*own_scales(question.spec, left), *factors_of(question.spec)]
+        self._agrees(question.spec, self.seen[0], gradient=False)
+        plain = self.values
+        for more, factor in factors:
+            item = question.spec.item * factor
+            self._agrees(with_item(question.spec, item), self.seen[0], gradient=False)
+            if not plain or not self.values or not plain[0]:
+                continue
+            size = self.values[0] / plain[0]
+            for words, spec, ratio in scaled:
+                if abs(ratio - size) > 1e-7 * abs(size):
+                    continue
+                both = with_item(spec, spec.item * factor)
+                if all(self._agrees(both, s) for s in self.seen):
+                    yield f"{self._assumed(words)}, and {more}"
 
     def _assumed(self, words: str) -> str:
         """The words, where nothing is passed: the code takes no such option."""
         if not words.endswith(WHATEVER):
             return words
-        setting = words.removesuffix(WHATEVER).removeprefix("with ").replace(" ", "")
-        if setting.partition("=")[0] not in self.session.question.matching.absent:
+        name, _, value = words.removesuffix(WHATEVER).removeprefix("with ").partition(" = ")
+        question = self.session.question
+        if name not in question.matching.absent:
             return words
-        return f"{words.removesuffix(WHATEVER)} (ask about it so: --set {setting})"
+        p = next(x for x in question.spec.parameters if x.name == name)
+        told = value if value not in ("0", "1") or p.role.admits(int(value)) else str(NONE)
+        return f"{words.removesuffix(WHATEVER)} (ask about it so: --set {name}={told})"
 
     def _collect(self) -> None:
         """What the code gives at a few points, the smallest first."""
@@ -186,39 +217,25 @@ class _Search:
 
     def _candidates(self, value_right: bool) -> Iterator[Variant]:
         spec = self.session.question.spec
-        letters = tuple(sorted(set(spec.axes.values()), key=str))
         if value_right:
-            for words, item in (*detached(spec.item), *released(spec.item)):
-                yield words, with_item(spec, item)
+            yield from of_gradients(spec)
             return
         yield from self._reductions(spec)
-        yield from special_cases(spec)
-        yield from variants(spec)
-        for words, item in unmasked(spec.item):
-            yield words, with_item(spec, item)
-        for words, factor in scales(spec, _sized(letters)):
-            yield words, with_item(spec, spec.item * factor)
-        named = tuple(sorted(spec.axes, key=str))
-        for words, item in edits(spec.item, named):
-            yield words, with_item(spec, item)
-        for words, item in alike_edits(spec.item, named):
-            yield words, with_item(spec, item)
-        for words, item in clamped(spec.item):
-            yield words, with_item(spec, item)
+        yield from of_values(spec)
 
-    def _by_rows(self) -> bool:
-        """Whether a mean over all elements divides by ``len(input)`` alone."""
+    def _by_rows(self, reduction: str) -> bool:
+        """Whether a sum, or a mean once more, is divided by ``len(input)``."""
         spec = self.session.question.spec
         first = spec.tensors[0]
         if self.witness.reduction != "mean" or [a.name for a in first.axes] != ["e"]:
             return False
         for point, _, outcome in self.seen:
             try:
-                total = evaluate(spec, point).value("sum")
+                total = evaluate(spec, point).value(reduction)
             except Undefined:
                 return False
             rows = point.tensors[first.name].shape[0]
-            if not _close(outcome.value, [x / rows for x in total], _CLOSE[torch.float64]):
+            if not close_to(outcome.value, [x / rows for x in total], CLOSE[torch.float64]):
                 return False
         return True
 
@@ -239,11 +256,14 @@ class _Search:
         self, spec: LossSpec, seen: tuple[Point, str, Outcome], *, gradient: bool = True
     ) -> bool:
         point, reduction, outcome = seen
+        self.values = []
         try:
             exact = evaluate(spec, point)
-            if not _close(outcome.value, exact.value(reduction), _CLOSE.get(outcome.dtype, 0.03)):
+            want = exact.value(reduction)
+            self.values = [float(x) for x in want]
+            if not close_to(outcome.value, want, CLOSE.get(outcome.dtype, 0.03)):
                 return False
-            return not gradient or _same_gradient(self.session.caller, exact, reduction, outcome)
+            return not gradient or same_gradient(self.session.caller, exact, reduction, outcome)
         except (
             Undefined,
             ZeroDivisionError,
@@ -256,34 +276,9 @@ class _Search:
             return False  # a changed formula may have no value here
 
 
-def _same_gradient(caller: Caller, exact: Exact, reduction: str, outcome: Outcome) -> bool:
-    want = exact.gradient(reduction, caller.weights(len(outcome.value)))
-    return all(
-        _close(got or (0.0,) * len(want[name]), want[name], _CLOSE.get(outcome.dtype, 0.03))
-        for name, got in outcome.gradients.items()
-    )
-
-
-def _close(got: Sequence[float], want: Sequence[object], close: float) -> bool:
-    if len(got) != len(want):
-        return False
-    numbers = [float(mp.mpf(x)) for x in want]
-    scale = max([abs(x) for x in numbers if math.isfinite(x)], default=0.0)
-    return all(
-        math.isfinite(a)
-        and math.isfinite(b)
-        and abs(a - b) <= close * abs(b) + close * 1e-4 * max(scale, 1e-3)
-        for a, b in zip(got, numbers, strict=True)
-    )
-
-
 def _small(sizes: Sizes) -> Sizes:
     """Sizes for a first look: no two alike, and few."""
     short = {
         axis: s if axis.isdigit() else tuple(min(x, 3) for x in s) for axis, s in sizes.items()
     }
     return {a: (s[:1] if a == "s" else (2, 3) if a == "e" else s) for a, s in short.items()}
-
-
-def _sized(letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
-    return tuple(x for x in letters if not x.name.isdigit())

@@ -16,6 +16,7 @@ from lossgen.verify.fitting import Narrow
 from lossgen.verify.question import Question
 
 _USUAL = (0, 1, -1)  # what an option is where code does without it
+NONE = 1e-30  # in place of 0, for an epsilon that must be above it
 
 
 def other_settings(question: Question) -> Iterator[Narrow]:
@@ -29,13 +30,16 @@ def other_settings(question: Question) -> Iterator[Narrow]:
         for value in _values(p):
             fixed = {**matching.fixed, p.name: value}
             asked = replace(question, matching=replace(matching, fixed=fixed))
-            yield Narrow(f"with {p.name} = {value}", f"--set {p.name}={value}", asked)
+            words = f"with {p.name} = {value}" + (", as good as 0" if value == NONE else "")
+            yield Narrow(words, f"--set {p.name}={value}", asked)
 
 
 def _values(p: Parameter) -> list[float | bool | int]:
     if p.role.kind == "boolean":
         return [not p.default]
     found = p.role.choices or _USUAL
+    if not p.role.admits(0) and p.default is not None and p.default < 1e-2:
+        found = (NONE,)
     return [x for x in found if x != p.default and p.role.admits(x)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -174,6 +174,34 @@ def _divisors(spec: LossSpec) -> Iterator[Variant]:
         )
         if t.role.name == "Weight":
             yield f"with a mean that divides by the sum of {t.name}", replace(spec, over=read)
+    if any(t.role.name == "Weight" for t in weights):
+        yield (
+            "with a mean that divides by the sum of the weights of its terms",
+            replace(spec, over=_coefficients(spec.item)),
+        )
+
+
+def _coefficients(item: Any) -> Any:
+    """What weighs the logarithms of a formula: each of them is taken for 1."""
+    ones = {nd.Softplus: sp.S.One, nd.LogSigmoid: sp.S.NegativeOne, nd.Log: sp.S.NegativeOne}
+    for node in walk(item):
+        if type(node) in ones:
+            item = replaced(item, node, ones[type(node)])
+    return item
+
+
+def own_scales(spec: LossSpec, left: Mapping[str, float]) -> Iterator[tuple[str, sp.Expr]]:
+    """Factors of options that the code alone has, at their defaults."""
+    for name, default in left.items():
+        if default in (0, 1):
+            continue
+        own, shown = sp.Rational(str(default)), f"{name}, an option of the code alone"
+        yield f"times {shown}", own
+        yield f"divided by {shown}", 1 / own
+        for p in spec.parameters:
+            if p.role.kind == "real":
+                yield f"times {p.name}/{shown}", p.symbol / own
+                yield f"times {p.name}*{shown}", p.symbol * own
 
 
 def scales(spec: LossSpec, letters: tuple[Letter, ...]) -> Iterator[tuple[str, sp.Expr]]:
@@ -183,6 +211,8 @@ def scales(spec: LossSpec, letters: tuple[Letter, ...]) -> Iterator[tuple[str, s
         ("doubled", sp.Integer(2)),
         ("halved", sp.Rational(1, 2)),
         ("times 4", sp.Integer(4)),
+        ("times 100", sp.Integer(100)),
+        ("divided by 100", sp.Rational(1, 100)),
         ("times log 2", nd.Log(sp.Integer(2))),
         ("with logarithms to base 2", 1 / nd.Log(sp.Integer(2))),
         ("with logarithms to base 10", 1 / nd.Log(sp.Integer(10))),

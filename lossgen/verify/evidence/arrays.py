@@ -33,6 +33,14 @@ def each(function: Callable[..., Any]) -> Callable[..., Array]:
     return apply
 
 
+def diagonal(x: Any, offset: int = 0, a: int = 0, b: int = 1) -> Array:
+    """A view of the diagonal: what is written into it is written into the array."""
+    found = np.diagonal(array(x), offset, a, b)
+    if array(x).flags.writeable:
+        found.flags.writeable = True
+    return found
+
+
 def _axes(dim: Any, rank: int) -> tuple[int, ...]:
     if dim is None or (isinstance(dim, (list, tuple)) and not dim):
         return tuple(range(rank))

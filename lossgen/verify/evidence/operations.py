@@ -22,6 +22,7 @@ from lossgen.verify.evidence.arrays import (
     arange,
     array,
     best,
+    diagonal,
     each,
     expand,
     eye,
@@ -71,6 +72,11 @@ class Arithmetic:
 
     def mean(self, terms: Sequence[Any]) -> Any:
         return self.real(total(terms)) / len(terms)
+
+    def variance(self, terms: Sequence[Any], correction: Any) -> Any:
+        middle = self.mean(terms)
+        squares = self.real(total([(x - middle) * (x - middle) for x in terms]))
+        return squares / (len(terms) - self.real(correction))
 
     def norm(self, terms: Sequence[Any], order: float) -> Any:
         if order == float("inf"):
@@ -139,7 +145,7 @@ _SHAPES: Mapping[str, Operation] = {
     "arange": arange,
     "eye": eye,
     "flip": lambda x, dims: np.flip(array(x), axis=tuple(dims)),
-    "diagonal": lambda x, offset=0, a=0, b=1: array(np.diagonal(array(x), offset, a, b)),
+    "diagonal": diagonal,
     "where": where,
     "masked_fill": lambda x, mask, value: where(mask, value, x),
     "eq": each(lambda a, b: bool(a == b)),
@@ -148,6 +154,7 @@ _SHAPES: Mapping[str, Operation] = {
     "le": each(lambda a, b: bool(a <= b)),
     "gt": each(lambda a, b: bool(a > b)),
     "ge": each(lambda a, b: bool(a >= b)),
+    "isnan": each(lambda a: bool(a != a)),
     "logical_and": each(lambda a, b: bool(a) and bool(b)),
     "logical_or": each(lambda a, b: bool(a) or bool(b)),
     "logical_not": each(lambda a: not a),
@@ -239,6 +246,9 @@ def rules(algebra: Algebra) -> dict[str, Operation]:
         "digamma": a.unary("Digamma"),
         "softplus": lambda x, beta=1, threshold=20: a.unary("Softplus")(array(x) * beta) / beta,
         "mean": lambda x, dim=None, keep=False, **_: folded(x, dim, keep, a.mean),
+        "var": lambda x, dim=None, correction=1, keep=False, **_: folded(
+            x, dim or None, keep, lambda t: a.variance(t, 1 if correction is None else correction)
+        ),
         "_softmax": lambda x, dim, half: along(real(x), dim, a.softmax),
         "_log_softmax": lambda x, dim, half: along(real(x), dim, a.log_softmax),
         "linalg_vector_norm": lambda x, order=2, dim=None, keep=False, **_: folded(
@@ -256,6 +266,7 @@ OPERATIONS = frozenset(_SHAPES) | {
         "lgamma",
         "digamma",
         "mean",
+        "var",
         "_softmax",
         "_log_softmax",
         "linalg_vector_norm",
