@@ -344,7 +344,7 @@ class _Asymmetric(torch.autograd.Function):
                 input, target, gamma_pos, gamma_neg, margin, reduction
             )
         d_input = d_target = None
-        # In place only on what this backward has made itself.
+
         if need_input:
             shifted = torch.relu(sigmoid_input - margin)
             d_log_rest = grad_loss * (target - 1) * power_shifted
@@ -357,6 +357,7 @@ class _Asymmetric(torch.autograd.Function):
             )
             if margin > 0:
                 d_rest = d_log_rest / rest
+                # In place only on what this backward has made itself.
                 d_sigmoid_neg_input = _where_above(d_rest, -rest, -1).sub_(
                     grad_loss
                     * target

@@ -265,9 +265,10 @@ class _Barron(torch.autograd.Function):
             grad_loss = grad_loss / input.numel()
         need_input, need_target = ctx.needs_input_grad[:2]
         d_input = d_target = None
-        # In place only on what this backward has made itself.
+
         error = (input - target) / scale
         if alpha == -math.inf:
+            # In place only on what this backward has made itself.
             d_error = (
                 grad_loss * _gauss(error, 0.5, _remainder(input, target) / scale)
             ).mul_(error)

@@ -202,6 +202,7 @@ class _Charbonnier(torch.autograd.Function):
             # For a second derivative, what was kept must depend on the inputs.
             *_, loss = _Charbonnier.forward(input, target, eps, reduction)
         d_input = d_target = None
+
         # In place only on what this backward has made itself.
         pull_loss = (grad_loss * (input - target)).div_(loss)
         if need_input:

@@ -312,6 +312,7 @@ class _DPO(torch.autograd.Function):
                 reduction,
             )
         d_chosen = d_rejected = d_ref_chosen = d_ref_rejected = None
+
         # [N]
         d_margin = grad_loss * (
             label_smoothing * _sigmoid(margin)

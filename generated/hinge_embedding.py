@@ -233,6 +233,7 @@ class _HingeEmbedding(torch.autograd.Function):
         margin, reduction = ctx.options
         if reduction == "mean":
             grad_loss = grad_loss / input.numel()
+
         d_input = _masked(grad_loss, _unlike(target, -1)) - _masked(
             grad_loss, _unlike(target, 1) * _not_negative(margin - input)
         )

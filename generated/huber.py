@@ -240,6 +240,7 @@ class _Huber(torch.autograd.Function):
             grad_loss = grad_loss / input.numel()
         need_input, need_target, need_weight = ctx.needs_input_grad[:3]
         d_input = d_target = d_weight = None
+
         if need_weight:
             item = F.huber_loss(input, target, reduction="none", delta=delta)
             d_weight = grad_loss * item

@@ -188,6 +188,7 @@ class _LogCosh(torch.autograd.Function):
             grad_loss = grad_loss / input.numel()
         need_input, need_target = ctx.needs_input_grad[:2]
         d_input = d_target = None
+
         pull_target = grad_loss * torch.tanh(input - target)
         if need_input:
             d_input = pull_target

@@ -248,7 +248,7 @@ class _MarginRanking(torch.autograd.Function):
             grad_loss = grad_loss / input1.numel()
         need_input1, need_input2, need_target = ctx.needs_input_grad[:3]
         d_input1 = d_input2 = d_target = None
-        # In place only on what this backward has made itself.
+
         active_input2 = _not_negative(input2 * target - input1 * target + margin)
         if need_input1 or need_input2:
             pull_target = grad_loss * active_input2 * target
@@ -257,6 +257,7 @@ class _MarginRanking(torch.autograd.Function):
         if need_input2:
             d_input2 = pull_target
         if need_target:
+            # In place only on what this backward has made itself.
             d_target = (grad_loss * (input2 - input1)).mul_(active_input2)
         return d_input1, d_input2, d_target, None, None
 

@@ -251,7 +251,7 @@ class _MSE(torch.autograd.Function):
             grad_loss = grad_loss / input.numel()
         need_input, need_target, need_weight = ctx.needs_input_grad[:3]
         d_input = d_target = d_weight = None
-        # In place only on what this backward has made itself.
+
         if need_input or need_target:
             if weight is not None:
                 pull_target = (input - target) * weight * (2 * grad_loss)
@@ -264,6 +264,7 @@ class _MSE(torch.autograd.Function):
         if need_weight:
             if grad_divisor is None:
                 grad_divisor = grad_loss.new_zeros(()).expand(input.shape)
+            # In place only on what this backward has made itself.
             d_weight = (grad_loss * (input - target).square()).add_(grad_divisor)
         return d_input, d_target, d_weight, None
 

@@ -284,6 +284,7 @@ class _MultiLabelSoftMargin(torch.autograd.Function):
         input, target, weight = ctx.saved_tensors
         need_input, need_target, need_weight = ctx.needs_input_grad[:3]
         d_input = d_target = d_weight = None
+
         if need_weight:
             tail_input = _softplus_tail(input)  # [S, C]
             hit = (tail_input - _at_most(input, 0)) * target  # [S, C]

@@ -300,7 +300,7 @@ class _PoissonNLL(torch.autograd.Function):
             grad_loss = grad_loss / input.numel()
         need_input, need_target = ctx.needs_input_grad[:2]
         d_input = d_target = None
-        # In place only on what this backward has made itself.
+
         if need_target:
             if full:
                 chosen_target = torch.where(target > 1, target, 1)
@@ -317,6 +317,7 @@ class _PoissonNLL(torch.autograd.Function):
                     _positive(chosen_target),
                 )
                 if log_input:
+                    # In place only on what this backward has made itself.
                     d_target = (
                         grad_loss
                         * (

@@ -210,6 +210,7 @@ class _Quantile(torch.autograd.Function):
             grad_loss = grad_loss / input.numel()
         need_input, need_target = ctx.needs_input_grad[:2]
         d_input = d_target = None
+
         error = target - input
         d_error = grad_loss * ((q - 1) * _not_negative(-error) + q * _positive(error))
         if need_input:

@@ -284,7 +284,7 @@ class _SigmoidFocal(torch.autograd.Function):
                 _SigmoidFocal.forward(input, target, alpha, gamma, reduction)
             )
         d_input = d_target = None
-        # In place only on what this backward has made itself.
+
         if alpha < 0:
             d_focal = grad_loss
         else:
@@ -296,6 +296,7 @@ class _SigmoidFocal(torch.autograd.Function):
         d_miss = _finite(gamma * d_focal * _power_slope(miss, gamma) * cross_entropy)
         d_cross_entropy = d_focal * power_miss
         if need_input:
+            # In place only on what this backward has made itself.
             d_input = (
                 d_cross_entropy
                 * torch.addcmul(

@@ -242,6 +242,7 @@ class _SmoothL1(torch.autograd.Function):
             grad_loss = grad_loss / input.numel()
         need_input, need_target = ctx.needs_input_grad[:2]
         d_input = d_target = None
+
         if beta > 0:
             pull_target = _times_bent_slope(grad_loss, input, target, beta)
         else:

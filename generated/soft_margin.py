@@ -211,9 +211,10 @@ class _SoftMargin(torch.autograd.Function):
             grad_loss = grad_loss / input.numel()
         need_input, need_target = ctx.needs_input_grad[:2]
         d_input = d_target = None
-        # In place only on what this backward has made itself.
+
         if need_input:
             sigmoid_neg_target = _sigmoid(input * target, -1)
+            # In place only on what this backward has made itself.
             d_input = (-grad_loss * sigmoid_neg_target).mul_(target)
         if need_target:
             d_target = _times_fading_sigmoid(-grad_loss * input, -input * target)

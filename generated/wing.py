@@ -245,11 +245,12 @@ class _Wing(torch.autograd.Function):
             grad_loss = grad_loss / input.numel()
         need_input, need_target = ctx.needs_input_grad[:2]
         d_input = d_target = None
-        # In place only on what this backward has made itself.
+
         error = (input - target).abs()
         d_error = grad_loss * _chosen(
             width / curvature / (error / curvature + 1), 1, _positive(width - error)
         )
+        # In place only on what this backward has made itself.
         pull_target = d_error.mul_(torch.sign(input - target))
         if need_input:
             d_input = pull_target

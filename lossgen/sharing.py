@@ -26,6 +26,7 @@ from lossgen.nodes import Letter, Read, Where, free_letters, rebuild, walk
 from lossgen.program import Extent, Program, Statement, check, extents_of, kind_of
 from lossgen.roles import Kind
 
+DIVISOR = "denominator"
 _DEAR = 2  # passes of plain arithmetic; what costs less is written again
 
 
@@ -47,10 +48,15 @@ def shared(
         taken: names that must not be used.
         results: statements that must not stand for a value that others read.
     """
-    repeated = _repeated(statements)
+    rank = max((len(letters) for letters, _ in arrays.values()), default=0)
+    divisors = _divisors(statements)
+    clips = {p for x in statements for e in x.expressions() for p in walk(e) if type(p) is nd.Clip}
+    short = {x for x in divisors | clips if len(free_letters(x)) < rank}
+    repeated = _repeated(statements, short)
     if not repeated:
         return tuple(statements)
-    return _Naming(repeated, arrays, kinds, order, {*taken, *arrays}, results).run(statements)
+    named = _Naming(repeated, divisors, arrays, kinds, order, {*taken, *arrays}, results)
+    return named.run(statements)
 
 
 def share(program: Program, taken: Iterable[str]) -> Program:
@@ -79,15 +85,24 @@ def _with_children(expr: sp.Basic, parts: Sequence[sp.Basic]) -> sp.Basic:
     return rebuild(expr, parts)
 
 
-def _repeated(statements: Sequence[Statement]) -> set[sp.Basic]:
-    """The dear expressions that stand in several places, those inside larger ones counted once."""
+def _divisors(statements: Sequence[Statement]) -> set[sp.Basic]:
+    """The sums that others are divided by."""
+    parts = (part for x in statements for e in x.expressions() for part in walk(e))
+    return {e.base for e in parts if is_reciprocal(e) and isinstance(e.base, sp.Add)}
+
+
+def _repeated(statements: Sequence[Statement], short: Container[sp.Basic]) -> set[sp.Basic]:
+    """The dear expressions that stand in several places, those inside larger ones counted once.
+
+    Of what is ``short``, few elements that a name costs nothing, one step is dear enough.
+    """
     uses: Counter[sp.Basic] = Counter()
     seen: set[sp.Basic] = set()
     barred: set[sp.Basic] = set()
 
     def visit(expr: sp.Basic) -> None:
         uses[expr] += 1
-        if expr in seen:
+        if expr in seen and not is_reciprocal(expr):
             return
         seen.add(expr)
         # What stands behind a form is not computed, but for its slopes.
@@ -100,14 +115,24 @@ def _repeated(statements: Sequence[Statement]) -> set[sp.Basic]:
                 barred.update(walk(expr))
             else:
                 visit(expr)
-    return {e for e, count in uses.items() if count > 1 and e not in barred and worth_a_name(e)}
+    return {
+        e
+        for e, count in uses.items()
+        if count > 1 and e not in barred and not is_reciprocal(e)
+        and worth_a_name(e, 1 if e in short else _DEAR)
+    }  # fmt: skip
 
 
-def worth_a_name(expr: sp.Basic) -> bool:
+def is_reciprocal(expr: sp.Basic) -> bool:
+    """Whether an expression divides: what it divides by has the name, as in ``a/s/s + b/s``."""
+    return isinstance(expr, sp.Pow) and bool(expr.exp.is_number and expr.exp < 0)
+
+
+def worth_a_name(expr: sp.Basic, least: int = _DEAR) -> bool:
     """Whether an expression is dear, and no larger than something that it reads."""
     if isinstance(expr, Read):
         return any(isinstance(x, Read) for place in expr.args[1:] for x in walk(place))
-    if isinstance(expr, (Letter, Str)) or not expr.args or cost(expr) < _DEAR:
+    if isinstance(expr, (Letter, Str)) or not expr.args or cost(expr) < least:
         return False
     if isinstance(expr, (nd.StopGradient, nd.StraightThrough, nd.Padded)):
         return False
@@ -122,6 +147,7 @@ class _Naming:
     def __init__(
         self,
         repeated: set[sp.Basic],
+        divisors: set[sp.Basic],
         arrays: dict[str, tuple[tuple[Letter, ...], Mapping[Letter, Extent]]],
         kinds: dict[str, Kind],
         order: Sequence[Letter],
@@ -131,6 +157,7 @@ class _Naming:
         self.results = results
         self.repeated, self.arrays, self.kinds = repeated, arrays, kinds
         self.order, self.taken = order, taken
+        self.divisors = repeated & divisors
         self.named: dict[sp.Basic, Read] = {}
         self.done: dict[sp.Basic, sp.Basic] = {}
         self.out: list[Statement] = []
@@ -171,7 +198,7 @@ class _Naming:
     def _name(self, expr: sp.Basic, body: sp.Basic) -> Read:
         inside = free_letters(expr)
         free = tuple(x for x in self.order if x in inside)
-        stem, number = described(expr), 2
+        stem, number = self._stem(expr), 2
         name = stem
         while name in self.taken:
             name, number = f"{stem}{number}", number + 1
@@ -181,6 +208,11 @@ class _Naming:
         self.kinds[name] = kind_of(body, self.kinds)
         self.out.append(Statement(name, free, body, kind=self.kinds[name], extents=extents))
         return Read(Str(name), *free)
+
+    def _stem(self, expr: sp.Basic) -> str:
+        if expr not in self.divisors:
+            return described(expr)
+        return f"{_operand(expr)}_{DIVISOR}" if len(self.divisors) > 1 else DIVISOR
 
 
 _WORDS: dict[type[sp.Basic], str] = {

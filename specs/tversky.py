@@ -31,4 +31,5 @@ def tversky(
     hit = Sum(prob * target[n, c, s], s)
     false_positive = Sum(prob * (1 - target[n, c, s]), s)
     false_negative = Sum((1 - prob) * target[n, c, s], s)
-    return 1 - (hit + smooth) / (hit + alpha * false_positive + beta * false_negative + smooth)
+    error = alpha * false_positive + beta * false_negative
+    return 1 - (hit + smooth) / (hit + error + smooth)

@@ -77,6 +77,7 @@ class KernelExpressions(Squares):
             return self.code(nd.Ratio(product, inverse.args[1]))
         above, factors = self.squares_joined(expr.args)
         below: list[str] = []
+        again: list[str] = []  # what divides several times comes last: alone it may leave the range
         sign = ""
         for factor in factors:
             if factor == -1:
@@ -84,7 +85,7 @@ class KernelExpressions(Squares):
                 continue
             base, exponent = factor.as_base_exp()
             if isinstance(factor, sp.Pow) and exponent.is_Integer and exponent < 0:
-                below += [self.factor(base)] * int(-exponent)
+                (again if exponent < -1 else below).extend([self.factor(base)] * int(-exponent))
             elif isinstance(factor, sp.Rational) and factor.p == 1 and factor.q != 1:
                 below.append(str(factor.q))
             elif factor.is_number and factor.is_negative:
@@ -92,7 +93,7 @@ class KernelExpressions(Squares):
                 above.append(self.factor(-factor))
             else:
                 above.append(self.factor(factor))
-        return sign + " / ".join((" * ".join(above) or self.one, *below))
+        return sign + " / ".join((" * ".join(above) or self.one, *below, *again))
 
     def factor(self, expr: sp.Basic) -> str:
         """An expression as a factor."""

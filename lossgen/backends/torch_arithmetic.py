@@ -9,6 +9,7 @@ It refuses nothing itself; other nodes are printed by what derives from it.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import sympy as sp
@@ -85,7 +86,9 @@ class Arithmetic(Sums):
                 self._scale(f) if wide > 1 else 0,
             )
         )
-        below.sort(key=lambda f: (not is_scalar(f), self._size(f)))
+        # What divides several times comes last: with it alone the whole may leave the range.
+        times = Counter(below)
+        below.sort(key=lambda f: (not is_scalar(f), self._size(f), times[f]))
         above, last = self._numbers_late(above, wide) if not below else (above, "")
         return self._quotient(above, below, sign) + last
 

@@ -209,15 +209,27 @@ def _backward_body(f: Formula) -> Lines:
         ]
     if needs:
         body.append(f"{' = '.join(f'd_{g}' for g in needs)} = None")
-    if any(map(_overwrites, formula)):
-        body.append("# In place only on what this backward has made itself.")
-    body += _with_second(f, formula)
+    body += ["", *_with_reason(_with_second(f, formula))]
     gradient = {g: f"d_{g}" for g in backward.gradients}
     body.append(f"return {tuple_text([gradient.get(x, 'None') for x in (*inputs, *options)])}")
     return tuple(body)
 
 
+def _with_reason(lines: Sequence[str]) -> list[str]:
+    """The lines, the first that overwrites a value below what allows it."""
+    at = next((k for k, x in enumerate(lines) if _overwrites(x)), None)
+    if at is None:
+        return [*lines]
+    line = lines[at]
+    indent = line[: len(line) - len(line.lstrip())]
+    at -= lines[at - 1].lstrip().startswith("#") if at else 0  # the shape stands above the line
+    reason = f"{indent}# In place only on what this backward has made itself."
+    return [*lines[:at], reason, *lines[at:]]
+
+
 def _overwrites(line: str) -> bool:
+    """Whether a line overwrites a value, but zeros that it makes for that."""
+    line = re.sub(r"new_zeros\([^()]*\)\.(scatter|index)_add_\(", "", line)
     return re.search(r"\.(mul|add|sub|div|scatter_add|index_add)_\(", line) is not None
 
 

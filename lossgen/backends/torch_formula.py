@@ -9,7 +9,7 @@ It refuses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -20,9 +20,12 @@ from lossgen.backends.torch_checks import TorchChecks
 from lossgen.backends.torch_choices import without_branches
 from lossgen.backends.torch_context import Context
 from lossgen.backends.torch_expressions import Expressions
+from lossgen.backends.torch_folded import foldable
 from lossgen.backends.torch_fused import fused
 from lossgen.backends.torch_in_place import ownership
+from lossgen.backends.torch_indices import with_indices
 from lossgen.backends.torch_masks import with_masks
+from lossgen.backends.torch_named import with_names_read
 from lossgen.backends.torch_names import Names, autograd_name, names_for
 from lossgen.backends.torch_pair_masks import with_pair_masks
 from lossgen.backends.torch_pairs import with_pairs_joined
@@ -33,12 +36,19 @@ from lossgen.backends.torch_scaling import divides_by_one, scales_alone
 from lossgen.backends.torch_singular import with_flat_ends
 from lossgen.backends.torch_slopes import with_slopes
 from lossgen.backends.torch_softplus import with_log_sigmoid, with_softplus, with_tails
-from lossgen.backends.torch_statements import TorchStatements
+from lossgen.backends.torch_statements import TorchStatements, made_with_slopes
 from lossgen.compiled import Compiled
 from lossgen.learned import usually_learned
 from lossgen.nodes import Read
 from lossgen.program import Program
-from lossgen.schedule import Block, schedule, with_branches_joined, with_guards, without_copies
+from lossgen.schedule import (
+    Block,
+    schedule,
+    statements_of,
+    with_branches_joined,
+    with_guards,
+    without_copies,
+)
 from lossgen.spec import TAKEN
 from lossgen.stabilize import Known, learn
 from lossgen.static import ALWAYS, Guard, guard_of
@@ -130,7 +140,11 @@ class Formula:
             program = never_recorded(program)
         elif not plain:
             program = recorded_alone(without_branches(program))
+        # What the forward calls something else would mislead in the backward.
         taken = {*TAKEN, *(p.name for p in self.spec.parameters)}
+        taken |= {x.name for x in self.compiled.forward.statements}
+        if reverse:
+            program = with_names_read(program, self.backward.recorded)
         program = with_log_sigmoid(program) if fusing else with_softplus(program)
         if not (fusing or plain):
             program = with_tails(program, taken)
@@ -138,7 +152,7 @@ class Formula:
             program = fused(with_pairs_joined(program), self._known(program))
         program = with_masks(program, taken)
         if not fusing:
-            program = with_pair_masks(program, taken)
+            program = with_indices(with_pair_masks(program, taken), taken)
             program = with_flat_ends(program, self._known(program), self._whole())
         names = names_for(program, self.spec, self._known(program))
         names = replace(names, numbers=self._numbers(), plain=plain, fusing=fusing)
@@ -157,13 +171,16 @@ class Formula:
             )
             if calling:
                 blocks = self.repeats.in_gradient(program, names, blocks, frozenset(roots))
-        printer = TorchStatements(program, names, full, frozenset(unused))
+        sloped = made_with_slopes(statements_of(blocks))
+        kept, usual = held.union(roots), usually_learned(self.spec)
+        printer = TorchStatements(program, names, full, frozenset(unused), with_slopes=sloped)
+        if not (reverse or fusing):
+            short = foldable(blocks, kept, self.spec.names)
+            printer = replace(printer, foldable=short - sloped)
         lines = printer.lines(blocks)
         if fusing or plain:
             return lines
-        kept, usual = held.union(roots), usually_learned(self.spec)
-        going = room(blocks, _large(program, names), kept, usual, printer.overwritten)
-        return replace(printer, going=going).lines(blocks)
+        return _making_room(printer, blocks, kept, usual)
 
     @cached_property
     def plain_lines(self) -> list[str]:
@@ -235,11 +252,27 @@ class Formula:
 def _printed(program: Program, names: Names, blocks: Sequence[Block]) -> list[str]:
     """The lines of a function that the author wrote for a part of a loss, or of its gradient."""
     printer = TorchStatements(program, names)
-    lines = printer.lines(blocks)
     if names.ownership is None:
-        return lines
-    going = room(blocks, _large(program, names), program.results, (), printer.overwritten)
-    return replace(printer, going=going).lines(blocks)
+        short = foldable(blocks, program.results, ())
+        return replace(printer, foldable=short).lines(blocks)
+    printer.lines(blocks)
+    return _making_room(printer, blocks, program.results, ())
+
+
+def _making_room(
+    printer: TorchStatements,
+    blocks: Sequence[Block],
+    kept: Collection[str],
+    usual: Collection[str],
+) -> list[str]:
+    """The lines, printed once already, with those that let go of what nothing below reads."""
+    large, overwritten = _large(printer.program, printer.names), printer.overwritten
+    short = frozenset(printer.folded)
+    going = room(blocks, large - short, kept, usual, overwritten)
+    # What makes room stays a line, below which to do so.
+    short -= {x.name for x in statements_of(blocks) if id(x) in going}
+    going = room(blocks, large - short, kept, usual, overwritten)
+    return replace(printer, foldable=short, going=going).lines(blocks)
 
 
 def _large(program: Program, names: Names) -> frozenset[str]:

@@ -18,7 +18,7 @@ class Numbers(StrPrinter):
     """Prints numbers and options."""
 
     def _print_Float(self, expr: Any) -> str:
-        return repr(float(expr))
+        return _short(repr(float(expr)))
 
     def _print_Rational(self, expr: Any) -> str:
         return repr(float(expr)) if float(expr) == expr else f"{expr.p} / {expr.q}"
@@ -40,3 +40,12 @@ class Numbers(StrPrinter):
 
     def _print_Param(self, expr: Any) -> str:
         return str(expr.name)
+
+
+def _short(number: str) -> str:
+    """A whole number of many zeros as a person writes it: 5e11."""
+    whole = number.removesuffix(".0")
+    digits = whole.rstrip("0")
+    if not whole.isdigit() or len(whole) - len(digits) < 4:
+        return number
+    return f"{'.'.join(x for x in (digits[0], digits[1:]) if x)}e{len(whole) - 1}"

@@ -59,7 +59,7 @@ def _conditions(x: Statement) -> Iterator[sp.Basic]:
     for expr in x.expressions():
         if x.op != "map" or expr is not x.body:
             yield from _outermost(expr)
-        elif not _is_on_pairs(expr):
+        else:
             yield from (c for part in expr.args for c in _outermost(part))
 
 

@@ -9,7 +9,7 @@ call in place of each run that does what such a function says, and the functions
     near = _norm(near_gap, -1)
 
 Runs are one function only if each, told in the names of the function, prints the same lines. What
-would not be shorter stays as it is.
+would be longer stays as it is.
 """
 
 from __future__ import annotations
@@ -114,10 +114,10 @@ class Repeats:
         return blocks
 
     def _worth_it(self, made: Written) -> FunctionPage | None:
-        """A function that makes the module shorter; None where it does not."""
+        """A function that does not make the module longer; None where it does."""
         page = self._page(made)
         runs = len(made.runs)
-        if page is None or (runs - 1) * (len(page.body) - 1) <= runs + _AROUND:
+        if page is None or (runs - 1) * (len(page.body) - 1) < runs + _AROUND:
             return None
         return page
 

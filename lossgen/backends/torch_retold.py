@@ -4,6 +4,7 @@ In: the names that a thing has in each run.  Out: the name for all.
 
     ["gap", "near_gap", "between_gap"]  →  gap
     ["mean_input1", "mean_input2"], with z for input1 and input2  →  mean_z
+    ["dot_centred1", "dot_centred2"]  →  dot_centred
 
 It refuses nothing: where the names have no word in common, the first is as good as any.
 """
@@ -20,9 +21,10 @@ def name_for_all(names: Sequence[str], instead: str = "") -> str:
         names: what one thing is called in each run.
         instead: its name where they have no word in common.
     """
-    found = _common([x.split("_") for x in names])
-    if not found:
-        found = _common([[word.rstrip("0123456789") for word in x.split("_")] for x in names])
+    whole = [x.split("_") for x in names]
+    plain = [[word.rstrip("0123456789") for word in x] for x in whole]
+    numbered = all(x == plain[0] for x in plain[1:])
+    found = _common(plain if numbered and whole[0] != whole[-1] else whole) or _common(plain)
     return "_".join(found) or instead or names[0]
 
 

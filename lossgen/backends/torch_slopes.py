@@ -44,7 +44,7 @@ def with_slopes(backward: Backward) -> Backward:
         if (found := _placed(x, backward)) is not None:
             likelihood = found.likelihood
             if likelihood.name not in slopes:
-                name = f"slope_{likelihood.name.removeprefix('nll_')}"
+                name = f"slope{likelihood.name.removeprefix('nll')}"
                 while name in taken:
                     name += "_"
                 target = (likelihood.target[0], Read(Str(likelihood.name), *likelihood.free))

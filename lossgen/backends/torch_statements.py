@@ -13,7 +13,7 @@ It refuses nothing; a body without a PyTorch form is refused where it is printed
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -24,6 +24,7 @@ from lossgen.backends.torch_branches import REASON, has_bounded_branch
 from lossgen.backends.torch_classes import Classes
 from lossgen.backends.torch_context import operand
 from lossgen.backends.torch_expressions import Expressions
+from lossgen.backends.torch_folded import folded
 from lossgen.backends.torch_padding import Padding
 from lossgen.backends.torch_positions import Positions
 from lossgen.backends.torch_products import Products
@@ -31,7 +32,7 @@ from lossgen.backends.torch_reductions import Reductions
 from lossgen.backends.torch_room import Release
 from lossgen.backends.torch_written import Called
 from lossgen.backends.wholes import Real, whole
-from lossgen.brackets import bare
+from lossgen.brackets import atomic, bare, enclosed
 from lossgen.nodes import Letter, free_letters, is_scalar
 from lossgen.program import Statement
 from lossgen.schedule import Block, Branch
@@ -44,22 +45,49 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
     """Prints the statements of one program.
 
     Attributes:
+        foldable: values that stand where they are read if that makes one line.
+        folded: those that did: known once the lines are printed.
+        with_slopes: likelihoods that the lines of their slopes make.
         going: what the lines let go of, by the identity of the statement below which they do.
     """
 
+    foldable: frozenset[str] = frozenset()
+    folded: set[str] = field(default_factory=set)
+    with_slopes: frozenset[str] = frozenset()
     going: Mapping[int, Release] = field(default_factory=dict)
 
     def lines(self, blocks: Sequence[Block], indent: str = "") -> list[str]:
         """All blocks as lines."""
         out: list[str] = []
+        waiting: list[Statement] = []
         for block in blocks:
             if isinstance(block, Branch):
                 out += self._branch(block, indent)
+            elif block.name in self.foldable:
+                waiting.append(block)
             else:
-                if self.names.plain and has_bounded_branch(block.body):
-                    out.append(f"{indent}# {REASON}")
-                out += [*self._assignment(block, indent), *self._room(block, indent)]
-        return out
+                out += self._one(block, waiting, indent)
+                waiting = []
+        return [*out, *(line for x in waiting for line in self._one(x, (), indent))]
+
+    def _one(self, x: Statement, waiting: Sequence[Statement], indent: str) -> list[str]:
+        """The line of a statement, those above it folded into it if it stays one line."""
+        reason = self.names.plain and has_bounded_branch(x.body)
+        lines = [f"{indent}# {REASON}"] if reason else []
+        short = self._folded(x, waiting, indent) if waiting else []
+        if not short:
+            lines = [line for y in waiting for line in self._one(y, (), indent)] + lines
+        return [*lines, *(short or self._assignment(x, indent)), *self._room(x, indent)]
+
+    def _folded(self, x: Statement, waiting: Sequence[Statement], indent: str) -> list[str]:
+        """``name = value  # shape``, other values written where it reads them; if it is short."""
+        values = {y.name: self.value(y) for y in waiting}
+        code = folded(self.value(x), values)
+        line = f"{indent}{x.name} = {code}{self._shape(x)}"
+        if not code or len(line) + _DEPTH > _WIDTH:
+            return []
+        self.folded.update(values)
+        return [line]
 
     def _room(self, x: Statement, indent: str) -> list[str]:
         """The line that lets go of what nothing below a statement reads."""
@@ -71,8 +99,11 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
 
     def _assignment(self, x: Statement, indent: str) -> list[str]:
         """``name = value  # shape``; the comment stands above a line that will be broken."""
-        if x.op == "nll" and any(_makes(y, x) for y in self.program.statements):
-            return []  # its slope's line makes it
+        if x.op == "nll" and x.name in self.with_slopes:
+            return []
+        if x.op == "map" and x.name in x.reads():
+            rest = sp.Add(*(t for t in x.body.args if getattr(t, "name", "") != x.name))
+            return [f"{indent}{x.name} = {self.printer(x, x.free).added(x.name, rest)}"]
         start, steps = self.padded_sum(x)
         names = f"{x.target[1].name}, {x.name}" if x.op == "nll_slope" else x.name
         if x.op == "call":
@@ -94,6 +125,7 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
         """A branch; ``if a:`` that holds nothing but ``if b:`` is ``if a and b:``."""
         if opening == "if":
             short = self._added(branch, indent) or self._chosen(branch, indent)
+            short = short or self._multiplied(branch, indent)
             if short:
                 return short
         tests, then, otherwise = self._sides(branch)
@@ -138,6 +170,24 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
         line = f"{yes.name} = {bare(self.value(yes))} if {test} else {bare(self.value(no))}"
         told = f"{indent}{line}{self._shape(yes)}"
         return [told] if len(told) + _DEPTH <= _WIDTH else None
+
+    def _multiplied(self, branch: Branch, indent: str) -> list[str] | None:
+        """``x = a * b if c, else a`` as ``x = a; if c: x = x * b``, where that is the same."""
+        if len(branch.then) != 1 or len(branch.otherwise) != 1:
+            return None
+        more, less = branch.then[0], branch.otherwise[0]
+        if isinstance(more, Branch) or isinstance(less, Branch) or more.name != less.name:
+            return None
+        if (more.op, less.op, more.free) != ("map", "map", less.free) or is_scalar(less.body):
+            return None
+        code, part = bare(self.value(more)), bare(self.value(less))
+        rest = code.removeprefix(f"{enclosed(part)} * ").removeprefix(f"{part} * ")
+        if rest == code or not atomic(rest) or atomic(part):
+            return None
+        test = bare(Expressions(self.names, (), {}).code(branch.condition))
+        step = f"{indent}    {more.name} = {more.name} * {rest}"
+        room = self._room(more, indent + "    ")
+        return [*self.lines([less], indent), f"{indent}if {test}:", step, *room]
 
     def _shape(self, x: Statement) -> str:
         """The shape of a value as a comment at the end of its line."""
@@ -230,11 +280,11 @@ def _given(argument: nd.Read | nd.Param) -> str:
     return str(argument.name)
 
 
+def made_with_slopes(statements: Iterable[Statement]) -> frozenset[str]:
+    """The likelihoods that the lines of their slopes make."""
+    return frozenset(x.target[1].name for x in statements if x.op == "nll_slope")
+
+
 def _letters(slope: Statement) -> list[Letter]:
     """Those of the value that a slope's line makes, too."""
     return [y for y in slope.free if y in slope.target[1].subscripts]
-
-
-def _makes(x: Statement, value: Statement) -> bool:
-    """Whether a statement's line makes the value of another with its own."""
-    return x.op == "nll_slope" and x.target[1].name == value.name

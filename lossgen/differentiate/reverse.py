@@ -287,10 +287,9 @@ def _without_aliases(statements: tuple[Statement, ...]) -> tuple[Statement, ...]
 
 def _stem(x: Statement) -> str:
     """What a reduction's result is of: ``sim`` for ``lse_sim``."""
-    return (
-        x.name.removeprefix("lse_")
-        .removeprefix("log_softmax_")
-        .removeprefix("max_")
-        .removeprefix("min_")
-        .removeprefix("nll_")
-    )
+    if x.name == x.op and isinstance(x.body, Read):
+        return str(x.body.name)
+    stem = x.name
+    for word in ("lse_", "log_softmax_", "max_", "min_", "nll_"):
+        stem = stem.removeprefix(word)
+    return stem

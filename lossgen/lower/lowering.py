@@ -15,6 +15,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
+from lossgen.lower.families import with_family_names
 from lossgen.lower.masked import mask_inward
 from lossgen.lower.naming import automatic, stem
 from lossgen.lower.order import in_order_of_writing
@@ -65,6 +66,8 @@ class _Lowering(Recording):
 
     def program(self) -> Program:
         statements = without_unused(tuple(self.statements), tuple(self.results))
+        given = {*self.kinds, *self.taken}.difference(x.name for x in self.statements)
+        statements = with_family_names(statements, self.families, given)
         # What a function of the author's computes stands where it is called, in the same order
         # each time.
         inner = {name for f in self.spec.functions for name in f.names}
@@ -241,10 +244,10 @@ class _Lowering(Recording):
         whole_rows = free_letters(expr.position) and free_letters(expr.position) <= rest
         if whole_rows and place != (expr.letter, 0) and (place is None or not place[1]):
             label = expr.position if place else self._position("label", expr.position)
-            name = self.add(
-                f"nll_{stem(body, self.written)}", self.ordered(rest), body, "nll", (expr.letter,),
-                target=(label,),
-            )  # fmt: skip
+            scores = stem(body, self.written)
+            given = isinstance(body, Read) and any(scores == a.name for a in self.inputs)
+            own = "nll" if given else f"nll_{scores}"
+            name = self.add(own, self.ordered(rest), body, "nll", (expr.letter,), target=(label,))
             log_prob = -Read(Str(name), *self.arrays[name][0])
             return nd.Exp(log_prob) if expr.op == "softmax" else log_prob
         if place is None and not expr.position.is_Integer:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import sympy as sp
 
+from lossgen.lower.families import Member
 from lossgen.lower.order import letter_order
 from lossgen.nodes import TRUE, Letter
 from lossgen.program import Array, Extent, Op, Statement, extents_of, kind_of
@@ -24,6 +25,7 @@ class Recording:
     Attributes:
         arrays: the letters of each array, and the ranges of those that do not run over their axis.
         inside: the author's names around what is being lowered.
+        families: the statements that would have one name, by that name.
     """
 
     def __init__(self, spec: LossSpec, expressions: Sequence[sp.Expr]) -> None:
@@ -40,6 +42,7 @@ class Recording:
         self.taken = {*self.kinds, *(p.name for p in spec.parameters), *TAKEN}
         self.results: list[str] = []
         self.inside: list[str] = []
+        self.families: dict[str, list[Member]] = {}
 
     def add(
         self,
@@ -73,16 +76,17 @@ class Recording:
         return name
 
     def _unique(self, name: str) -> str:
+        alone, around = name, tuple(x for x in reversed(self.inside) if x != name)
         if name in self.taken:
             # From within; but a name that another value has, too, says less of this one.
-            around = [x for x in reversed(self.inside) if x != name]
-            around.sort(key=lambda x: x in self.taken)
-            longer = (f"{x}_{name}" for x in around)
+            apart = sorted(around, key=lambda x: x in self.taken)
+            longer = (f"{x}_{name}" for x in apart)
             name = next((x for x in longer if x not in self.taken), name)
         base, number = name, 2
         while name in self.taken:
             name, number = f"{base}{number}", number + 1
         self.taken.add(name)
+        self.families.setdefault(alone, []).append(Member(name, around))
         return name
 
     def ordered(self, letters: Iterable[Letter]) -> tuple[Letter, ...]:

@@ -19,6 +19,7 @@ from sympy.core.symbol import Str
 from lossgen.compiled import Compiled, for_readers
 from lossgen.mathdoc.arithmetic import bracketed, negative
 from lossgen.mathdoc.choices import simpler
+from lossgen.mathdoc.divisors import without_short_divisors
 from lossgen.mathdoc.equations import Equation
 from lossgen.mathdoc.printer import Latex
 from lossgen.mathdoc.symbols import Part, Symbols, part_of, parts_of, symbols_of
@@ -187,7 +188,7 @@ class _Gradient:
             f"d_{g}": guard_of(Given(Str(g))) if g in optional else ALWAYS
             for g in backward.gradients
         }
-        statements = with_guards(backward.program, roots)
+        statements = without_short_divisors(with_guards(backward.program, roots))
         ours = {x.name for x in backward.recorded.statements}
         adjoints = [x for x in statements if x.name not in ours]
         return [self._equation(x) for x in (*self._forward(adjoints), *adjoints)]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 from sympy.core.symbol import Str
 
-from lossgen.nodes import Given, Needs
+from lossgen.nodes import Given, Needs, text
 from lossgen.program import Statement
 from lossgen.schedule.guards import asked_for, tidy
 from lossgen.static import NEVER, Guard, narrow, ordered, resolve, switches
@@ -89,10 +89,24 @@ def _settled(guard: Guard, known: Mapping[sp.Basic, bool]) -> Mapping[sp.Basic, 
     return result
 
 
+def _asking(guard: Guard, known: Mapping[sp.Basic, bool]) -> Guard:
+    """A guard that asks for no gradient of which it is known that nobody does."""
+    spared = {
+        c.names[0] for c, v in known.items() if isinstance(c, Needs) and not v and len(c.names) == 1
+    }
+
+    def left(c: sp.Basic) -> sp.Basic:
+        if not isinstance(c, Needs) or spared >= {*c.names}:
+            return c
+        return Needs(*(x for x in c.args if text(x) not in spared))
+
+    return frozenset(frozenset((left(c), v) for c, v in term) for term in guard)
+
+
 def _resolved(
     x: Statement, known: Mapping[sp.Basic, bool], gradients: frozenset[str]
 ) -> Statement | None:
-    guard = narrow(x.guard, _settled(x.guard, known))
+    guard = narrow(_asking(x.guard, known), _settled(x.guard, known))
     if guard == NEVER:
         return None
     guard = tidy(guard, gradients)

@@ -279,14 +279,14 @@ def test_a_scatter_adds_to_what_else_the_input_gets() -> None:
 def test_a_log_sum_exp_less_what_is_read_at_a_label_is_one_operation() -> None:
     (*_, last) = back("logsumexp(x[n, c], c) - x[n, y[n]]", LABELLED)
     assert last == (
-        "d_x[n, c] = grad_loss[n]*softmax_x[n, c], but expm1(-nll_x[n])*grad_loss[n] at [n, y[n]]"
+        "d_x[n, c] = grad_loss[n]*softmax_x[n, c], but expm1(-nll[n])*grad_loss[n] at [n, y[n]]"
     )
 
 
 def test_at_a_label_softmax_minus_one_does_not_cancel() -> None:
     (*_, last) = back("-at(log_softmax(x[n, c], c), c=y[n])", LABELLED)
     assert last == (
-        "d_x[n, c] = grad_loss[n]*softmax_x[n, c], but expm1(-nll_x[n])*grad_loss[n] at [n, y[n]]"
+        "d_x[n, c] = grad_loss[n]*softmax_x[n, c], but expm1(-nll[n])*grad_loss[n] at [n, y[n]]"
     )
 
 

@@ -36,9 +36,17 @@ def test_what_a_helper_names_twice_is_called_after_what_it_is_for() -> None:
     assert [x for x in made if x.endswith(("total", "root")) and "sum" not in x] == [
         "near_total",
         "near_root",
-        "total",
-        "root",
+        "far_total",
+        "far_root",
     ]
+
+
+def test_what_helpers_name_for_numbered_parts_is_numbered() -> None:
+    helper = ("def unit(z):", "rest = z - Mean(z, d)", "return rest / Amax(rest, d)")
+    body = "\n        ".join(helper) + "; part1 = unit(x[n, d]); part2 = unit(y[n, d])"
+    body += "; Sum(part1 * part2, d)"
+    made = names(written(body, PAIR).forward)
+    assert {"rest1", "rest2", "max_rest1", "max_rest2", "mean_x", "mean_y"} <= {*made}
 
 
 def test_a_reduction_is_a_statement_of_its_own_and_says_what_it_is() -> None:

@@ -84,6 +84,7 @@ def test_statements_are_hoisted_no_further_than_what_they_read() -> None:
     [
         (["gap", "near_gap", "between_gap"], "gap"),
         (["hinge1", "hinge2"], "hinge"),
+        (["dot_centred1", "dot_centred2"], "dot_centred"),
         (["near", "far"], "instead"),
         (["d_hinge2_centred_dot_centred", "d_centred_dot_centred"], "d_centred_dot_centred"),
     ],

@@ -216,9 +216,22 @@ def test_a_part_that_one_side_needs_stands_in_that_branch() -> None:
         "extra = Sum(exp(x[n, d]), d); plain = Sum(x[n, d], d); where(full, plain + extra, plain)"
     )
     made = laid_out(body)
-    assert made.count("plain") == 1
     assert "extra" not in made
     assert any(isinstance(b, tuple) and "extra" in b[0] for b in made)
+
+
+def test_a_sum_that_a_branch_adds_to_has_one_name() -> None:
+    body = "plain = Sum(x[n, d], d); where(full, plain + Amax(x[n, d], d), plain)"
+    assert laid_out(body) == ["loss", (["max_x", "loss"], [])]
+
+
+def test_a_copy_in_one_side_is_read_through_below_it() -> None:
+    body = (
+        "plain = Sum(x[n, d], d); low = where(full, plain ** 2, plain); low + where(full, low, 0)"
+    )
+    made = laid_out(body)
+    assert "plain" in made
+    assert not any(isinstance(b, tuple) and "plain" in (*b[0], *b[1]) for b in made)
 
 
 def test_lines_under_one_condition_share_one_branch() -> None:

@@ -11,6 +11,7 @@ A kernel returns 0, or what went wrong (``NO_MEMORY``, ``BAD_LABEL``).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -127,7 +128,8 @@ class _Writer:
             if x.name in self.plan.small
         ]
         blocks = [*parts, *small]
-        sizes = " + ".join(size for _, size in blocks) or "1"
+        times = Counter(size for _, size in blocks)
+        sizes = " + ".join(x if n == 1 else f"{n} * {x}" for x, n in times.items()) or "1"
         count = sizes if sizes.isidentifier() else f"({sizes})"
         yield f"double *const memory = calloc((size_t){count}, sizeof(double));"
         yield "if (!memory)"
