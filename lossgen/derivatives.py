@@ -95,7 +95,7 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         zero = _varies(expr.base) and not expr.base.is_positive
         slope = nd.Xlogy(expr, expr.base) if zero else expr * nd.Log(expr.base)
         _pull(expr.exp, times(seed, slope), found)
-    elif isinstance(expr, nd.Atan) and (sides := _quotient(expr.arg)) is not None:
+    elif isinstance(expr, nd.Atan) and (sides := quotient(expr.arg)) is not None:
         # The angle of a point; its slopes are in range wherever the point's coordinates are.
         a, b = sides
         radius = nd.Radius(a, b)
@@ -187,7 +187,7 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         raise NoDerivative(type(expr).__name__)
 
 
-def _quotient(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+def quotient(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
     """``a`` and ``b`` for ``a/b``."""
     below = next((f for f in sp.Mul.make_args(expr) if f.is_Pow and f.exp == -1), None)
     return None if below is None else (expr * below.base, below.base)
@@ -195,7 +195,7 @@ def _quotient(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
 
 def _share(expr: sp.Mul) -> tuple[sp.Expr, sp.Expr] | None:
     """``a`` and ``k*c/(a + c)**2`` for ``k*a/(a + c)``, k and c numbers."""
-    above, below = _quotient(expr) or (expr, ONE)
+    above, below = quotient(expr) or (expr, ONE)
     parts = [t for t in sp.Add.make_args(below) if _varies(t)]
     if len(parts) != 1 or below is parts[0] or _varies(above / parts[0]):
         return None

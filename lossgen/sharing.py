@@ -136,6 +136,8 @@ def worth_a_name(expr: sp.Basic, least: int = _DEAR) -> bool:
         return False
     if isinstance(expr, (nd.StopGradient, nd.StraightThrough, nd.Padded)):
         return False
+    if isinstance(expr, nd.Ratio) and expr.args[0] == 1:
+        return False  # to divide costs what a product does, and the square stays in range
     letters = free_letters(expr)
     if not letters:
         return False

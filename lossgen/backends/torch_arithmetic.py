@@ -114,7 +114,9 @@ class Arithmetic(Sums):
     def _of_a_row(self, factor: sp.Expr) -> bool:
         """Whether a factor is a row over its length, or the like: in range, as 1/length is not."""
         above, below = factor.args if isinstance(factor, nd.Ratio) else (sp.S.One, sp.S.One)
-        return self._size(above) > self._size(below)
+        length = self.names.known.body(below.name) if isinstance(below, Read) else None
+        side = isinstance(length, nd.Radius) and above in length.args
+        return side or self._size(above) > self._size(below)
 
     def _quotient(self, above: list[Any], below: list[Any], sign: str) -> str:
         parts = [(self._size(f), not is_scalar(f), 0, f) for f in above]

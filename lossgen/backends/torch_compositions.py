@@ -31,6 +31,14 @@ COMPOSITIONS: dict[str, str] = {
     """``sqrt(a**2 + b**2)`` without overflow; where both are 0 its slope is 0."""
     zero = (a == 0) & (b == 0)
     return torch.hypot(a, torch.where(zero, 1.0, b)).masked_fill(zero, 0.0)''',
+    "_angle(": '''def _angle(a: Tensor, b: Tensor) -> Tensor:
+    """``atan(a / b)``, whose slopes are in range wherever those of the angle are."""
+    if not _recorded():
+        return torch.atan(a / b)
+    # It depends on the direction alone: what both are divided by is held constant.
+    x, y = a.detach(), b.detach()
+    size = torch.hypot(x, y).clamp(max=torch.finfo(x.dtype).max).copysign(y)
+    return torch.atan2(a / size, b / size)''',
     "_hypot_minus_one(": '''def _hypot_minus_one(x: Tensor) -> Tensor:
     """``sqrt(1 + x**2) - 1``, which cancels near 0, without the difference."""
     return x * (x / (torch.hypot(x, x.new_ones(())) + 1.0))''',
@@ -65,7 +73,47 @@ COMPOSITIONS: dict[str, str] = {
     "_finite(": '''def _finite(x: Tensor) -> Tensor:
     """``x``, the largest number in place of infinity: multiplied by 0 it must be 0."""
     far = torch.finfo(x.dtype).max
-    return x.clamp(-far, far)''',
+    if not torch.is_grad_enabled():
+        return x.clamp(-far, far)
+    return _in_place_of(x, x.detach().clamp(-far, far))''',
+    "_over_length(": '''def _over_length(x: Tensor, length: Tensor, dim: int) -> Tensor:
+    """Rows over their lengths, and 0 where that is 0."""
+    usual = 2.0 ** (3 * round(math.log2(torch.finfo(x.dtype).max)) // 8)
+    if _all_within(length.detach(), 1 / usual, usual):
+        return x / length.unsqueeze(dim)
+    return _unit(x, length, dim)''',
+    "_unit(": '''def _unit(x: Tensor, length: Tensor, dim: int) -> Tensor:
+    """Rows over their lengths, whose slopes are in range wherever those of the direction are."""
+    unit = x / _or_infinite(length.detach()).unsqueeze(dim)
+    if not _recorded():
+        return unit
+    # A row of length 1 has the same direction, and what is along the row is left out of its slopes
+    # before they are divided.
+    square = unit.square().sum(dim, keepdim=True)
+    square = square.masked_fill(square == 0, 1.0)
+    return unit * (square / square.detach()).rsqrt()''',
+    "_unit_slope(": '''def _unit_slope(
+    grad: Tensor, unit: Tensor, length: Tensor, dim: int
+) -> Tensor:
+    """What comes back through rows over their lengths: what is across the row, over the length."""
+    length = length.unsqueeze(dim)
+    if not torch.is_grad_enabled():
+        return _across(grad, unit, dim).div_(_or_infinite(length))
+    # Half of the length and then the other, and across the row twice: what comes back meets these
+    # in turn, and is infinite only where the result is.
+    limits = torch.finfo(length.dtype)
+    half = length.detach().clamp(limits.tiny, limits.max).sqrt()
+    across = _across(_across(grad / half, unit, dim), unit, dim)
+    return across / _or_infinite(length / half)''',
+    "_across(": '''def _across(x: Tensor, unit: Tensor, dim: int) -> Tensor:
+    """Rows without what is along others of length 1."""
+    along = (x * unit).sum(dim, keepdim=True)
+    return torch.addcmul(x, along, unit, value=-1)''',
+    "_in_place_of(": '''def _in_place_of(x: Tensor, value: Tensor) -> Tensor:
+    """A value with the slope of ``x``, which may be infinite."""
+    made = x.clone()
+    made.detach().copy_(value)
+    return made''',
     "_fitting(": '''def _fitting(x: Tensor, dim: int) -> Tensor:
     """How much shorter rows are made, for their squares to be in range; empty where all are."""
     x, far = x.detach(), torch.finfo(x.dtype).max

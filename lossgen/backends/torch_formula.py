@@ -37,6 +37,8 @@ from lossgen.backends.torch_singular import with_flat_ends
 from lossgen.backends.torch_slopes import with_slopes
 from lossgen.backends.torch_softplus import with_log_sigmoid, with_softplus, with_tails
 from lossgen.backends.torch_statements import TorchStatements, made_with_slopes
+from lossgen.backends.torch_steep import held_finite, with_held_slopes
+from lossgen.backends.torch_units import with_units
 from lossgen.compiled import Compiled
 from lossgen.learned import usually_learned
 from lossgen.nodes import Read
@@ -143,11 +145,15 @@ class Formula:
         # What the forward calls something else would mislead in the backward.
         taken = {*TAKEN, *(p.name for p in self.spec.parameters)}
         taken |= {x.name for x in self.compiled.forward.statements}
+        if not fusing:
+            program = with_units(program, self.backward.recorded.statements)
         if reverse:
             program = with_names_read(program, self.backward.recorded)
         program = with_log_sigmoid(program) if fusing else with_softplus(program)
         if not (fusing or plain):
             program = with_tails(program, taken)
+            finite = held_finite(self.backward.program)
+            program = with_held_slopes(program, self._known(program), finite)
         if reverse:
             program = fused(with_pairs_joined(program), self._known(program))
         program = with_masks(program, taken)

@@ -16,6 +16,7 @@ import sympy as sp
 from lossgen import nodes as nd
 from lossgen.backends.torch_reads import Reads
 from lossgen.brackets import bare
+from lossgen.derivatives import quotient
 from lossgen.nodes import is_scalar
 
 # Functions by node: over tensors, and over Python numbers.
@@ -138,6 +139,12 @@ class Functions(Reads):
         base, exponent = expr.args
         return f"_power({bare(self.code(base))}, {self.code(exponent)})"
 
+    def _print_Steep(self, expr: Any) -> str:
+        return f"_steep({bare(self.code(expr.arg))})"
+
+    def _print_Bounded(self, expr: Any) -> str:
+        return f"_bounded({bare(self.code(expr.arg))})"
+
     def _print_SoftplusTail(self, expr: Any) -> str:
         return f"_softplus_tail({bare(self.code(expr.arg))})"
 
@@ -183,6 +190,12 @@ class Functions(Reads):
         negative = isinstance(at, sp.Mul) and at.args[0] == -1
         return f"{bare(self.code(-at))}, -1" if negative else bare(self.code(at))
 
+    def _print_Atan(self, expr: Any) -> str:
+        sides = quotient(expr.arg)
+        if sides is None or is_scalar(expr) or self.names.fusing:
+            return self._print_Node(expr)
+        return f"_angle({', '.join(bare(self.code(x)) for x in sides)})"
+
     def _print_LogCosh(self, expr: Any) -> str:
         if is_scalar(expr):
             return self._print_Node(expr)
@@ -200,11 +213,22 @@ class Functions(Reads):
         return f"torch.hypot({tensor}, {self.names.like}.new_full((), {number}))"
 
     def _print_Fitted(self, expr: Any) -> str:
-        row, fitting = expr.args
-        letters = self._letters(fitting)
+        return f"_fitted({self._of_rows(expr)})"
+
+    def _print_Unit(self, expr: Any) -> str:
+        return f"{'_over_length' if self.names.plain else '_unit'}({self._of_rows(expr)})"
+
+    def _print_UnitSlope(self, expr: Any) -> str:
+        return f"_unit_slope({self._of_rows(expr)})"
+
+    def _of_rows(self, expr: Any) -> str:
+        """Arguments of a helper: rows, last what has one number for each, and along which axis."""
+        *rows, number = expr.args
+        letters = self._letters(number)
         (along,) = (k for k, x in enumerate(self.scope) if x not in letters)
-        text = self.within(letters).code(fitting)
-        return f"_fitted({bare(self.code(row))}, {text}, {along - len(self.scope)})"
+        told = [bare(self.code(x)) for x in rows]
+        told.append(bare(self.within(letters).code(number)))
+        return f"{', '.join(told)}, {along - len(self.scope)}"
 
     def _print_Rewritten(self, expr: Any) -> str:
         return f"({bare(self.code(expr.form))})"

@@ -76,21 +76,35 @@ STEPS: dict[str, str] = {
     if not _recorded():
         return u.abs().neg_().exp_().log1p_()
     # The slope at 0 is that of the side below, as those have it of what they add.
-    return torch.log1p(torch.exp(_at_most(u, 0) - torch.relu(u)))''',
+    size = _steep(torch.relu(u) - _at_most(u, 0))
+    return torch.log1p(torch.exp(-size))''',
     "_sigmoid(": '''def _sigmoid(u: Tensor, sign: int = 1) -> Tensor:
     """``sigmoid(sign * u)``, also where torch's is 0 though a number that small exists."""
     # torch's backward of softplus; beyond 80 a sigmoid is 1, in float64 too.
+    u = _steep(u)
     share: Tensor = torch.ops.aten.softplus_backward(u.new_ones(()), u, sign, 80)
     return share''',
     "_times_sigmoid(": '''def _times_sigmoid(x: Tensor, u: Tensor, sign: int = 1) -> Tensor:
     """``x * sigmoid(sign * u)``, in one pass: torch's backward of softplus."""
     # Beyond 80 a sigmoid is 1, in float64 too.
-    product: Tensor = torch.ops.aten.softplus_backward(x, u, sign, 80)
+    product: Tensor = torch.ops.aten.softplus_backward(x, _steep(u), sign, 80)
     return product''',
     "_times_fading_sigmoid(": '''def _times_fading_sigmoid(x: Tensor, u: Tensor) -> Tensor:
     """``x * sigmoid(u)``, to all digits where the sigmoid alone is too small to have them."""
     head: Tensor = torch.ops.aten.softplus_backward(x, u.clamp(min=-60), 1, 80)
     return head * torch.exp((u + 60).clamp(max=0))''',
+    "_steep(": '''def _steep(x: Tensor) -> Tensor:
+    """``x``, held where ``exp(-abs(x))`` is 0, and so its slope: infinity times it is NaN."""
+    if not torch.is_grad_enabled():
+        return x
+    far = -1.25 * math.log(torch.finfo(x.dtype).tiny)
+    return x.clamp(-far, far)''',
+    "_bounded(": '''def _bounded(x: Tensor) -> Tensor:
+    """``x``, held where ``exp(x)`` would be infinite: multiplied by 0 it must be 0."""
+    if not torch.is_grad_enabled():
+        return x
+    most = 0.999 * math.log(torch.finfo(x.dtype).max)
+    return _in_place_of(x, x.detach().clamp(max=most))''',
     "_softmax_backward(": '''def _softmax_backward(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
     """``prob * (grad - (grad * prob).sum(dim))``, exact to rounding where one class leads, too."""
     result: Tensor = torch.ops.aten._softmax_backward_data(grad, prob, dim, prob.dtype)

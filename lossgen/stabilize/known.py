@@ -85,6 +85,7 @@ _REDUCED: Mapping[str, Callable[[Range], Range]] = {
     "count": lambda x: NONNEGATIVE,
     "softmax": lambda x: UNIT,
     "log_softmax": lambda x: -NONNEGATIVE,
+    "nll": lambda x: NONNEGATIVE,
 }
 _SUMS = ("sum", "mean", "count")
 
