@@ -11,6 +11,7 @@ from sympy.core.parameters import distribute
 from sympy.core.symbol import Str
 
 from lossgen.differentiate import Backward, differentiate
+from lossgen.errors import Fault, SpecError
 from lossgen.lower import lower
 from lossgen.nodes import FALSE, TRUE, Given, rebuild
 from lossgen.program import Program, check, without_unused
@@ -71,12 +72,19 @@ def compile_loss(spec: LossSpec, public_name: str = "", *, told: bool = False) -
         forward, chosen = _with_chosen_forms(lower(spec, item, over, known), known)
         taken = {*TAKEN, *(p.name for p in spec.parameters)}
         forward, backward, again = _completed(spec, share(forward, taken), known)
+        if not (backward.seeds and backward.gradients):
+            raise SpecError([_constant(spec)])
         name = public_name or spec.functional_name
         floating = None if spec.floating is None else compile_loss(spec.floating, name, told=told)
     fired = tuple(dict.fromkeys((*stable.fired, *again.fired)))
     refused = tuple(dict.fromkeys((*stable.refused, *again.refused)))
     choices = (*chosen, *again.choices)
     return Compiled(spec, forward, backward, fired, refused, choices, name, floating)
+
+
+def _constant(spec: LossSpec) -> Fault:
+    message = "the loss is the same whatever its tensors hold: its terms cancel"
+    return Fault(spec.path, spec.line, message, "check its signs")
 
 
 def for_readers(compiled: Compiled) -> Compiled:

@@ -91,9 +91,10 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
             _pull(factor, times(seed, others), found)
     elif isinstance(expr, sp.Pow):
         _pull(expr.base, times(seed, power_slope(expr.base, expr.exp)), found)
-        # 0**p * log(0) is 0 for p above 0.
+        # 0**p * log(0) is 0 for p above 0, and taken as 0 where p is 0 as well, as torch does.
         zero = _varies(expr.base) and not expr.base.is_positive
-        slope = nd.Xlogy(expr, expr.base) if zero else expr * nd.Log(expr.base)
+        above = nd.Where(nd.Compare("==", expr.base, ZERO), ONE, expr.base) if zero else expr.base
+        slope = nd.Xlogy(expr, above) if zero else expr * nd.Log(expr.base)
         _pull(expr.exp, times(seed, slope), found)
     elif isinstance(expr, nd.Atan) and (sides := quotient(expr.arg)) is not None:
         # The angle of a point; its slopes are in range wherever the point's coordinates are.
@@ -212,6 +213,15 @@ def power_slope(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
 
 def _pull_extreme(expr: nd.Max, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> None:
     a, b, share = expr.args
+    if share == nd.HALF and any(isinstance(x, sp.Add) for x in (a, b)):
+        # One difference of all terms would be rounded otherwise than the two that are compared.
+        wins, loses = (
+            Where(Compare(op, a, b), ONE, Where(Compare("==", a, b), nd.HALF, ZERO))
+            for op in ("<>" if isinstance(expr, nd.Min) else "><")
+        )
+        _pull(a, times(seed, wins), found)
+        _pull(b, times(seed, loses), found)
+        return
     if share == nd.HALF:
         wins = nd.Step(b - a if isinstance(expr, nd.Min) else a - b)
         _pull(a, times(seed, wins), found)

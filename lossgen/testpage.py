@@ -37,7 +37,6 @@ _SYMPY = (
     "atan",
     "cos",
     "erf",
-    "erfc",
     "exp",
     "log",
     "sin",
@@ -106,6 +105,7 @@ class TestPage:
     crowd: str
     crowd_name: str
     crowd_cut: bool
+    crowd_turned: str
     unbatched: bool
     ragged: str
     batched_divisor: bool
@@ -217,6 +217,7 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     same = alike(spec).get(str(batch.name))
     turns = batched and batch.name == "n" and same is not None and not (same.named or same.holders)
     crowd = ("c" if "c" in axes else "") if separate else "n" * turns
+    along = [k for k, x in enumerate(result_letters(spec)) if spec.axes[x] == batch]
     return {
         "batch_in_result": batched,
         "separate": separate,
@@ -224,6 +225,7 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
         "crowd": crowd,
         "crowd_name": "classes" if separate else "rows",
         "crowd_cut": any(spec.axes[x].name == "s" != batch.name for x in result_letters(spec)),
+        "crowd_turned": ", ".join(map(str, along)),
         "unbatched": spec.unbatched,
         "ragged": ragged,
         "batched_divisor": ragged == "e" and bool(spec.divisors),

@@ -125,6 +125,20 @@ def _erf(x: Any) -> Triple:
     return mp.erf(x), slope, 2 * x * slope
 
 
+def _erfc(x: Any) -> Triple:
+    _, slope, curvature = _erf(x)
+    return mp.erfc(x), -slope, curvature
+
+
+def _log1mexp(x: Any) -> Triple:
+    if x > 0:
+        return mp.nan, mp.nan, mp.nan
+    if x == 0:
+        return -mp.inf, ZERO, ZERO  # the policy
+    below, power = mp.expm1(x), mp.exp(x)
+    return mp.log(-below), power / below, power / below**2
+
+
 def _atan(x: Any) -> Triple:
     square = 1 + x**2
     return mp.atan(x), 1 / square, 2 * x / square**2
@@ -146,6 +160,8 @@ FUNCTIONS: dict[type[nodes.Unary], Callable[[Any], Triple]] = {
     nodes.Acos: _acos,
     nodes.Atan: _atan,
     nodes.Erf: _erf,
+    nodes.Erfc: _erfc,
+    nodes.Log1mExp: _log1mexp,
     nodes.Lgamma: lambda x: (mp.loggamma(x), mp.psi(0, x), mp.psi(1, x)),
     nodes.Digamma: lambda x: (mp.psi(0, x), mp.psi(1, x), mp.psi(2, x)),
     nodes.Trigamma: lambda x: (mp.psi(1, x), mp.psi(2, x), mp.psi(3, x)),

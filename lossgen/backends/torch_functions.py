@@ -137,7 +137,8 @@ class Functions(Reads):
 
     def _print_FlatPower(self, expr: Any) -> str:
         base, exponent = expr.args
-        return f"_power({bare(self.code(base))}, {self.code(exponent)})"
+        name = "_power" if is_scalar(exponent) else "_powers"
+        return f"{name}({bare(self.code(base))}, {bare(self.code(exponent))})"
 
     def _print_Steep(self, expr: Any) -> str:
         return f"_steep({bare(self.code(expr.arg))})"

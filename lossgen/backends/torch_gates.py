@@ -77,14 +77,17 @@ class Gates(Functions):
         if isinstance(condition, nd.Not) and isinstance(condition.args[0], nd.Compare):
             turned = condition.args[0]
             condition = nd.Compare(nd.MIRROR[turned.op], turned.left, turned.right)
-        if isinstance(condition, nd.And):
-            first, *others = condition.args
+        first, *others = nd.conjuncts(condition)
+        if others:
             gates = [self._gate(first, nonzero=nonzero), *map(self._gate, others)]
             return None if None in gates else f"({' * '.join(map(str, gates))})"
         if not isinstance(condition, nd.Compare) or not self._compares_everywhere(condition):
             return None
         # q*x > (q - 1)*x is x > 0.
         gap = sp.expand_mul(condition.left - condition.right)
+        right = condition.right
+        if isinstance(gap, sp.Add) and isinstance(right, sp.Add) and not is_scalar(right):
+            return None  # one difference of all terms is rounded otherwise than the two sides
         if condition.op in ("==", "!="):
             sides = ", ".join(bare(self.code(x)) for x in (condition.left, condition.right))
             return f"_unlike({sides})" if nonzero and condition.op == "!=" else None

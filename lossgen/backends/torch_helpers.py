@@ -34,13 +34,21 @@ HELPERS: dict[str, str] = {
     "_power_slopes(": '''def _power_slopes(base: Tensor, exponent: Tensor) -> Tensor:
     """``base ** (exponent - 1)``; at 0, it and its own slope are 0 where they are infinite."""
     flat = (base == 0) & (exponent >= 0) & (exponent != 1) & (exponent != 2)
-    return (base.masked_fill(flat, 1.0) ** (exponent - 1)).masked_fill(flat, 0.0)''',
+    slope = (base.masked_fill(flat, 1.0) ** (exponent - 1)).masked_fill(flat, 0.0)
+    # What multiplies it may be as small as the slope is large.
+    return torch.where(exponent >= 0, slope.clamp(max=torch.finfo(slope.dtype).max), slope)''',
     "_power(": '''def _power(base: Tensor, exponent: float) -> Tensor:
     """``base**exponent``; at 0, slopes are 0 where torch's are infinite, and NaN times 0."""
     if _recorded() and 0 < exponent < 2 and exponent != 1:
         zero = base == 0
         return (base.masked_fill(zero, 1.0) ** exponent).masked_fill(zero, 0.0)
     return base**exponent''',
+    "_powers(": '''def _powers(base: Tensor, exponent: Tensor) -> Tensor:
+    """``base**exponent``; at 0, slopes are 0 where torch's are infinite, and NaN times 0."""
+    if not _recorded():
+        return base**exponent
+    zero = (base == 0) & (exponent > 0) & (exponent < 2) & (exponent != 1)
+    return (base.masked_fill(zero, 1.0) ** exponent).masked_fill(zero, 0.0)''',
     "_sqrt(": '''def _sqrt(x: Tensor) -> Tensor:
     """``sqrt(x)``; at 0 its slope is 0, where torch's is infinite, and NaN times 0."""
     if not _recorded():

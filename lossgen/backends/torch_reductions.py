@@ -95,6 +95,9 @@ class Reductions(Context):
         # A slope's second target is not read: it is made with it.
         targets = x.target if x.op == "nll" else x.target[:1]
         read = [bare(self.printer(x, free).code(y)) for y in targets]
+        if free_letters(targets[0]) and not {*free} <= free_letters(targets[0]):
+            # One label for several rows: torch gathers as many as there are labels.
+            read[0] = f"{operand(read[0])}.expand({self.shape(free)})"
         scores = bare(self.printer(x, scope).code(x.body))
         return f"{name}({', '.join((scores, *read))}, {scope.index(x.bound[0])})"
 

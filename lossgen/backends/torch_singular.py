@@ -18,7 +18,6 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.backends.torch_rewriting import rewritten
-from lossgen.nodes import is_scalar
 from lossgen.program import Program
 from lossgen.stabilize.known import Known
 from lossgen.stabilize.zeros import above_zero
@@ -57,7 +56,7 @@ def with_flat_ends(program: Program, known: Known, whole: frozenset[str]) -> Pro
 
     def power(x: sp.Pow) -> sp.Expr:
         exponent = known.of(x.exp)
-        steep = is_scalar(x.exp) and exponent.low < 1 and exponent.high > 0
+        steep = not x.exp.is_Integer and exponent.low < 1 and exponent.high > 0
         if not steep or _is_whole(x.exp, whole) or above_zero(x.base, known):
             return x
         return FlatSqrt(x.base) if x.exp == nd.HALF else FlatPower(x.base, x.exp)

@@ -35,14 +35,15 @@ def mask_inward(body: sp.Expr, mask: sp.Expr, known: Known) -> sp.Expr:
         return body
     found = {
         x: _safe(x, mask, instead)
-        for x, instead in _arguments(body, known)
-        if free_letters(mask) <= free_letters(x) and not is_guarded(x, mask)
+        for x, instead, letters in _arguments(body, known)
+        if free_letters(mask) <= letters and not is_guarded(x, mask)
     }
     return _replaced(body, found)
 
 
 def _safe(argument: sp.Expr, mask: sp.Expr, instead: sp.Expr) -> sp.Expr:
-    if isinstance(argument, Let) and argument.params == argument.at:
+    has_all = free_letters(mask) <= free_letters(argument)
+    if isinstance(argument, Let) and argument.params == argument.at and has_all:
         inner = Where(mask, argument.body, instead)
         return Let(argument.args[0], argument.params, inner, argument.at)
     return Where(mask, argument, instead)
@@ -50,9 +51,11 @@ def _safe(argument: sp.Expr, mask: sp.Expr, instead: sp.Expr) -> sp.Expr:
 
 def _arguments(
     expr: sp.Expr, known: Known, *, still: bool = False
-) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+) -> Iterator[tuple[sp.Expr, sp.Expr, frozenset[nd.Letter]]]:
     """What may be out of a function's range, or no place to read at; and what is in it.
 
+    With it the letters of the function, which is no larger for a mask of these: the total of a row
+    is made safe beside the elements that are held against it.
     What is held constant (``still``) has no slope that could be infinite.
     """
     if isinstance(expr, Let):
@@ -63,11 +66,11 @@ def _arguments(
         for part in expr.args:
             yield from _arguments(part, known, still=still)
         if isinstance(expr, (nd.Exp, nd.Expm1)) and known.of(expr.arg).high == math.inf:
-            yield from () if still else ((expr.arg, ZERO),)
+            yield from () if still else ((expr.arg, ZERO, free_letters(expr)),)
     if not isinstance(expr, (nd.Read, nd.Along)) and (still or _is_finite(expr, known)):
         return
     for place, instead in weak_arguments(expr, known).items():
-        yield expr.args[place], instead
+        yield expr.args[place], instead, free_letters(expr)
 
 
 def _is_finite(expr: sp.Expr, known: Known) -> bool:
@@ -82,7 +85,9 @@ def _replaced(expr: sp.Expr, safe: Mapping[sp.Expr, sp.Expr]) -> sp.Expr:
     if isinstance(expr, Let):
         if expr.params != expr.at:
             return expr
-        return Let(expr.args[0], expr.params, _replaced(expr.body, safe), expr.at)
+        # A part that has fewer letters than the mask stays as it is.
+        inside = {x: y for x, y in safe.items() if free_letters(y) <= {*expr.params}}
+        return Let(expr.args[0], expr.params, _replaced(expr.body, inside), expr.at)
     if isinstance(expr, (nd.Read, nd.Along)):
         return rebuild(expr, [safe.get(a, a) for a in expr.args]) if safe else expr
     if isinstance(expr, _CLOSED) or not expr.args:

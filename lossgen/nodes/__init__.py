@@ -26,7 +26,7 @@ from lossgen.nodes.compositions import (
     Remainder,
     SettledLogMixture,
 )
-from lossgen.nodes.conditions import MIRROR, And, Compare, Not, Or, Where
+from lossgen.nodes.conditions import MIRROR, And, Compare, Not, Or, Where, conjuncts
 from lossgen.nodes.functions import (
     Abs,
     Acos,
@@ -185,6 +185,7 @@ __all__ = [
     "Unknown",
     "Where",
     "Xlogy",
+    "conjuncts",
     "free_letters",
     "fresh",
     "is_scalar",

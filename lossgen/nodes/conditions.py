@@ -64,7 +64,7 @@ class And(Node):
         for arg in map(sp.sympify, args):
             if arg is cls.absorbing:
                 return cls.absorbing
-            parts = arg.args if isinstance(arg, cls) else (arg,)
+            parts = arg.args if type(arg) is cls else (arg,)  # to Python an ``Or`` is an ``And``
             flat += [p for p in parts if p is not cls.neutral and p not in flat]
         if len(flat) < 2:
             return flat[0] if flat else cls.neutral
@@ -76,6 +76,11 @@ class Or(And):
 
     __slots__ = ()
     absorbing, neutral = TRUE, FALSE
+
+
+def conjuncts(condition: sp.Basic) -> tuple[sp.Basic, ...]:
+    """All that must hold where a condition holds: itself, or what an ``And`` joins."""
+    return condition.args if type(condition) is And else (condition,)
 
 
 class Not(Node):

@@ -7,7 +7,8 @@ the second in its place; None where they differ in more than names.
     near_gap[s, d] = a[s, d] - c[s, d]; near[s] = norm_{d} near_gap[s, d]
     →  {gap: near_gap, a: a, b: c, far: near}
 
-Terms and factors may stand in any order: SymPy's own order follows the names.
+Terms and factors may stand in any order: SymPy's own order follows the names. Of many alike not all
+orders are tried: then the runs count as different.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from lossgen.program import Statement
 from lossgen.schedule.blocks import Block, Branch
 
 _Names = Mapping[str, str]
+_TRIES = 4096  # of a term for another's place
 
 
 def matched(
@@ -40,6 +42,7 @@ def matched(
 class _Matching:
     def __init__(self, arrays: Mapping[str, object]) -> None:
         self.arrays = arrays
+        self.tries = 0
 
     def blocks(self, a: Sequence[Block], b: Sequence[Block], names: _Names) -> Iterator[_Names]:
         if len(a) != len(b):
@@ -106,5 +109,8 @@ class _Matching:
             yield names
             return
         for k, other in enumerate(b):
+            self.tries += 1
+            if self.tries > _TRIES:
+                return
             for more in self._expression(a[0], other, names):
                 yield from self._in_any_order(a[1:], (*b[:k], *b[k + 1 :]), more)

@@ -16,9 +16,7 @@ from lossgen.errors import suggest
 from lossgen.language.declaration import Averaged, Options
 from lossgen.nodes import Given, Param, Read, Reduce, Unknown, Where, free_letters, walk
 from lossgen.spec.data import Parameter, TensorArg
-
-# Message, hint, name.
-Finding = tuple[str, str, str]
+from lossgen.spec.positions import Finding, check_positions
 
 _CONDITIONS = (nodes.Compare, nodes.And, nodes.Or, nodes.Not, Given)
 _STEPS = (nodes.Floor, nodes.Sign, nodes.Step, nodes.StopGradient)
@@ -45,7 +43,9 @@ def check_formula(
     yield from _check_divisors(result)
     yield from _check_nodes(everything)
     yield from _check_absent(arguments, exprs)
-    tensors = (t for t in arguments if isinstance(t, TensorArg))
+    tensors = [t for t in arguments if isinstance(t, TensorArg)]
+    labels = {t.name for t in tensors if t.role.kind == "integer"}
+    yield from check_positions(exprs, {t.name: t.axes for t in tensors}, labels)
     real = frozenset(t.name for t in tensors if t.role.kind == "real")
     if _is_condition(result.item):
         yield "the loss returns a condition", "write where(condition, 1, 0)", ""
@@ -92,6 +92,9 @@ def _check_divisors(result: Averaged) -> Iterator[Finding]:
     have = free_letters(result.item)
     divisors = {"over": result.over, **result.named}
     for word, expr in divisors.items():
+        if expr is not None and expr.is_zero:
+            hint = "leave it out, and the mean divides by the number of items"
+            yield f"{word}=0 divides by nothing", hint, ""
         extra = free_letters(expr) - have if expr is not None else frozenset()
         for letter in sorted(extra, key=str):
             message = f"{word}= has the letter '{letter}', which the item has not"

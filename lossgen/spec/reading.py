@@ -26,7 +26,6 @@ from lossgen.language.declaration import Averaged, LossFunction
 from lossgen.nodes import Letter
 from lossgen.spec.arguments import arguments
 from lossgen.spec.checks import (
-    Finding,
     check_formula,
     check_options,
     check_signature,
@@ -39,6 +38,7 @@ from lossgen.spec.data import LossSpec, Parameter, TensorArg, constructor_tensor
 from lossgen.spec.functions import inner_functions
 from lossgen.spec.handle import TensorHandle
 from lossgen.spec.modules import Shelf, SpecModule, shown
+from lossgen.spec.positions import Finding
 
 
 def load_spec(path: Path, name: str | None = None) -> LossSpec:

@@ -150,7 +150,7 @@ def _placed(reduction: Reduce, mask: sp.Basic) -> Iterator[sp.Basic]:
 
 def _parts(condition: sp.Basic) -> tuple[sp.Basic, ...]:
     condition = strip(condition)
-    return condition.args if isinstance(condition, nd.And) else (condition,)
+    return nd.conjuncts(condition)
 
 
 def seeds_outside(

@@ -19,6 +19,7 @@ from lossgen.stabilize import (
     mixtures,
     quotients,
     roots,
+    shares,
     sigmoids,
 )
 from lossgen.stabilize.rule import EVERY, Rule
@@ -54,6 +55,13 @@ SUMS: tuple[Rule, ...] = (
         EVERY,
         sp.Add,
         sigmoids.softplus_and_its_argument,
+    ),
+    Rule(
+        "log(exp(x) + exp(y)) - x",
+        "softplus(y - x)",
+        EVERY,
+        sp.Add,
+        shares.log_sum_less_part,
     ),
     Rule(
         "softplus(x) - t*x",

@@ -633,7 +633,7 @@ PROOFS = (
     Proof("x**2 - y**2", "1 - x[e] ** 2"),
     Proof(
         AT_LABEL,
-        "(logsumexp(x[n, c], c) + y[n, 0]) / 2 + 3 - x[n, 2 * z[n]]",
+        "(logsumexp(x[n, c], c) + y[n, 0]) / 2 + 3 - x[n, where(z[n] < 1, 2 * z[n], 0)]",
         "x: Real[n, c], y: Real[n, 4], z: ClassIndex[n]",
     ),
     Proof(
@@ -782,7 +782,35 @@ PROOFS = (
         naive=lambda x: torch.exp(x) * torch.sigmoid(-x),
         hard=(89.0, 500.0),
     ),
+    Proof(
+        "log(exp(x) + exp(y)) - x",
+        "log(exp(x[e]) + exp(y[e])) - x[e]",
+        PAIR,
+        naive=lambda x, y: torch.logaddexp(x, y) - x,
+        hard=(12.0, 80.0),
+    ),
+    Proof("log(exp(x) + exp(y)) - x", "x[e] - log(exp(x[e]) + exp(y[e]))", PAIR),
     Proof("exp(x)*sigmoid(-x)", "exp(-x[e]) / (1 + exp(-x[e])) ** 2"),
+    Proof(
+        "exp(x)*sigmoid(-a*x)",
+        "exp(x[e]) * sigmoid(-2 * x[e])",
+        naive=lambda x: torch.exp(x) * torch.sigmoid(-2 * x),
+        hard=(89.0, 500.0),
+    ),
+    Proof(
+        "exp(x)*sigmoid(-a*x)",
+        "exp(x[e]) * sigmoid(-a * x[e])",
+        "x: Real[e], *, a: Positive = 2.0",
+        refused="x: Real[e], *, a: Real = 2.0",
+    ),
+    Proof(
+        "(exp(x) + y)*exp(z)",
+        "(exp(x[e]) + 3) * exp(-y[e])",
+        PAIR,
+        naive=lambda x, y: (torch.exp(x) + 3) * torch.exp(-y),
+        hard=(110.0, 500.0),
+        close=True,
+    ),
     Proof(
         TANH,
         "(exp(x[e]) - exp(-x[e])) / (exp(x[e]) + exp(-x[e]))",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,21 @@ def test_runs_that_differ_in_names_alone_are_found() -> None:
     assert runs(blocks, "b", "d") == [(0, 2), (2, 4)]
     (_, second) = repeated(blocks, [("b",), ("d",)], (), {})
     assert second.names == {"x": "y", "a": "c", "b": "d"}
+
+
+def test_not_every_order_of_many_terms_is_tried() -> None:
+    many = [[f"{x}{k}" for k in range(12)] for x in "xy"]
+    blocks = (
+        makes("a", *many[0]),
+        makes("b", "a"),
+        makes("c", *many[1]),
+        makes("d", "c", power=3),
+        makes("e", "b", "d"),
+    )
+    start = time.perf_counter()
+    assert runs(blocks, "b", "d") == []
+    assert time.perf_counter() - start < 5
+    assert runs((*blocks[:3], makes("d", "c"), blocks[4]), "b", "d") == [(0, 2), (2, 4)]
 
 
 def test_what_others_read_stays_outside() -> None:

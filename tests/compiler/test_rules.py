@@ -104,12 +104,13 @@ def test_a_rule_changes_no_value(proof: Proof) -> None:
     before, after, _ = prepared(proof, loss)
     assert before != after
     row = "[n, c]" in proof.arguments
+    options = {p.name: p.default for p in loss.parameters}
     points = list(ordinals(proof.low, proof.high, 41))
     with mp.workdps(DIGITS):
         for k, x in enumerate([*points, *proof.beyond]):
             for y in (points[(k * 17 + 5) % 41], x * (1 + 2.0**-12)):
                 read = reader(x, y, SHARES if row else (1.0,), "y: Positive" in proof.arguments)
-                values = [evaluate(side, read, LETTERS) for side in (before, after)]
+                values = [evaluate(e, read, LETTERS, options=options) for e in (before, after)]
                 assert agree(*values), (x, y, *(mp.nstr(v, 60) for v in values))
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from lossgen.errors import SpecError
+from lossgen.pipeline import module_source
 from tests.language.reading import fault, faults, faults_of, read, spec_text
 
 OPTIONAL = "input: Real[n, c], guide: Real[n, c] = None"
@@ -290,6 +292,64 @@ def test_arithmetic_on_a_tensor_without_letters(operation: str) -> None:
 def test_a_position_that_a_fixed_axis_has_not() -> None:
     message = fault("return input[n, 4] - target[n, 3]", BOXES)
     assert message == "7: 'input' is read at 4, and its axis has 4 positions. the last is 3"
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (
+            "input[n, target[n] + 1]",
+            "'input' is read at target[n] + 1, which may lie outside its axis. "
+            "say what holds there: where(target[n] + 1 < size(c), ..., 0)",
+        ),
+        (
+            "input[n, target[n] - 1]",
+            "'input' is read at target[n] - 1, which may lie outside its axis. "
+            "say what holds there: where(0 <= target[n] - 1, ..., 0)",
+        ),
+        (
+            "at(softmax(input[n, c], c), c=2*target[n])",
+            "a value is read at 2*target[n], which may lie outside its axis. "
+            "say what holds there: where(2*target[n] < size(c), ..., 0)",
+        ),
+    ],
+)
+def test_a_position_that_may_be_beyond_its_axis(formula: str, expected: str) -> None:
+    assert fault(f"return {formula}", LABELS) == f"7: {expected}"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "where(target[n] + 1 < size(c), input[n, target[n] + 1], 0)",
+        "input[n, where(target[n] > 0, target[n] - 1, 0)]",
+        "Sum(where(c == target[n] + 1, input[n, c], 0), c)",
+    ],
+)
+def test_a_position_that_a_condition_keeps_on_its_axis(formula: str) -> None:
+    assert read(f"return {formula}", LABELS)
+
+
+def test_a_divisor_of_nothing() -> None:
+    body = "return averaged(input[n, c] * target[n, c], over=0, batchmean=0.0)"
+    hint = "divides by nothing. leave it out, and the mean divides by the number of items"
+    assert faults(body) == [f"specs/tried.py:5: {x}=0 {hint}" for x in ("batchmean", "over")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = input[n, c] * target[n, c]\nreturn logsumexp(x, c) - log(Sum(exp(x), c))",
+        "x = input[n, c] * target[n, c]\nreturn sigmoid(x) + sigmoid(-x) - 1",
+    ],
+)
+def test_terms_that_cancel(body: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        module_source(read(body))
+    assert str(caught.value) == (
+        "specs/tried.py:5: the loss is the same whatever its tensors hold: its terms cancel. "
+        "check its signs"
+    )
 
 
 def test_a_tensor_that_may_be_absent() -> None:

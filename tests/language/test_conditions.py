@@ -1,5 +1,7 @@
 """Conditions that are calculated with count 1 where they hold, as in Python and torch."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -84,3 +86,30 @@ def test_a_divisor_of_conditions_has_a_forward_derivative() -> None:
 def test_a_loss_with_a_tensor_for_all_positions_has_no_points_of_its_own() -> None:
     assert pointwise(read("return input[n, c] * target[n, c]")) == "c"
     assert not pointwise(read(BODY, MASKED))
+
+
+def _some(x: torch.Tensor) -> torch.Tensor:
+    return x.any(-1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("where(far and y > 0, x, 0)", lambda x, y, far: x * (far & (y > 0))),
+        (
+            "where(y > 0 or x > 1 and x < 2, x, 0)",
+            lambda x, y, _: x * ((y > 0) | (x > 1) & (x < 2)),
+        ),
+        ("Sum(x, c, where=far and y > 0)", lambda x, y, far: (x * (far & (y > 0))).sum(-1)),
+        ("Sum(x*y, c, where=far)", lambda x, y, far: (x * y * far).sum(-1)),
+        ("Count(far, c)*y", lambda x, y, far: far.sum(-1, keepdim=True) * y),
+        ("where(Any(far, c), y, 0)", lambda x, y, far: y * _some(far)),
+        ("where(All(far, c), y, 0)", lambda x, y, far: y * ~_some(~far)),
+    ],
+)
+def test_one_or_another_condition(formula: str, expected: Callable[..., torch.Tensor]) -> None:
+    body = f"x, y = input[n, c], target[n, c]\nreturn {formula.replace('far', '(x > 1 or x < -1)')}"
+    made = unreduced(body, "input: Real[n, c], target: Real[n, c]")
+    x = torch.tensor([[-2.0, 0.5, 1.5], [2.0, -1.5, 3.0], [0.0, 0.5, -0.5]])
+    y = torch.tensor([[1.0, 1.0, -1.0], [1.0, -1.0, 2.0], [4.0, -1.0, 1.0]])
+    torch.testing.assert_close(made(x, y), expected(x, y, (x > 1) | (x < -1)))

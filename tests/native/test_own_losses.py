@@ -43,6 +43,14 @@ LOSSES = {
         "code = Sum(x[i, d]*x[j, d], d)/10\n"
         "    return Sum(at(code, j=i), i) - Sum(code*at(code, i=j, j=i), i, j)/2",
     ),
+    # One condition or another, and a third.
+    "either": (
+        "x: Real[n, c], y: Real[n, c]",
+        "inner = Sum(x[n, c]**2, c, where=(x[n, c] > 0.9 or x[n, c] < 0.3) and y[n, c] > 0.5)\n"
+        "    few = Count(y[n, k] > x[n, k] or y[n, k] < 0.4, k)\n"
+        "    part = Sum(where((x[n, c] > 0.9 or c < 2) and c < few, x[n, c]*y[n, c], x[n, c]), c)\n"
+        "    return part + inner*few",
+    ),
     # Sums over an axis that the first tensor has not.
     "binned": (
         "x: Real[e], y: Positive[k]",

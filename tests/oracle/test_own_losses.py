@@ -165,6 +165,55 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "gap = Abs(x[e] - y[e])\n    return log(1 + gap**(2.1 - y[e]))",
         "",
     ),
+    # The same of 0 to the power of 0, and where autograd's slope is infinite.
+    "any_power": ("p: Probabilities[n], gamma: NonNegative[n]", "p[n]**gamma[n]", ""),
+    # Shares whose total is 0 where a mask leaves nothing, and of one element, which are 1.
+    "masked_shares": (
+        "x: Real[n, c], w: Weight[n, c], m: Mask[n, c]",
+        "p = w[n, c]/Sum(w[n, c], c, where=m[n, c])\n"
+        "    return -Sum(log(p)*x[n, c], c, where=m[n, c])",
+        "",
+    ),
+    # A gap of 0, whatever the numbers, beside something else.
+    "cancelled": (
+        "x: Real[n], y: Real[n]",
+        "softplus(x[n]) - softplus(-x[n]) - x[n] + y[n]**2",
+        "",
+    ),
+    # Sigmoids of a steep scale, which saturate at numbers that are not extreme.
+    "ranks": (
+        "x: Real[n, k], *, tau: Positive = 0.1",
+        "rank = 1 + Sum(sigmoid((x[n, j] - x[n, k])/tau), j, where=j != k)\n"
+        "    return -Sum((k + 1)/log(1 + rank), k)",
+        "",
+    ),
+    # A logarithm that no sample with all of its extremes has.
+    "deviance": (
+        "x: Positive[n], y: NonNegative[n]",
+        "2*(y[n]*log(y[n]/x[n]) - y[n] + x[n])",
+        "",
+    ),
+    # A function of which SymPy makes a difference where its argument has a sign.
+    "skew": ("x: Real[n], y: Real[n]", "x[n]**2/2 - log(erfc(-y[n]))", ""),
+    # Sums that tie, each rounded before they are compared.
+    "inner_overlap": (
+        "a: Boxes[n, 4], b: Boxes[n, 4], *, share: Positive = 0.7",
+        "def ends(low, high):\n"
+        "        return (low + high)/2, (high - low)*share/2\n"
+        "    p, q = ends(a[n, 0], a[n, 2])\n"
+        "    u, v = ends(b[n, 0], b[n, 2])\n"
+        "    both = Max(0, Min(p + q, u + v) - Max(p - q, u - v))\n"
+        "    return 1 - both/(2*q + 2*v - both + 0.5)",
+        "",
+    ),
+    # One label for several rows of scores.
+    "ensemble": (
+        "f: Logits[n, k, c], label: ClassIndex[n]",
+        "-log(Mean(exp(at(log_softmax(f[n, k, c], c), c=label[n])), k))",
+        "",
+    ),
+    # A table of all pairs, which turns in both of its axes with the batch.
+    "pairs": ("x: Real[n], y: Real[n]", "(x[n] - y[m])**2", ""),
     # Labels and logarithms that only the mask of a sum leaves out.
     "token_sums": (
         "logits: Logits[n, t, c], label: ClassIndex[n, t], p: Positive[n, t], kept: Mask[n, t], "

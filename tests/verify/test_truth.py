@@ -21,9 +21,15 @@ from lossgen.verify.sampling import first_points
 from lossgen.verify.target import Target
 from lossgen.verify.truth import Undefined, evaluate, mp
 from lossgen.verify.truth.exact import axis_sizes, curvature
+from tests.accuracy.specs import elementwise
 
 LIBRARY = Library([shipped("specs")])
 STEP = mp.mpf(10) ** -40
+# Those of one number that exist below 0.
+WORDS = (
+    *("exp", "expm1", "log1mexp", "sigmoid", "log_sigmoid", "softplus", "tanh", "cosh", "log_cosh"),
+    *("sin", "cos", "atan", "erf", "erfc", "sign", "Abs", "stop_gradient"),
+)
 
 
 def loaded(name: str) -> LossSpec:
@@ -88,7 +94,19 @@ def test_every_gradient_is_the_limit_of_its_differences(name: str) -> None:
 def test_two_evaluators_that_share_no_arithmetic_agree(name: str) -> None:
     """This one at 120 digits, and the one of lossgen.accuracy, which takes digits as it needs."""
     spec = loaded(name)
-    point = anything(spec)
+    both_evaluators_agree(spec, anything(spec))
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_two_agree_on_every_word(word: str) -> None:
+    spec = elementwise(
+        f"{word}(input[e]) + target[e]", "input: LogProbabilities[e], target: Real[e]"
+    )
+    point = Point({k: np.array([-0.75, -30.0]) for k in ("input", "target")}, {})
+    both_evaluators_agree(spec, point)
+
+
+def both_evaluators_agree(spec: LossSpec, point: Point) -> None:
     for tensor in spec.tensors:
         if tensor.broadcast and tensor.name in point.tensors:
             full = point.tensors[spec.tensors[0].name].shape

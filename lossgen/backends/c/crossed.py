@@ -228,8 +228,9 @@ class _Crossing:
 
     def _joint(self, condition: sp.Basic) -> Iterator[sp.Basic]:
         """What a condition joins, also under a name that two positions have."""
-        if isinstance(condition, nd.And):
-            for part in condition.args:
+        parts = nd.conjuncts(condition)
+        if len(parts) > 1:
+            for part in parts:
                 yield from self._joint(part)
         elif isinstance(condition, Read) and self._is_pair(condition):
             yield from self._joint(self.statements[condition.name].body)

@@ -97,6 +97,4 @@ def _scattered(x: Statement, inside: Set[Letter]) -> Taken:
 
 def _joint(condition: sp.Basic) -> tuple[sp.Basic, ...]:
     """What a condition joins."""
-    if condition is TRUE:
-        return ()
-    return condition.args if isinstance(condition, nd.And) else (condition,)
+    return () if condition is TRUE else nd.conjuncts(condition)

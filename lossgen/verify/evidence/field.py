@@ -228,6 +228,9 @@ class Symbols:
     def erf(self, x: Any) -> Element:
         return self._opaque("erf", self.mpf(x), mp.erf(number_of(x)))
 
+    def erfc(self, x: Any) -> Any:
+        return 1 - self.erf(x)
+
     def loggamma(self, x: Any) -> Element:
         return self._opaque("loggamma", self.mpf(x), mp.loggamma(number_of(x)))
 

@@ -242,6 +242,7 @@ def rules(algebra: Algebra) -> dict[str, Operation]:
         "acos": a.unary("Acos"),
         "atan": a.unary("Atan"),
         "erf": a.unary("Erf"),
+        "erfc": a.unary("Erfc"),
         "lgamma": a.unary("Lgamma"),
         "digamma": a.unary("Digamma"),
         "softplus": lambda x, beta=1, threshold=20: a.unary("Softplus")(array(x) * beta) / beta,
@@ -263,6 +264,7 @@ OPERATIONS = frozenset(_SHAPES) | {
     *(
         "atan",
         "erf",
+        "erfc",
         "lgamma",
         "digamma",
         "mean",

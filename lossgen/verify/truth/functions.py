@@ -60,6 +60,16 @@ class Functions:
             else (-self.algebra.inf, (self.algebra.inf,))
         )
 
+    def _log1mexp(self, x: Any) -> Point:
+        if x > 0:
+            return self.algebra.nan, (self.algebra.nan,)
+        below = self.algebra.expm1(x)
+        return (
+            (self.algebra.log(-below), (self.algebra.exp(x) / below,))
+            if x != 0
+            else (-self.algebra.inf, (ZERO,))
+        )
+
     def _acos(self, x: Any) -> Point:
         if abs(x) > 1:
             return self.algebra.nan, (self.algebra.nan,)
@@ -150,6 +160,8 @@ class Functions:
             "Acos": self._acos,
             "Atan": lambda x: (a.atan(x), (1 / (1 + x * x),)),
             "Erf": lambda x: (a.erf(x), (2 * a.exp(-x * x) / a.sqrt(a.pi),)),
+            "Erfc": lambda x: (a.erfc(x), (-2 * a.exp(-x * x) / a.sqrt(a.pi),)),
+            "Log1mExp": self._log1mexp,
             "Lgamma": self._lgamma,
             "Digamma": lambda x: (a.psi(0, x), (a.psi(1, x),)),
             "StopGradient": lambda x: (x, (ZERO,)),
