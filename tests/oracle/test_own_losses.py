@@ -51,7 +51,7 @@ LOSSES: dict[str, tuple[str, str, str]] = {
     # A sum, the loss itself, along which nothing in it varies: so many times the same.
     "same_for_each": (
         "x: Real[n, c]",
-        "Sum(Mean(x[n, c], c)**2, c)",
+        "Sum(sigmoid(Mean(x[n, c], c)), c)",
         "",
     ),
     # The largest of what is rounded otherwise where the backward computes it again.
