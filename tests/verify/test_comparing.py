@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 import lossgen
 from lossgen.verify.verdict import Report
@@ -77,3 +78,15 @@ def test_a_gradient_that_is_lost_on_the_way_to_one_of_two_predictions() -> None:
     how = {"settings": {"p": 2.0, "eps": 1e-6, "swap": False}}
     report = asked(lost, "triplet_margin", **how)
     assert report.diagnoses == ("but no gradient reaches negative",)
+
+
+def test_a_bound_that_usual_samples_never_reach_is_looked_at() -> None:
+    def unbounded(input: Tensor, target: Tensor, var: Tensor) -> Tensor:
+        return (((input - target) ** 2 / var + var.log()) / 2).mean()
+
+    def bounded(input: Tensor, target: Tensor, var: Tensor) -> Tensor:
+        return F.gaussian_nll_loss(input, target, var)
+
+    report = asked(unbounded, "gaussian_nll")
+    assert not report.holds
+    assert asked(bounded, "gaussian_nll").holds

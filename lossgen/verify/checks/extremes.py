@@ -7,6 +7,7 @@ import torch
 from lossgen.verify.checks.outcome import concluded
 from lossgen.verify.sampling import agreeing, far, points
 from lossgen.verify.session import Session
+from lossgen.verify.thresholds import beyond_bounds
 from lossgen.verify.verdict import Check, Difference
 
 _ENOUGH = 3
@@ -17,6 +18,7 @@ def extremes(session: Session) -> Check | None:
     looked, differences = 0, list[Difference]()
     question = session.question
     found = [*points(question, "extreme"), *far(question), *agreeing(question)]
+    found += beyond_bounds(question)
     if not found:
         return None
     for point in found:
