@@ -160,8 +160,7 @@ HELPERS: dict[str, str] = {
     below = scores - scores.amax(dim, keepdim=True)
     powers = below.exp()
     total = powers.sum(dim, keepdim=True)
-    # The power of one that leads is 1, whose fraction is 0.
-    others = (powers.frac() if _recorded() else powers.frac_()).sum(dim, keepdim=True)
+    others = powers.frac().sum(dim, keepdim=True)  # the power of one that leads is 1
     return below.sub_(torch.log1p(torch.where(total < 1.5, others, total - 1.0)))''',
     "_nll(": '''def _nll(scores: Tensor, label: Tensor, dim: int) -> Tensor:
     """``-scores.log_softmax(dim)`` at the label, exact to rounding also where it is all but 0."""
