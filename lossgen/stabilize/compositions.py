@@ -46,10 +46,10 @@ def gaussian_minus_one(expm1: sp.Expr, known: Known) -> sp.Expr | None:
 
     And what it takes from x, where that is a difference of two elements, or a multiple of one.
     """
-    rate, squares = sp.S.One, []
+    rate, squares = sp.S.NegativeOne, []
     for factor in map(peel, sp.Mul.make_args(peel(expm1.arg))):
         if factor.is_Rational:
-            rate *= -factor
+            rate *= factor
         else:
             squares.append(root_of(factor))
     if None in squares or not squares or not (rate.is_Rational and _few_bits(rate)):

@@ -28,6 +28,8 @@ ELEMENTWISE = {
     "1 - sigmoid(x[e])": "sigmoid(-x[e])",
     "exp(x[e]) - 1": "expm1(x[e])",
     "1 - exp(-x[e])": "-expm1(-x[e])",
+    "exp(x[e] ** 2) - 1": "expm1(x[e] ** 2)",
+    "exp(2 * x[e] ** 2) - 1": "expm1(2 * x[e] ** 2)",
     "exp(x[e]) - x[e] - 1": "expm1(x[e]) - x[e]",
     "log(1 + x[e])": "log1p(x[e])",
     "log(1 - x[e])": "log1p(-x[e])",
