@@ -61,6 +61,12 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         " + (1 - Min(y[n, c], 1))*log(2 + y[n, c]**2), c)",
         "",
     ),
+    # 0**0 of a probability.
+    "to_the_nothing": (
+        "p: Probabilities[n, c], x: Real[n, c], *, a: Positive = 0.7, g: NonNegative = 2.0",
+        "Sum(x[n, c]**2, c)/(a + Sum(p[n, c]**g, c))",
+        "",
+    ),
     # One tensor, and blocks of it.
     "angle": ("x: Real[e]", "acos(clip(x[e], -1, 1))", "test_many_samples"),
     # Statistics of the batch, which may be empty.
