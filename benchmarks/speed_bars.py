@@ -11,6 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from lossgen.bench.forms import KEPT as WARM
 from lossgen.cli.bench_sheet import size
 
 NOISE = 1.05  # a lower quartile beyond this is slower than noise is
@@ -29,7 +30,6 @@ _OF_THE_LIMIT = {
     **dict.fromkeys(("asymmetric", "sigmoid_focal", "softmax_focal"), 2.0),
     **dict.fromkeys(("batch_dice", "dice", "jaccard"), 2.4),
 }
-WARM = "c, memory kept"  # the form with `keep_gradients`
 _SIZES = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}
 
 

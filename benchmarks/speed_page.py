@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.speed_bars import WARM, bars, form, titled
+from benchmarks.speed_bars import bars, form, titled
 from benchmarks.speed_cases import (
     CATALOGUE,
     GROWTH,
@@ -20,6 +20,7 @@ from benchmarks.speed_cases import (
     UPSTREAM,
     Case,
 )
+from lossgen.bench.forms import KEPT as WARM
 from lossgen.cli.bench_sheet import milliseconds, size
 
 Found = Mapping[str, Any]

@@ -45,15 +45,16 @@ def _the_same_again(expr: sp.Basic, tape: Tape) -> bool:
     if not free_letters(expr):
         return True
     if isinstance(expr, sp.Add):
-        signed = (t.args[1] if isinstance(t, sp.Mul) and t.args[0] == -1 else t for t in expr.args)
-        return len(expr.args) < 4 and all(
-            isinstance(t, Read) or not free_letters(t) for t in signed
-        )
+        # Of two arrays and a number the arrays come first, in whatever order; of three it may vary.
+        signed = [t.args[1] if isinstance(t, sp.Mul) and t.args[0] == -1 else t for t in expr.args]
+        arrays = [t for t in signed if free_letters(t)]
+        few = len(arrays) <= 2 and len(signed) - len(arrays) <= 1
+        return few and all(isinstance(t, Read) and _the_same_again(t, tape) for t in arrays)
     if isinstance(expr, sp.Mul):
         return len(expr.args) == 2 and all(_the_same_again(a, tape) for a in expr.args)
     if isinstance(expr, sp.Pow):
         return expr.exp in (2, -1, sp.S.Half) and _the_same_again(expr.base, tape)
+    if isinstance(expr, nd.Compare):
+        return _the_same_again(expr.left, tape) and _the_same_again(expr.right, tape)
     once = isinstance(expr, _ROUNDED_ONCE)
-    return once and all(
-        _the_same_again(a, tape) for a in expr.args if not isinstance(a, nd.Compare)
-    )
+    return once and all(_the_same_again(a, tape) for a in expr.args)

@@ -456,3 +456,20 @@ def test_what_is_kept_for_an_infinity_that_cannot_come_is_dropped() -> None:
     backward = written(f"sigmoid(x[e])*({gap})**2", "x: Real[e], y: Real[e]").backward
     read = {a.name for a in backward.program.inputs}
     assert {*backward.saved} <= read
+
+
+@pytest.mark.parametrize(
+    ("body", "again"),
+    [
+        ("Amax(x[n, d] - y[n, d] + 1, d)", False),
+        ("Amin(x[n, d]*y[n, d], d)", False),
+        ("Amax(x[n, d]*y[n, d] + x[n, d], d)", True),
+        ("m = x[n, d]*y[n, d] + y[n, d]; Amax(m + x[n, d], d)", True),
+        ("Amax(where(x[n, d]*y[n, d] + x[n, d] > 0, x[n, d], y[n, d]), d)", True),
+    ],
+)
+def test_a_largest_is_found_anew_where_another_way_would_round_otherwise(
+    body: str, again: bool
+) -> None:
+    statements = written(body, PAIR).backward.program.statements
+    assert any(x.name.startswith("top_") for x in statements) is again
