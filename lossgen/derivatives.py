@@ -184,7 +184,7 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
         slope = Where(empty, 0, nd.LogRatio(Where(empty, 1, p), q) + 1)
         _pull(p, times(seed, slope), found)
         _pull(q, times(seed, -p / q), found)
-    elif not isinstance(expr, (Compare, nd.And, nd.Or, nd.Not)):
+    elif not isinstance(expr, (Compare, nd.Junction, nd.Not)):
         raise NoDerivative(type(expr).__name__)
 
 

@@ -101,7 +101,7 @@ def _at_kink(seed: Where) -> bool:
     out must not, whatever its values.
     """
     condition = seed.args[0]
-    parts = condition.args if isinstance(condition, nd.And) else (condition,)
+    parts = condition.args if isinstance(condition, nd.Junction) else (condition,)
     return all(isinstance(p, Compare) and p.op not in ("==", "!=") for p in parts)
 
 

@@ -174,7 +174,7 @@ def extents_of(
 
 def kind_of(expr: sp.Expr, kinds: Mapping[str, Kind]) -> Kind:
     """What the elements of an expression are: real, integer or boolean."""
-    if isinstance(expr, (nodes.Compare, nodes.And, nodes.Or, nodes.Not, nodes.Given)) or expr in (
+    if isinstance(expr, (nodes.Compare, nodes.Junction, nodes.Not, nodes.Given)) or expr in (
         sp.true,
         sp.false,
     ):

@@ -19,7 +19,7 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from lossgen.keep import cost
-from lossgen.nodes import And, Read, Where, free_letters, is_static, rebuild, walk
+from lossgen.nodes import Junction, Read, Where, free_letters, is_static, rebuild, walk
 from lossgen.program import Program, Statement, check, kind_of
 from lossgen.roles import Kind
 from lossgen.sharing import described, worth_a_name
@@ -90,7 +90,7 @@ def _parts_of(x: Statement) -> Iterator[sp.Basic]:
         if isinstance(expr, Read) or not expr.args:
             continue
         whole = x.op == "map" and expr == x.body
-        mask = isinstance(expr, And) and cost(expr) > 1
+        mask = isinstance(expr, Junction) and cost(expr) > 1
         if not whole and (mask or (cost(expr) >= _DEAR and worth_a_name(expr))):
             yield expr
         if not (isinstance(expr, Where) and is_static(expr.args[0])):
@@ -98,7 +98,7 @@ def _parts_of(x: Statement) -> Iterator[sp.Basic]:
 
 
 def _stem(part: sp.Basic) -> str:
-    return "counted" if isinstance(part, And) else described(part)
+    return "counted" if isinstance(part, Junction) else described(part)
 
 
 def _unique(stem: str, taken: Container[str]) -> str:

@@ -15,7 +15,19 @@ from functools import cache
 
 import sympy as sp
 
-from lossgen.nodes import FALSE, TRUE, And, Compare, Not, Or, Read, Where, is_static, rebuild
+from lossgen.nodes import (
+    FALSE,
+    TRUE,
+    And,
+    Compare,
+    Junction,
+    Not,
+    Or,
+    Read,
+    Where,
+    is_static,
+    rebuild,
+)
 
 Literal = tuple[sp.Basic, bool]
 Guard = frozenset[frozenset[Literal]]
@@ -87,7 +99,7 @@ def guard_of(condition: sp.Basic, holds: bool = True) -> Guard:
         return ALWAYS if (condition is TRUE) == holds else NEVER
     if isinstance(condition, Not):
         return guard_of(condition.args[0], not holds)
-    if isinstance(condition, (And, Or)):
+    if isinstance(condition, Junction):
         join = both if isinstance(condition, Or) != holds else either
         result = guard_of(condition.args[0], holds)
         for part in condition.args[1:]:
@@ -162,7 +174,7 @@ def decide(condition: sp.Basic, known: Mapping[sp.Basic, bool]) -> sp.Basic:
     holds = truth_of(base, known)
     if holds is not None:
         return TRUE if holds == same else FALSE
-    if isinstance(condition, (And, Or, Not)):
+    if isinstance(condition, (Junction, Not)):
         return condition.func(*[decide(a, known) for a in condition.args])
     return condition
 

@@ -82,7 +82,7 @@ def kind(expr: sp.Basic, spec: LossSpec) -> str:
     if isinstance(expr, nodes.Param):
         return next(p.role.kind for p in spec.parameters if p.name == expr.name)
     if isinstance(
-        expr, (nodes.Compare, nodes.And, nodes.Not, nodes.Given, sp.logic.boolalg.BooleanAtom)
+        expr, (nodes.Compare, nodes.Junction, nodes.Not, nodes.Given, sp.logic.boolalg.BooleanAtom)
     ):
         return "boolean"
     if isinstance(expr, nodes.Reduce):

@@ -113,7 +113,7 @@ def ownership(
 
 
 # What torch may give no tangent whatever it is applied to; that of a sign is there, and 0.
-_FLAT = (nd.Compare, nd.And, nd.Not, nd.StopGradient, nd.Step, nd.Floor)
+_FLAT = (nd.Compare, nd.Junction, nd.Not, nd.StopGradient, nd.Step, nd.Floor)
 
 
 def _may_be_flat(expr: sp.Basic) -> bool:

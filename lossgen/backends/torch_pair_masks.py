@@ -72,7 +72,7 @@ def _outermost(expr: sp.Basic) -> Iterator[sp.Basic]:
 
 
 def _is_on_pairs(expr: sp.Basic) -> bool:
-    if not isinstance(expr, (nd.Compare, nd.And)) or is_static(expr):
+    if not isinstance(expr, (nd.Compare, nd.Junction)) or is_static(expr):
         return False
     reads = [x for x in walk(expr) if isinstance(x, Read)]
     whole = free_letters(expr)
@@ -82,7 +82,7 @@ def _is_on_pairs(expr: sp.Basic) -> bool:
 def _name(condition: sp.Basic) -> str:
     """``same_target``, ``ordered_time``: what is compared, and how."""
     read = next(x for x in sp.preorder_traversal(condition) if isinstance(x, Read))
-    word = "pairs" if isinstance(condition, nd.And) else _WORDS.get(condition.op, "ordered")
+    word = "pairs" if isinstance(condition, nd.Junction) else _WORDS.get(condition.op, "ordered")
     return f"{word}_{read.name}"
 
 

@@ -23,7 +23,7 @@ Part = tuple[Any, ...]  # of a product: how it is sorted, whether it divides, an
 # What of whole numbers is a whole number.
 _KEEPING = (nd.Abs, nd.Sign, nd.Max, nd.Min, nd.Clip, nd.StopGradient)
 # What is told nothing by the dtype of its arguments, or prints them itself.
-_OTHER = (nd.Compare, nd.And, nd.Or, nd.Not, nd.Given, nd.Reduce, nd.Along, nd.Let, Read, Letter)
+_OTHER = (nd.Compare, nd.Junction, nd.Not, nd.Given, nd.Reduce, nd.Along, nd.Let, Read, Letter)
 
 
 class Real(nd.Node):

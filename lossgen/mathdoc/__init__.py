@@ -30,6 +30,7 @@ from lossgen.nodes import (
     And,
     Compare,
     Given,
+    Junction,
     Let,
     Letter,
     Not,
@@ -170,7 +171,9 @@ def expanded(expr: sp.Basic) -> sp.Basic:
 
 
 def _is_condition(expr: sp.Basic) -> bool:
-    return isinstance(expr, (Compare, And, Not)) or (isinstance(expr, Reduce) and expr.op == "any")
+    return isinstance(expr, (Compare, Junction, Not)) or (
+        isinstance(expr, Reduce) and expr.op == "any"
+    )
 
 
 class _Gradient:

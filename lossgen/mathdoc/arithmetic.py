@@ -79,7 +79,9 @@ class Arithmetic(LatexPrinter):
             return self.strength(expr.formula)
         if isinstance(expr, nd.Finite):
             return self.strength(expr.arg)
-        if isinstance(expr, (nd.Compare, nd.And, nd.Not, Where, nd.Given)) and not is_bracket(expr):
+        if isinstance(expr, (nd.Compare, nd.Junction, nd.Not, Where, nd.Given)) and not is_bracket(
+            expr
+        ):
             if isinstance(expr, Where):
                 return ATOM if counts_as(expr) else PRODUCT
             return TEST

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from lossgen.nodes import FALSE, MIRROR, TRUE, And, Compare, Not, Or, Where, rebuild
+from lossgen.nodes import FALSE, MIRROR, TRUE, Compare, Junction, Not, Or, Where, rebuild
 
 Known = Mapping[sp.Basic, bool]
 
@@ -50,7 +50,7 @@ def _answer(condition: sp.Basic, known: Known) -> bool | None:
     if isinstance(condition, Not):
         inner = _answer(condition.args[0], known)
         return None if inner is None else not inner
-    if isinstance(condition, And):
+    if isinstance(condition, Junction):
         absorbing = isinstance(condition, Or)
         answers = [_answer(a, known) for a in condition.args]
         if absorbing in answers:
@@ -64,7 +64,7 @@ def _learnt(condition: sp.Basic, holds: bool) -> dict[sp.Basic, bool]:
     found = {condition: holds}
     if isinstance(condition, Not):
         found |= _learnt(condition.args[0], not holds)
-    elif isinstance(condition, And) and isinstance(condition, Or) != holds:
+    elif isinstance(condition, Junction) and isinstance(condition, Or) != holds:
         for part in condition.args:
             found |= _learnt(part, holds)
     elif isinstance(condition, Compare) and condition.op in ("==", "!="):

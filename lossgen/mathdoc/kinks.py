@@ -46,7 +46,7 @@ def singular_points(compiled: Compiled) -> list[str]:
 
 def _differentiated(expr: sp.Basic) -> Iterator[sp.Basic]:
     """The nodes of an expression through which a gradient flows."""
-    if isinstance(expr, (nd.StopGradient, nd.Compare, nd.And, nd.Not)):
+    if isinstance(expr, (nd.StopGradient, nd.Compare, nd.Junction, nd.Not)):
         return
     yield expr
     args = (

@@ -96,7 +96,7 @@ class Latex(Functions):
     def _print_Or(self, expr: nd.Or) -> str:
         return " \\text{ or } ".join(self._clause(a, nd.And) for a in expr.args)
 
-    def _clause(self, expr: sp.Basic, other: type[nd.And]) -> str:
+    def _clause(self, expr: sp.Basic, other: type[nd.Junction]) -> str:
         text = str(self._print(expr))
         return grouped(text) if type(expr) is other else text
 
@@ -107,7 +107,7 @@ class Latex(Functions):
         if isinstance(inner, nd.Given):
             return f"\\text{{{self._code(inner.name)} is not given}}"
         text = str(self._print(inner))
-        return f"\\text{{not }} {grouped(text) if isinstance(inner, nd.And) else text}"
+        return f"\\text{{not }} {grouped(text) if isinstance(inner, nd.Junction) else text}"
 
     def _print_Given(self, expr: nd.Given) -> str:
         return f"\\text{{{self._code(expr.name)} is given}}"

@@ -26,7 +26,7 @@ from lossgen.nodes.compositions import (
     Remainder,
     SettledLogMixture,
 )
-from lossgen.nodes.conditions import MIRROR, And, Compare, Not, Or, Where, conjuncts
+from lossgen.nodes.conditions import MIRROR, And, Compare, Junction, Not, Or, Where, conjuncts
 from lossgen.nodes.functions import (
     Abs,
     Acos,
@@ -137,6 +137,7 @@ __all__ = [
     "HypotM1",
     "HypotPowM1",
     "HypotPowSlope",
+    "Junction",
     "Let",
     "Letter",
     "Lgamma",

@@ -8,7 +8,7 @@ differ at NaN.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import sympy as sp
 from sympy.core.symbol import Str
@@ -53,26 +53,39 @@ class Compare(Node):
         return self.args[2]
 
 
-class And(Node):
-    """Conjunction; flattens, drops true, collapses on false."""
+class Junction(Node):
+    """A conjunction or a disjunction: flattens, drops what changes nothing, collapses on the other.
+
+    Attributes:
+        absorbing: what decides the whole.
+        neutral: what changes nothing.
+    """
 
     __slots__ = ()
-    absorbing, neutral = FALSE, TRUE
+    absorbing: ClassVar[sp.Basic]
+    neutral: ClassVar[sp.Basic]
 
     def __new__(cls, *args: Any) -> Any:
         flat: list[Any] = []
         for arg in map(sp.sympify, args):
             if arg is cls.absorbing:
                 return cls.absorbing
-            parts = arg.args if type(arg) is cls else (arg,)  # to Python an ``Or`` is an ``And``
+            parts = arg.args if isinstance(arg, cls) else (arg,)
             flat += [p for p in parts if p is not cls.neutral and p not in flat]
         if len(flat) < 2:
             return flat[0] if flat else cls.neutral
         return sp.Basic.__new__(cls, *flat)
 
 
-class Or(And):
-    """Disjunction; flattens, drops false, collapses on true."""
+class And(Junction):
+    """Conjunction."""
+
+    __slots__ = ()
+    absorbing, neutral = FALSE, TRUE
+
+
+class Or(Junction):
+    """Disjunction."""
 
     __slots__ = ()
     absorbing, neutral = TRUE, FALSE
@@ -80,7 +93,7 @@ class Or(And):
 
 def conjuncts(condition: sp.Basic) -> tuple[sp.Basic, ...]:
     """All that must hold where a condition holds: itself, or what an ``And`` joins."""
-    return condition.args if type(condition) is And else (condition,)
+    return condition.args if isinstance(condition, And) else (condition,)
 
 
 class Not(Node):

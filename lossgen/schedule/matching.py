@@ -97,7 +97,7 @@ class _Matching:
         elif not a.args:
             if a == b:
                 yield names
-        elif isinstance(a, (sp.Add, sp.Mul, nd.And)):
+        elif isinstance(a, (sp.Add, sp.Mul, nd.Junction)):
             yield from self._in_any_order(a.args, b.args, names)
         else:
             yield from self._all(a.args, b.args, names)

@@ -18,7 +18,7 @@ from lossgen.nodes import Given, Param, Read, Reduce, Unknown, Where, free_lette
 from lossgen.spec.data import Parameter, TensorArg
 from lossgen.spec.positions import Finding, check_positions
 
-_CONDITIONS = (nodes.Compare, nodes.And, nodes.Or, nodes.Not, Given)
+_CONDITIONS = (nodes.Compare, nodes.Junction, nodes.Not, Given)
 _STEPS = (nodes.Floor, nodes.Sign, nodes.Step, nodes.StopGradient)
 
 
@@ -159,7 +159,7 @@ def _given(condition: sp.Basic, holds: bool) -> frozenset[str]:
         return frozenset((condition.name,)) if holds else frozenset()
     if isinstance(condition, nodes.Not):
         return _given(condition.args[0], not holds)
-    if isinstance(condition, (nodes.And, nodes.Or)):
+    if isinstance(condition, nodes.Junction):
         parts = [_given(x, holds) for x in condition.args]
         joined = isinstance(condition, nodes.Or) != holds
         return frozenset().union(*parts) if joined else frozenset.intersection(*parts)

@@ -57,7 +57,7 @@ def counted(expr: sp.Basic, kinds: Mapping[str, Kind]) -> Any:
                 args[0] = truth(args[0])
                 if not _is_condition(node, kinds):
                     args[1:] = [number(x) for x in args[1:]]
-            elif isinstance(node, (nd.And, nd.Not)):
+            elif isinstance(node, (nd.Junction, nd.Not)):
                 args = [truth(x) for x in args]
             if isinstance(node, nd.Compare):
                 known[node] = compared(node.op, *args[1:])
@@ -81,5 +81,5 @@ def _is_condition(expr: Any, kinds: Mapping[str, Kind]) -> bool:
         return kinds.get(expr.name) == "boolean"
     if isinstance(expr, nd.Reduce):
         return expr.op in ("any", "all")
-    conditions = (nd.Compare, nd.And, nd.Or, nd.Not, nd.Given, sp.logic.boolalg.BooleanAtom)
+    conditions = (nd.Compare, nd.Junction, nd.Not, nd.Given, sp.logic.boolalg.BooleanAtom)
     return isinstance(expr, conditions)

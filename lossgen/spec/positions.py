@@ -51,7 +51,7 @@ def _unasked(
         asked |= _named(expr.args[0], labels)
     elif isinstance(expr, nodes.Reduce):
         asked |= _named(expr.where, labels)
-    elif isinstance(expr, (nodes.And, nodes.Or)):
+    elif isinstance(expr, nodes.Junction):
         asked |= _named(expr, labels)
     what = f"'{expr.name}' is read" if isinstance(expr, Read) else "a value is read"
     for place, axis in _places(expr, axes):

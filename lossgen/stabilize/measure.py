@@ -81,7 +81,7 @@ def _built(expr: sp.Basic, by: Arithmetic, made: dict[sp.Basic, Evaluator]) -> E
             raise Unmeasurable
         left, right, compare = of(expr.left), of(expr.right), _COMPARED[expr.op]
         return lambda p: compare(left(p), right(p))
-    if isinstance(expr, (nd.And, nd.Or)):
+    if isinstance(expr, nd.Junction):
         whole, parts = (any if isinstance(expr, nd.Or) else all), [of(a) for a in expr.args]
         return lambda p: whole([part(p) for part in parts])
     if isinstance(expr, nd.Not):

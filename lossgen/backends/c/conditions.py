@@ -51,7 +51,7 @@ def leaves(condition: sp.Basic) -> list[sp.Basic]:
     """What ``and``, ``or`` and ``not`` join in a static condition."""
     if condition in (nd.TRUE, nd.FALSE):
         return []
-    if isinstance(condition, (nd.And, nd.Or, nd.Not)):
+    if isinstance(condition, (nd.Junction, nd.Not)):
         return [y for x in condition.args for y in leaves(x)]
     return [condition]
 
@@ -62,7 +62,7 @@ def static_code(condition: sp.Basic) -> str:
         return "1" if condition is nd.TRUE else "0"
     if isinstance(condition, nd.Not):
         return f"!{static_code(condition.args[0])}"
-    if isinstance(condition, (nd.And, nd.Or)):
+    if isinstance(condition, nd.Junction):
         word = " || " if isinstance(condition, nd.Or) else " && "
         return f"({word.join(map(static_code, condition.args))})"
     text = macro(condition)

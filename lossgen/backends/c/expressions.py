@@ -59,7 +59,7 @@ class Expressions(KernelExpressions):
     # --- leaves -----------------------------------------------------------------------------
 
     def _print(self, expr: Any, **settings: Any) -> str:
-        if isinstance(expr, (nd.Compare, nd.And, nd.Or, nd.Not, nd.Given)):
+        if isinstance(expr, (nd.Compare, nd.Junction, nd.Not, nd.Given)):
             return str(super()._print(expr, **settings))
         if of_options(expr):
             return f"(real)({Options().code(expr)})"

@@ -23,7 +23,7 @@ def static_code(condition: sp.Basic) -> str:
         return f"not {_joined(inner)}" if switch(inner) == inner else macro(switch(inner))
     if switch(condition) != condition:
         return f"not {macro(switch(condition))}"
-    if isinstance(condition, (nd.And, nd.Or)):
+    if isinstance(condition, nd.Junction):
         word = " or " if isinstance(condition, nd.Or) else " and "
         return word.join(map(_joined, condition.args))
     return macro(condition).replace("||", "or")

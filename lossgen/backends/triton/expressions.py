@@ -66,7 +66,7 @@ class Expressions(KernelExpressions):
     # --- leaves -----------------------------------------------------------------------------
 
     def _print(self, expr: Any, **settings: Any) -> str:
-        if isinstance(expr, (nd.Compare, nd.And, nd.Or, nd.Not, nd.Given)):
+        if isinstance(expr, (nd.Compare, nd.Junction, nd.Not, nd.Given)):
             if is_static(expr):
                 return f"({static_code(expr)})"
             return str(super()._print(expr, **settings))

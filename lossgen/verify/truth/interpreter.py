@@ -223,7 +223,7 @@ _BINARY: Mapping[type[Any], str] = {
 }
 _REMEMBERED = (nodes.Reduce, nodes.Unary, sp.Pow)
 
-# In the order of the classes' inheritance: ``Or`` is an ``And``, ``Min`` a ``Max``.
+# In the order of the classes' inheritance: ``Min`` is a ``Max``.
 _RULES: Mapping[type[Any], Callable[[Interpreter, Any, Places], Any]] = {
     Letter: lambda self, expr, places: places[expr],
     nodes.Param: lambda self, expr, places: self.options[expr.name],
