@@ -4,75 +4,171 @@ In: the statements of a forward program.  Out: the same values, with no branch t
 whose slope does, where its condition keeps it out: autograd multiplies that slope by 0.
 
     where(a <= d, a**2/2, …)  →  where(a <= d, min(a, d)**2/2, …)
+    where(kept, exp(a), 0)    →  where(kept, exp(where(kept, a, 0)), 0)
 
-Only what a comparison with a number bounds is bounded; a closed-form backward needs none of it.
+A value with a name is bounded by what chooses wherever it is read. A power is bounded by a
+comparison with a number alone: else it would have to be out of range itself. A closed-form backward
+needs none of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import sympy as sp
 
 from lossgen import nodes as nd
-from lossgen.nodes import ONE, Compare, Read, Where, is_scalar, is_static, rebuild, walk
-from lossgen.program import Program
+from lossgen.nodes import (
+    ONE,
+    ZERO,
+    Compare,
+    Read,
+    Where,
+    free_letters,
+    is_scalar,
+    is_static,
+    rebuild,
+    walk,
+)
+from lossgen.program import REDUCTIONS, Program, Statement
+from lossgen.stabilize.known import Known
 
 # What a reader of such a line will ask.
 REASON = "Bounded also where it is not taken: autograd's 0 times an infinite slope is NaN."
 _GROWING = (nd.Exp, nd.Expm1)
+LARGEST = 80.0  # a number whose exponential is in range, in float32 too
+
+Choice = tuple[sp.Basic, bool]  # a condition, and whether it must hold
 
 
-def bounded(program: Program) -> Program:
-    """A forward program whose branches are bounded as their conditions say."""
-    done = tuple(replace(x, body=_bounded(x.body)) for x in program.statements)
-    return replace(program, statements=done)
+def bounded(program: Program, known: Known) -> Program:
+    """A forward program whose branches are bounded as their conditions say.
+
+    Args:
+        program: what autograd differentiates as it is written.
+        known: what is known of the values that it reads.
+    """
+    chosen = choices(program)
+    done: list[Statement] = []
+    made = {a.name for a in program.inputs}
+    for x in program.statements:
+        body = _bounded(x.body, known)
+        for condition, holds in chosen.get(x.name, ()):
+            if free_letters(condition) <= {*x.free} and _names(condition) <= made:
+                body = _within(body, condition, holds, known)
+        done.append(replace(x, body=body))
+        made.add(x.name)
+    return replace(program, statements=tuple(done))
+
+
+def choices(program: Program) -> dict[str, tuple[Choice, ...]]:
+    """What must hold, or fail, wherever a value is read: elsewhere nothing comes of it."""
+    found: dict[str, tuple[Choice, ...]] = {}
+    places = {x.name: x.free for x in program.statements}
+    for x in reversed(program.statements):
+        alone = x.op == "map" or x.op in REDUCTIONS
+        own = found.get(x.name, ()) if alone and x.name not in program.results else ()
+        for part in x.expressions():
+            for read, enclosing in _reads(part, own):
+                here = read.subscripts == places.get(read.name)
+                seen = enclosing if here else ()
+                before = found.get(read.name, seen)
+                found[read.name] = tuple(c for c in before if c in seen)
+    return {name: some for name, some in found.items() if some}
+
+
+def _chosen_by(expr: sp.Expr, known: Known) -> sp.Basic | None:
+    """What decides which of two values an expression is, if something does."""
+    made = known.body(expr.name) if isinstance(expr, Read) else expr
+    return made.args[0] if isinstance(made, Where) else None
 
 
 def has_bounded_branch(expr: sp.Expr) -> bool:
     """Whether an expression chooses between branches one of which reads what bounds the choice."""
     return any(
-        {*inner.args[:2]} == {*x.args[0].args[1:]}
+        _bounds(inner, x.args[0])
         for x in walk(expr)
-        if isinstance(x, Where) and isinstance(x.args[0], Compare)
+        if isinstance(x, Where)
         for branch in x.args[1:]
         for inner in walk(branch)
-        if isinstance(inner, (nd.Min, nd.Max))
     )
 
 
-def _bounded(expr: sp.Expr) -> sp.Expr:
+def _bounds(inner: sp.Basic, condition: sp.Basic) -> bool:
+    if isinstance(inner, _GROWING) and isinstance(inner.arg, Where):
+        return bool(inner.arg.args[0] == condition)
+    if isinstance(inner, (nd.Min, nd.Max)) and isinstance(condition, Compare):
+        return {*inner.args[:2]} == {*condition.args[1:]}
+    return False
+
+
+def _names(expr: sp.Basic) -> set[str]:
+    return {x.name for x in walk(expr) if isinstance(x, Read)}
+
+
+def _reads(expr: sp.Basic, within: tuple[Choice, ...]) -> Iterator[tuple[Read, tuple[Choice, ...]]]:
+    """Every read, and what chooses the branches that it stands in."""
+    if isinstance(expr, Read):
+        yield expr, within
+    if isinstance(expr, Where) and not is_static(expr.args[0]):
+        condition, yes, no = expr.args
+        yield from _reads(condition, within)
+        yield from _reads(yes, (*within, (condition, True)))
+        yield from _reads(no, (*within, (condition, False)))
+        return
+    for a in expr.args:
+        yield from _reads(a, within)
+
+
+def _bounded(expr: sp.Expr, known: Known) -> sp.Expr:
     if isinstance(expr, Read) or not expr.args:
         return expr
-    expr = rebuild(expr, [_bounded(a) for a in expr.args])
+    expr = rebuild(expr, [_bounded(a, known) for a in expr.args])
     if not isinstance(expr, Where) or is_static(expr.args[0]):
         return expr
     condition, yes, no = expr.args
-    return Where(condition, _within(yes, condition, True), _within(no, condition, False))
+    taken, other = (
+        _within(branch, condition, holds, known) for branch, holds in ((yes, True), (no, False))
+    )
+    return Where(condition, taken, other)
 
 
-def _within(expr: sp.Expr, condition: sp.Basic, holds: bool) -> sp.Expr:
+def _within(expr: sp.Expr, condition: sp.Basic, holds: bool, known: Known) -> sp.Expr:
     """A branch in which what may grow reads no number that its condition keeps out."""
-    if not isinstance(condition, Compare) or condition.op in ("==", "!="):
-        return expr
-    x, bound, below = condition.left, condition.right, condition.op in ("<", "<=")
-    if is_scalar(x):
-        x, bound, below = bound, x, not below
-    if is_scalar(x) or not is_scalar(bound):
-        return expr
-    extreme = nd.Min if below == holds else nd.Max
+    limit = _limit(condition, holds)
 
     def inside(e: sp.Expr) -> sp.Expr:
-        if e == x:
-            return extreme(x, bound, ONE)
+        if limit is not None and e == limit.args[0]:
+            return limit
         return e if isinstance(e, Read) or not e.args else rebuild(e, [inside(a) for a in e.args])
 
     def visit(e: sp.Expr) -> sp.Expr:
         if isinstance(e, Read) or not e.args:
             return e
         grows = isinstance(e, sp.Pow) and e.exp.is_Integer and e.exp > 1
-        if grows or isinstance(e, _GROWING):
-            return inside(e)
-        return rebuild(e, [visit(a) for a in e.args])
+        if not grows and not isinstance(e, _GROWING):
+            return rebuild(e, [visit(a) for a in e.args])
+        held = inside(e)
+        if held != e or grows:
+            return held
+        return e.func(masked(visit(e.arg)))
+
+    def masked(e: sp.Expr) -> sp.Expr:
+        if is_scalar(e) or known.of(e).high <= LARGEST or _chosen_by(e, known) == condition:
+            return e
+        return Where(condition, e, ZERO) if holds else Where(condition, ZERO, e)
 
     return visit(expr)
+
+
+def _limit(condition: sp.Basic, holds: bool) -> sp.Expr | None:
+    """What a comparison with a number compares, held where it holds; of any other, nothing."""
+    if not isinstance(condition, Compare) or condition.op in ("==", "!="):
+        return None
+    x, bound, below = condition.left, condition.right, condition.op in ("<", "<=")
+    if is_scalar(x):
+        x, bound, below = bound, x, not below
+    if is_scalar(x) or not is_scalar(bound):
+        return None
+    return nd.Min(x, bound, ONE) if below == holds else nd.Max(x, bound, ONE)
