@@ -13,6 +13,7 @@ import sympy as sp
 from lossgen import nodes
 from lossgen.nodes import Letter, walk
 from lossgen.spec import LossSpec, TensorArg
+from lossgen.stabilize import Known
 from lossgen.testlengths import measured
 from lossgen.testscores import class_dimension
 from lossgen.testthresholds import beside_shifts, beside_thresholds
@@ -105,6 +106,21 @@ def steep(spec: LossSpec) -> bool:
     )
 
 
+def protected_exponents(spec: LossSpec) -> frozenset[str]:
+    """The tensors in an exponential in one of two branches: it may overflow where not taken."""
+    known = Known({t.name: t.role for t in spec.tensors})
+    return frozenset(
+        read.name
+        for choice in walk(spec.item)
+        if isinstance(choice, nodes.Where) and not nodes.is_static(choice.args[0])
+        for branch in choice.args[1:]
+        for grows in walk(branch)
+        if isinstance(grows, (nodes.Exp, nodes.Expm1)) and known.of(grows.arg).high > 750
+        for read in walk(grows)
+        if isinstance(read, nodes.Read)
+    )
+
+
 def paired(spec: LossSpec, axis: Letter) -> bool:
     """Whether the loss compares positions along an axis, or takes statistics over it."""
     exprs = [spec.item, *((spec.over,) if spec.over is not None else ())]
@@ -124,6 +140,8 @@ def _sample(spec: LossSpec, tensor: TensorArg) -> SampleRow:
     if kind in ("real", "rows"):
         beside = beside_thresholds(spec, tensor, low, high)
         extremes = (*extremes, *beside, *beside_shifts(spec, tensor))
+        if tensor.name in protected_exponents(spec):
+            extremes = (*extremes, -750.0, 750.0)  # beyond the exponential's range
     shape = tuple(s for axis in tensor.axes for s in size[axis.name])
     if tensor.broadcast and shape:
         shape = (*shape[:-1], 1)

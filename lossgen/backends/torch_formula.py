@@ -15,7 +15,7 @@ from functools import cached_property
 
 import sympy as sp
 
-from lossgen.backends.torch_branches import bounded, choices
+from lossgen.backends.torch_branches import bounded, choices, with_branches_held
 from lossgen.backends.torch_checks import TorchChecks
 from lossgen.backends.torch_choices import without_branches
 from lossgen.backends.torch_context import Context
@@ -37,7 +37,7 @@ from lossgen.backends.torch_singular import with_flat_ends
 from lossgen.backends.torch_slopes import with_slopes
 from lossgen.backends.torch_softplus import with_log_sigmoid, with_softplus, with_tails
 from lossgen.backends.torch_statements import TorchStatements, made_with_slopes
-from lossgen.backends.torch_steep import finite, with_held_slopes
+from lossgen.backends.torch_steep import held_finite, with_held_slopes
 from lossgen.backends.torch_units import with_units
 from lossgen.compiled import Compiled
 from lossgen.learned import usually_learned
@@ -152,9 +152,10 @@ class Formula:
         program = with_log_sigmoid(program) if fusing else with_softplus(program)
         if not (fusing or plain):
             program = with_tails(program, taken)
-            held_finite = finite(self.backward.program)
-            chosen = choices(self.compiled.forward)
-            program = with_held_slopes(program, self._known(program), held_finite, chosen)
+            finite = held_finite(self.backward.program)
+            known = self._known(program)
+            program = with_branches_held(program, known, choices(self.compiled.forward))
+            program = with_held_slopes(program, known, finite)
         if reverse:
             program = fused(with_pairs_joined(program), self._known(program))
         program = with_masks(program, taken)

@@ -146,6 +146,10 @@ class Functions(Reads):
     def _print_Bounded(self, expr: Any) -> str:
         return f"_bounded({bare(self.code(expr.arg))})"
 
+    def _print_Taken(self, expr: Any) -> str:
+        x, where = (bare(self.code(a)) for a in expr.args)
+        return f"_taken({x}, {where})"
+
     def _print_SoftplusTail(self, expr: Any) -> str:
         return f"_softplus_tail({bare(self.code(expr.arg))})"
 

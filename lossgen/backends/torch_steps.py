@@ -105,6 +105,9 @@ STEPS: dict[str, str] = {
         return x
     most = 0.999 * math.log(torch.finfo(x.dtype).max)
     return _in_place_of(x, x.detach().clamp(max=most))''',
+    "_taken(": '''def _taken(x: Tensor, where: Tensor) -> Tensor:
+    """``x`` where its branch is taken; elsewhere an infinite slope times 0 would be NaN."""
+    return torch.where(where, x, 0) if _recorded() else x''',
     "_softmax_backward(": '''def _softmax_backward(grad: Tensor, prob: Tensor, dim: int) -> Tensor:
     """``prob * (grad - (grad * prob).sum(dim))``, exact to rounding where one class leads, too."""
     result: Tensor = torch.ops.aten._softmax_backward_data(grad, prob, dim, prob.dtype)
