@@ -12,7 +12,7 @@ from sympy.core.symbol import Str
 
 from lossgen.differentiate import Backward, differentiate
 from lossgen.errors import Fault, SpecError
-from lossgen.lower import lower
+from lossgen.lower import lower, protect_names
 from lossgen.nodes import FALSE, TRUE, Given, rebuild
 from lossgen.program import Program, check, without_unused
 from lossgen.schedule import with_guards
@@ -110,6 +110,7 @@ def _completed(
     guarded = with_guards(forward, dict.fromkeys(forward.results, ALWAYS))
     forward = replace(forward, statements=guarded)
     learn(known, forward.statements)
+    forward = protect_names(forward, known)
     taken = {*TAKEN, *(p.name for p in spec.parameters)}
     declare_seeds(known, forward.results)
     again = StatementStabilizer(known)

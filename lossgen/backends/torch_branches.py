@@ -13,12 +13,13 @@ needs none of it but to be differentiated: there, exponentials are held while so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import sympy as sp
 
 from lossgen import nodes as nd
+from lossgen.branches import Choice, choices
 from lossgen.nodes import (
     ONE,
     ZERO,
@@ -31,7 +32,7 @@ from lossgen.nodes import (
     rebuild,
     walk,
 )
-from lossgen.program import REDUCTIONS, Program, Statement
+from lossgen.program import Program, Statement
 from lossgen.stabilize.known import Known
 
 # What a reader of such a line will ask.
@@ -39,7 +40,6 @@ REASON = "Bounded also where it is not taken: autograd's 0 times an infinite slo
 _GROWING = (nd.Exp, nd.Expm1)
 _LARGEST = 80.0  # a number whose exponential is in range, in float32 too
 
-Choice = tuple[sp.Basic, bool]  # a condition, and whether it must hold
 Choices = Mapping[str, tuple[Choice, ...]]
 Bound = Callable[[sp.Expr, Choice], sp.Expr]  # a branch as its condition bounds it
 
@@ -102,22 +102,6 @@ def _each_bounded(program: Program, chosen: Choices, bound: Bound) -> Program:
     return replace(program, statements=tuple(done))
 
 
-def choices(program: Program) -> dict[str, tuple[Choice, ...]]:
-    """What must hold, or fail, wherever a value is read: elsewhere nothing comes of it."""
-    found: dict[str, tuple[Choice, ...]] = {}
-    places = {x.name: x.free for x in program.statements}
-    for x in reversed(program.statements):
-        alone = x.op == "map" or x.op in REDUCTIONS
-        own = found.get(x.name, ()) if alone and x.name not in program.results else ()
-        for part in x.expressions():
-            for read, enclosing in _reads(part, own):
-                here = read.subscripts == places.get(read.name)
-                seen = enclosing if here else ()
-                before = found.get(read.name, seen)
-                found[read.name] = tuple(c for c in before if c in seen)
-    return {name: some for name, some in found.items() if some}
-
-
 def _chosen_by(expr: sp.Expr, known: Known) -> sp.Basic | None:
     """What decides which of two values an expression is, if something does."""
     made = known.body(expr.name) if isinstance(expr, Read) else expr
@@ -145,20 +129,6 @@ def _bounds(inner: sp.Basic, condition: sp.Basic) -> bool:
 
 def _names(expr: sp.Basic) -> set[str]:
     return {x.name for x in walk(expr) if isinstance(x, Read)}
-
-
-def _reads(expr: sp.Basic, within: tuple[Choice, ...]) -> Iterator[tuple[Read, tuple[Choice, ...]]]:
-    """Every read, and what chooses the branches that it stands in."""
-    if isinstance(expr, Read):
-        yield expr, within
-    if isinstance(expr, Where) and not is_static(expr.args[0]):
-        condition, yes, no = expr.args
-        yield from _reads(condition, within)
-        yield from _reads(yes, (*within, (condition, True)))
-        yield from _reads(no, (*within, (condition, False)))
-        return
-    for a in expr.args:
-        yield from _reads(a, within)
 
 
 def _bounded(expr: sp.Expr, bound: Bound) -> sp.Expr:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import sympy as sp
 
-from lossgen.backends.torch_branches import bounded, choices, with_branches_held
+from lossgen.backends.torch_branches import bounded, with_branches_held
 from lossgen.backends.torch_checks import TorchChecks
 from lossgen.backends.torch_choices import without_branches
 from lossgen.backends.torch_context import Context
@@ -39,6 +39,7 @@ from lossgen.backends.torch_softplus import with_log_sigmoid, with_softplus, wit
 from lossgen.backends.torch_statements import TorchStatements, made_with_slopes
 from lossgen.backends.torch_steep import held_finite, with_held_slopes
 from lossgen.backends.torch_units import with_units
+from lossgen.branches import choices
 from lossgen.compiled import Compiled
 from lossgen.learned import usually_learned
 from lossgen.nodes import Read

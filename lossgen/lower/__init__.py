@@ -14,5 +14,14 @@ from lossgen.lower.lowering import lower
 from lossgen.lower.order import in_order_of_writing, item_letters
 from lossgen.lower.protection import protect
 from lossgen.lower.recording import DIVISOR, ITEM
+from lossgen.lower.through_names import protect_names
 
-__all__ = ["DIVISOR", "ITEM", "in_order_of_writing", "item_letters", "lower", "protect"]
+__all__ = [
+    "DIVISOR",
+    "ITEM",
+    "in_order_of_writing",
+    "item_letters",
+    "lower",
+    "protect",
+    "protect_names",
+]

@@ -17,7 +17,14 @@ from lossgen.nodes import ONE, ZERO, Let, Letter, Read, Where, is_scalar, rebuil
 from lossgen.stabilize import Known
 
 
-def protect(expr: sp.Expr, condition: sp.Expr, holds: bool, known: Known | None = None) -> sp.Expr:
+def protect(
+    expr: sp.Expr,
+    condition: sp.Expr,
+    holds: bool,
+    known: Known | None = None,
+    *,
+    places: bool = True,
+) -> sp.Expr:
     """Make safe what only a condition protects.
 
     Where the condition fails, a gather reads index 0, and a partial function a value inside its
@@ -28,8 +35,11 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool, known: Known | None 
         condition: what chooses between the branches.
         holds: whether this branch is taken where the condition holds.
         known: what is known of the values; without it, nothing.
+        places: whether positions are made safe, too.
     """
     if not expr.args or isinstance(expr, (Let, nd.Compare)):
+        return expr
+    if isinstance(expr, Read) and not places:
         return expr
     known = known or Known()
 
@@ -42,7 +52,8 @@ def protect(expr: sp.Expr, condition: sp.Expr, holds: bool, known: Known | None 
         return Where(condition, x, instead) if holds else Where(condition, instead, x)
 
     children = [
-        a if isinstance(expr, Read) else protect(a, condition, holds, known) for a in expr.args
+        a if isinstance(expr, Read) else protect(a, condition, holds, known, places=places)
+        for a in expr.args
     ]
     for place, instead in weak_arguments(expr, known).items():
         children[place] = safe(children[place], instead)

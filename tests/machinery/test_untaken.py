@@ -104,3 +104,21 @@ def test_slopes_are_those_of_the_branch_taken(
             assert got.double().numpy() == pytest.approx(expected.numpy(), rel=1e-5, abs=1e-30), (
                 f"{order} derivative at x = {x}, y = {y}, m = {m}"
             )
+
+
+@pytest.mark.parametrize("part", ["log(x[n])", "1/x[n]", "x[n]**(-0.5)", "sqrt(x[n])"])
+def test_a_part_that_a_sum_reads_is_safe_where_no_branch_needs_it(
+    part: str, tmp_path: Path
+) -> None:
+    name = "reads_a_part"
+    body = f"q = {part} * y[n, c]; where(x[n] > 0, Sum(q * y[n, c], c), 3)"
+    (rendered,) = render_losses([spec_of(body, "x: NonNegative[n], y: Real[n, c]", name)])
+    path = tmp_path / f"{name}.py"
+    path.write_text(rendered.module, encoding="utf-8")
+    module = imported(f"{name}_{abs(hash(part))}", path)
+    x, y = torch.tensor([0.0]), torch.tensor([[0.5, -2.0]])
+    for form in (getattr(module, name), getattr(module, f"{name}_loss")):
+        assert form(x, y).item() == 3
+        for argnums in (0, 1):
+            slope = grad(form, argnums)(x, y)
+            assert not slope.any(), (form.__name__, argnums, slope)
