@@ -74,6 +74,7 @@ class Node(sp.Expr):
     __slots__ = ()
     is_commutative = True
     is_real = True
+    is_number = False  # to SymPy; tanh(3) is a scalar, whose digits are for who computes it
     precedence = 1000  # printed as a call or in parentheses of its own
 
     def __new__(cls, *args: Any) -> Any:

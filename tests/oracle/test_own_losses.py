@@ -42,6 +42,12 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "2*(y[e]**(2 - p)/((1 - p)*(2 - p)) - y[e]*x[e]**(1 - p)/(1 - p) + x[e]**(2 - p)/(2 - p))",
         "",
     ),
+    # Functions of numbers alone.
+    "numbers": (
+        "x: Real[e], y: Real[e]",
+        "(x[e] - y[e])**2 * softplus(2) + tanh(3)*sigmoid(y[e])*exp(-1)",
+        "",
+    ),
     # It exists for small numbers only.
     "geodesic": (
         "x: Real[n, i], y: Real[n, i]",
