@@ -97,6 +97,7 @@ from lossgen.nodes.slopes import (
 from lossgen.nodes.walking import (
     free_letters,
     fresh,
+    is_constant,
     is_scalar,
     is_static,
     rebuild,
@@ -189,6 +190,7 @@ __all__ = [
     "conjuncts",
     "free_letters",
     "fresh",
+    "is_constant",
     "is_scalar",
     "is_static",
     "rebuild",

@@ -45,6 +45,9 @@ class Sqrt(Unary):
     exact: ClassVar[Mapping[Any, Any]] = {ZERO: ZERO, ONE: ONE}
     is_nonnegative = True
 
+    def _eval_evalf(self, prec: int) -> Any:
+        return sp.sqrt(self.arg)._eval_evalf(prec) if self.arg.is_number else None
+
 
 class Abs(Unary):
     __slots__ = ()

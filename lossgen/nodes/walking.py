@@ -14,7 +14,7 @@ import sympy as sp
 
 from lossgen.nodes.binders import Along, Let, Reduce
 from lossgen.nodes.functions import Sqrt
-from lossgen.nodes.leaves import Letter, Read, Size
+from lossgen.nodes.leaves import Letter, Param, Read, Size
 
 
 @cache
@@ -97,6 +97,11 @@ def is_static(condition: sp.Basic) -> bool:
 def is_scalar(expr: sp.Basic) -> bool:
     """Whether an expression is a Python number when the generated code runs."""
     return not any(isinstance(n, (Read, Letter)) and not _in_size(n, expr) for n in walk(expr))
+
+
+def is_constant(expr: sp.Basic) -> bool:
+    """Whether an expression is made of numbers alone: no tensor, option or size."""
+    return not any(isinstance(n, (Read, Letter, Param, Size)) for n in walk(expr))
 
 
 def _in_size(node: sp.Basic, expr: sp.Basic) -> bool:

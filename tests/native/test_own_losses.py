@@ -31,6 +31,11 @@ LOSSES = {
         "x: Positive[n, c], y: Positive[n, c]",
         "return Sum(y[n, c]*(digamma(Sum(x[n, c], c)) - digamma(x[n, c])), c)",
     ),
+    # Functions of numbers alone, and of pi.
+    "numbers": (
+        "x: Real[e], y: Real[e]",
+        "return erf(y[e])*x[e]/sqrt(pi) + softplus(2)*tanh(pi)*y[e] + exp(-y[e]**2/2)/sqrt(2*pi)",
+    ),
     # Quotients of whole numbers, which in C are whole.
     "positions": (
         "x: Real[n, c], y: Real[n, c]",

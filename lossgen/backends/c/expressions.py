@@ -104,10 +104,10 @@ class Expressions(KernelExpressions):
 
     def _print_Mul(self, expr: Any) -> str:
         """A product, in which numbers that would be divisors are one factor."""
-        numbers = [x for x in expr.args if x.is_number]
+        numbers = [x for x in expr.args if nd.is_constant(x)]
         if not any(isinstance(x, sp.Pow) and not x.is_rational for x in numbers):
             return super()._print_Mul(expr)
-        others = [x for x in expr.args if not x.is_number]
+        others = [x for x in expr.args if not nd.is_constant(x)]
         return super()._print_Mul(sp.Mul(sp.Mul(*numbers).evalf(20), *others, evaluate=False))
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:

@@ -60,6 +60,12 @@ class Options(StrPrinter):
     def _print_Infinity(self, expr: Any) -> str:
         return "INFINITY"
 
+    def _print_Pi(self, expr: Any) -> str:
+        return "3.14159265358979323846"
+
+    def _print_Exp1(self, expr: Any) -> str:
+        return "2.71828182845904523536"
+
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         if expr.exp == -1:
             return f"1.0 / {self.parenthesize(expr.base, PRECEDENCE['Mul'])}"
@@ -91,6 +97,9 @@ class Options(StrPrinter):
         kind = type(expr)
         if kind is nd.Sigmoid:
             return f"1.0 / (1.0 + exp(-({self.code(expr.arg)})))"
+        if kind in (nd.Softplus, nd.LogSigmoid):
+            u, sign = (expr.arg, "") if kind is nd.Softplus else (-expr.arg, "-")
+            return f"{sign}(fmax({self.code(u)}, 0) + log1p(exp(-fabs({self.code(u)}))))"
         if kind in (nd.StopGradient, nd.Rewritten):
             return self.code(expr.args[0])
         if kind not in OVER_OPTIONS:
