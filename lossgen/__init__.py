@@ -11,6 +11,10 @@ __version__ = "0.1.0"
 _LATE = ("Report", "assert_holds", "verify")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})
+
+
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module 'lossgen' has no attribute {name!r}")

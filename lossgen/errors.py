@@ -25,7 +25,8 @@ class Fault:
         text = f"{self.path}:{self.line}: {self.message}"
         if not self.hint:
             return text
-        return f"{text} {self.hint}" if text.endswith((".", "?", "!")) else f"{text}. {self.hint}"
+        hint = self.hint[0].upper() + self.hint[1:]
+        return f"{text} {hint}" if text.endswith((".", "?", "!")) else f"{text}. {hint}"
 
 
 class SpecError(LossgenError):

@@ -68,6 +68,8 @@ def _run(command: list[str], folder: str) -> None:
             "Reinstall it: pip install --force-reinstall 'ruff==0.17.6'"
         ) from fault
     if done.returncode != 0:
+        loud = [word for word in command if word != "--quiet"]
+        done = subprocess.run(loud, capture_output=True, text=True, check=False)
         told = (done.stderr or done.stdout).replace(folder + os.sep, "").strip()
         raise LossgenError(
             f"ruff refuses the generated code, so a template gives no valid Python:\n{told}"

@@ -8,6 +8,7 @@ listing runs no spec and shows broken ones too) and loaded specs.
 from __future__ import annotations
 
 import ast
+import builtins
 import keyword
 import re
 import sys
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lossgen.errors import LossgenError, suggest
+from lossgen.errors import Fault, LossgenError, SpecError, suggest
 
 if TYPE_CHECKING:
     from lossgen.spec import LossSpec
@@ -56,6 +57,8 @@ class Library:
         if name in index:
             return index[name]
         near = self.slip(name)
+        if not near and any((folder / f"{name}.py").is_file() for folder in self.folders):
+            check_name(name)
         hint = f"Did you mean '{near}'?" if near else suggest(name, index)
         raise LossgenError(
             f"No loss is called '{name}'. {hint or '`lossgen list` shows every name.'}"
@@ -95,11 +98,21 @@ class Library:
         """
         from lossgen.spec import load_spec
 
-        return load_spec(self.path(name))
+        path = self.path(name)
+        try:
+            check_name(name)
+        except LossgenError as wrong:
+            raise SpecError([Fault(f"{path.parent.name}/{path.name}", 1, str(wrong))]) from wrong
+        return load_spec(path)
 
     def entries(self) -> list[Entry]:
         """Return one entry a spec, sorted by name. No spec is run."""
         return [_entry(name, path) for name, path in sorted(self._index().items())]
+
+    def unnamed(self) -> list[Path]:
+        """Return the files that no loss can be named after, but for ``_parts.py`` and the like."""
+        files = [path for folder in self.folders for path in folder.glob("*.py")]
+        return sorted(x for x in files if not is_name(x.stem) and not x.stem.startswith("_"))
 
     def _index(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
@@ -129,7 +142,9 @@ def check_name(name: str) -> str:
         reason = "is no name for a Python function. Use letters, digits and '_': 'focal_dice'"
     elif name in ("input", "target"):
         reason = "is what a loss calls its argument. Choose another name"
-    elif name in sys.stdlib_module_names or name in ("torch", "sympy", "mpmath", "pytest"):
+    elif name in dir(builtins) or name in ("nn", "F"):
+        reason = f"is a name that the generated code needs as it is. Try '{name.lower()}_loss'"
+    elif name in sys.stdlib_module_names or name in ("torch", "numpy", "sympy", "mpmath", "pytest"):
         reason = f"is a module, which a file '{name}.py' would hide. Choose another name"
     elif name.upper() in _DEVICES:
         reason = "is a device on Windows, which no file may be called after. Choose another name"

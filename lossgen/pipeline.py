@@ -93,14 +93,13 @@ def source(spec: LossSpec, templates: Sequence[Path], backend: str) -> Source:
     """A loss's module, and what its backend puts beside it."""
     from lossgen.backends import PAGES
     from lossgen.compiled import compile_loss
-    from lossgen.render import environment
+    from lossgen.render import filled
 
     page = PAGES[backend](compile_loss(spec))
-    templated = environment(templates)
-    module = templated.get_template("module.py.jinja").render(page=page)
+    module = filled("module.py.jinja", templates, page=page)
     if page.kernels is None:
         return Source(module, note=page.note)
-    kernels = templated.get_template(page.kernels.template).render(page=page.kernels)
+    kernels = filled(page.kernels.template, templates, page=page.kernels)
     return Source(module, kernels, page.kernels.ending)
 
 

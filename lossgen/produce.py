@@ -5,10 +5,13 @@ file (module, test, and the kernels that some backends put beside the module), f
 only then committed, so that ``--check`` and writing share all but the last step.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lossgen import __version__
 from lossgen.config import BACKENDS, Project
@@ -17,6 +20,10 @@ from lossgen.library import Library
 from lossgen.paths import relative
 from lossgen.stamp import Stamp, stamped
 from lossgen.write import Finding, commit, read_generated, survey
+
+if TYPE_CHECKING:
+    from lossgen.nodes import Letter
+    from lossgen.spec import LossSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Product:
     module: Finding
     test: Finding
     kernels: Finding | None = None
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Finding, ...]:
@@ -78,7 +85,7 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
                     project.test(spec.name),
                     stamped(_placed(project, spec.name, rendered.test), stamp),
                 ),
-                note=rendered.note,
+                notes=tuple(filter(None, (rendered.note, _crossed(spec)))),
                 kernels=None
                 if rendered.kernels is None
                 else survey(
@@ -88,6 +95,24 @@ def produce(project: Project, names: Sequence[str], library: Library) -> list[Pr
             )
         )
     return products
+
+
+def _crossed(spec: LossSpec) -> str:
+    """What to say where items are pairs along one axis, as a mistyped letter makes them."""
+    from lossgen.nodes import free_letters
+
+    first: dict[Letter, Letter] = {}
+    for letter in sorted(
+        free_letters(spec.item), key=lambda x: (x not in spec.axes.values(), str(x))
+    ):
+        axis = spec.axes[letter]
+        if axis in first:
+            return (
+                f"'{first[axis]}' and '{letter}' both run over axis '{axis}', so each pair is an "
+                "item of the loss. Where that is not meant, write one letter for both"
+            )
+        first[axis] = letter
+    return ""
 
 
 def _backend(project: Project, name: str) -> str:

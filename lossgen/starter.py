@@ -125,7 +125,7 @@ def _role(option: str, name: str, role: str, allowed: Sequence[str]) -> str:
 def _rendered(
     template: str, folders: Sequence[Path], name: str, *, formatted: bool = True, **values: object
 ) -> str:
-    from lossgen.render import environment
+    from lossgen.render import filled
 
-    text = environment(folders).get_template(template).render(name=name, **values)
+    text = filled(template, folders, name=name, **values)
     return format_sources({f"{name}.py": text})[f"{name}.py"] if formatted else text

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lossgen.oracle import Formula, formula
-from lossgen.render import environment
+from lossgen.render import filled
 from lossgen.scalartext import WORDS
 from lossgen.spec import LossSpec
 from lossgen.subscripts import result_letters
@@ -143,9 +143,9 @@ def test_source(
     Args:
         on_gpu: whether there are kernels that run on a GPU only.
     """
-    template = environment(templates).get_template("test.py.jinja")
     page = test_page(spec, on_gpu=on_gpu)
-    return template.render({name: getattr(page, name) for name in page.__slots__})
+    said = {name: getattr(page, name) for name in page.__slots__}
+    return filled("test.py.jinja", templates, **said)
 
 
 def test_page(spec: LossSpec, *, on_gpu: bool) -> TestPage:

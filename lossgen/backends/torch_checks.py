@@ -77,8 +77,8 @@ class TorchChecks(Shapes, Casts):
             test, want = f"{name}.dtype not in _INTEGERS", "integers"
         elif t.role.kind == "boolean":
             test, want = f"{name}.dtype != torch.bool", "torch.bool"
-        elif (t.role.name in _COUNTS and t.name != self.lead.name) or (
-            t.role.name == "Real" and t.name in ("target",)
+        elif t.name != self.lead.name and (
+            t.role.name in _COUNTS or (t.role.name == "Real" and t.name == "target")
         ):
             test, want = f"{name}.is_complex()", "real"
         else:

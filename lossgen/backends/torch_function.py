@@ -54,7 +54,12 @@ def functional_page(
     body += by_rows
     if _multiplies_matrices(autograd, f.repeats.pages):
         lead = f.checks.lead.name
-        body += [f"with torch.autocast({lead}.device.type, enabled=False):", f"    {call}"]
+        body += [
+            "# The meta device has no autocast to leave.",
+            f'device = "cpu" if {lead}.is_meta else {lead}.device.type',
+            "with torch.autocast(device, enabled=False):",
+            f"    {call}",
+        ]
     else:
         body += in_blocks(f, call)
     whole = f"{item}.reshape(shape)" if f.checks.output_shape() else item

@@ -14,7 +14,7 @@ PAIRS: dict[str, str] = {
     """Whether the scores of all pairs of rows are better not formed at once."""
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
-    return len(x) > 4 * _rows_at_once(x)''',
+    return not x.is_meta and len(x) > 4 * _rows_at_once(x)''',
     "_sum_by_rows(": '''def _sum_by_rows(
     by_rows: Any, function: Any, tensors: tuple[Tensor, ...], *options: Any
 ) -> tuple[Tensor, ...]:

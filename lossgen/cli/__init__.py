@@ -4,6 +4,7 @@ Exit codes: 0 holds, 1 does not hold, 2 cannot be asked (usage, broken spec). A 
 imported when the command is called, so that ``lossgen --help`` costs little more than click itself.
 """
 
+import errno
 import gc
 import io
 import sys
@@ -25,6 +26,9 @@ COMMANDS = {
     "list": ("catalogue", "List the losses there are."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
+
+# What a command imports that an installation may have lost.
+NEEDED = ("torch", "numpy", "sympy", "mpmath", "jinja2", "rich", "pytest")
 
 
 class CannotBeAsked(click.ClickException):
@@ -93,7 +97,10 @@ def main() -> NoReturn:
     gc.disable()  # the process is over soon, and looking for cycles would take a tenth of its time
     try:
         cli(prog_name="lossgen")
-    except Exception:
+    except Exception as fault:
+        if excuse := _excuse(fault):
+            click.echo(f"Error: {excuse}", err=True)
+            raise SystemExit(2) from None
         import traceback
 
         traceback.print_exc()
@@ -103,3 +110,12 @@ def main() -> NoReturn:
         )
         raise SystemExit(2) from None  # 1 would say that the loss does not hold
     raise SystemExit(0)
+
+
+def _excuse(fault: Exception) -> str:
+    """What to say of a fault of the machine rather than of LossGen."""
+    if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"cannot write: {fault.strerror}. Free some space and run the command again."
+    if isinstance(fault, ModuleNotFoundError) and fault.name in NEEDED:
+        return f"{fault.name} is not installed here. Install it: pip install {fault.name}"
+    return ""

@@ -5,6 +5,7 @@ import click
 from lossgen.cli.options import complete_own, directory_option, project_at, shown
 from lossgen.config import BACKENDS, Project
 from lossgen.errors import LossgenError
+from lossgen.library import check_name
 
 
 @click.command("generate")
@@ -38,14 +39,16 @@ def command(
 
     drift = 0
     written = 0
+    edited = False
     products = produce(project, chosen, project.own())
     for product in products:
-        if product.note:
-            click.secho(f"note   {product.name}: {product.note}", dim=True, err=True)
+        for remark in product.notes:
+            click.secho(f"note   {product.name}: {remark}", dim=True, err=True)
         if check:
             for finding in product.files:
                 if finding.drifted:
                     drift += 1
+                    edited |= finding.blocked
                     _explain(shown(finding.path), finding.reason or finding.status)
                     click.echo(_coloured(difference(project, finding)), nl=False)
             continue
@@ -60,12 +63,24 @@ def command(
                 written += 1
                 kept = f" (your version: {shown(copy)})" if copy else ""
                 click.echo(f"wrote  {shown(finding.path)}{kept}")
+    for path in [] if names else project.own().unnamed():
+        _explain(shown(path), f"left out. {_misnamed(path.stem)}")
     lost = [] if names else orphans(project, chosen)
     for path in lost:
         _explain(shown(path), "no spec leads to it any more; delete it, or restore its spec")
-    _close(len(products), written, drift, check, lost=len(lost))
+    accept = "--force, which keeps a copy of what was edited" if edited else ""
+    _close(len(products), written, drift, check, lost=len(lost), accept=accept)
     if drift or (check and lost):
         ctx.exit(1)
+
+
+def _misnamed(stem: str) -> str:
+    """Why no loss has the name of a file."""
+    try:
+        check_name(stem)
+    except LossgenError as wrong:
+        return str(wrong)
+    return ""
 
 
 def _chosen(project: Project, names: tuple[str, ...]) -> list[str]:
@@ -96,12 +111,12 @@ def _above(project: Project) -> str:
     return ""
 
 
-def _close(count: int, written: int, drift: int, check: bool, *, lost: int) -> None:
+def _close(count: int, written: int, drift: int, check: bool, *, lost: int, accept: str) -> None:
     losses = "1 loss" if count == 1 else f"{count} losses"
     if check:
         if drift:
             differ = "1 file differs" if drift == 1 else f"{drift} files differ"
-            click.echo(f"{losses} checked, {differ}. Accept: lossgen generate")
+            click.echo(f"{losses} checked, {differ}. Accept: lossgen generate {accept}".rstrip())
         elif not lost:
             click.echo(f"{losses} checked, every file is what its spec gives.")
     elif drift:

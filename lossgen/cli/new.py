@@ -67,7 +67,7 @@ def command(
         raise click.UsageError("--param and --tensor describe a formula: give --expr too.")
     if expr is not None and blank:
         raise click.UsageError("--blank and --expr are two ways to start: choose one.")
-    project = project_at(directory, backend)
+    project = project_at(directory, backend, make=True)
     spec = project.specs / f"{name}.py"
     if expr is not None:
         from lossgen.starter import formula_spec
@@ -157,8 +157,8 @@ def _write(
     for finding, copy in write(product, force=force):
         kept = f"your version: {shown(copy)}" if copy else ""
         _say("kept" if finding.status == "current" else "wrote", finding.path, kept)
-    if product.note:
-        click.secho(f"note   {product.note}", dim=True)
+    for remark in product.notes:
+        click.secho(f"note   {remark}", dim=True)
     return product
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lossgen.config import Project, load_project
+from lossgen.errors import LossgenError
 
 
 def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,8 +23,14 @@ def directory_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def project_at(directory: str, backend: str | None = None) -> Project:
-    """Return the project of ``--directory``, with the backend of ``--backend`` if one is given."""
+def project_at(directory: str, backend: str | None = None, *, make: bool = False) -> Project:
+    """Return the project of ``--directory``, with the backend of ``--backend`` if one is given.
+
+    Raises:
+        LossgenError: where there is no such folder, unless the command is to `make` it.
+    """
+    if not make and not Path(directory).is_dir():
+        raise LossgenError(f"--directory {directory}: there is no such folder.")
     project = load_project(Path(directory))
     return project if backend is None else replace(project, backend=backend)
 
@@ -43,6 +50,12 @@ def complete_own(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     """Complete the name of one of the project's own specs in the shell."""
     names = project_at(ctx.params.get("directory") or ".").own().names()
     return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_family(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a family of losses in the shell."""
+    entries = project_at(ctx.params.get("directory") or ".").library().entries()
+    return sorted({x.family for x in entries if x.family.startswith(incomplete)} - {""})
 
 
 def shown(path: Path) -> str:

@@ -62,3 +62,6 @@ def show_proof(proof: Proof, console: Console) -> None:
     console.print(
         Text.assemble((f"{proof.name} {verdict}", style), f": {count}, {proof.seconds:.1f} s")
     )
+    if proof.unused:
+        told = f"The kernels were not run: {proof.unused}. Plain torch did their work."
+        console.print(Text(told, style="yellow"), soft_wrap=True)

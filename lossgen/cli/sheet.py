@@ -5,16 +5,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from lossgen.cli.options import shown
 from lossgen.spec import LossSpec
 
 
-def show_sheet(spec: LossSpec, value: str, gradient: str) -> None:
-    """Print what `spec` is, with its value and gradient as LaTeX."""
-    from pathlib import Path
-
+def show_sheet(spec: LossSpec, place: str, value: str, gradient: str) -> None:
+    """Print what `spec` is and where it lies, with its value and gradient as LaTeX."""
     console = Console(highlight=False)
-    console.print(Text(f"{spec.name}", style="bold"), Text(f"({shown(Path(spec.path))})"))
+    console.print(Text(f"{spec.name}", style="bold"), Text(f"({place})"))
     console.print(Text(spec.summary))
     for paragraph in spec.description.split("Args:")[0].split("\n\n"):
         if paragraph.strip():

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @click.command("verify")
 @click.argument("target", shell_complete=complete_name)
 @click.option(
-    "--spec", metavar="NAME", help="The formula: of the catalogue, the project, or a file."
+    "--spec",
+    metavar="NAME",
+    help="The formula: of the catalogue, the project, or a file.",
+    shell_complete=complete_name,
 )
 @click.option("--expr", metavar="FORMULA", help="The formula, as one line of mathematics.")
 @click.option(
@@ -104,6 +107,8 @@ def command(
     derivative, extremes, precisions, transforms. Nothing is written to the project.
     Exits 0 where it holds, 1 where it does not, 2 where it cannot be asked.
     """
+    if only_accuracy and not accuracy:
+        raise click.UsageError("--only-accuracy and --no-accuracy leave nothing: choose one.")
     if is_target(target):
         from lossgen.cli.verify_code import verify_code
 

@@ -23,6 +23,11 @@ from lossgen.spec.reserved import RESERVED
 Complain = Callable[[str, str, str], None]
 
 _HINT = "annotate it with a role, such as Logits[n, c] or NonNegative"
+_STARRED: dict[object, str] = {
+    inspect.Parameter.VAR_POSITIONAL: "behind '*'",
+    inspect.Parameter.VAR_KEYWORD: "behind '**'",
+    inspect.Parameter.POSITIONAL_ONLY: "before '/'",
+}
 _TENSORS_ONLY = frozenset(
     [
         "Logits",
@@ -47,12 +52,19 @@ def arguments(
         name = arg.name
         if name in RESERVED or name.startswith("_"):
             complain(f"argument '{name}' has a name the generated code uses", "rename it", name)
+        if wrong := _STARRED.get(arg.kind):
+            complain(f"argument '{name}' stands {wrong}", "give each argument a name", name)
+            continue
         annotation = _annotation(arg, function, complain)
         if isinstance(annotation, Annotation):
             tensors += _tensor(name, annotation, arg.default, complain)
         elif isinstance(annotation, Role) and annotation.learnable:
             tensors += _tensor(name, Annotation(annotation, ()), arg.default, complain)
         elif isinstance(annotation, Role):
+            if arg.kind is not arg.KEYWORD_ONLY and arg.default is arg.empty:
+                hint = f"name them: {annotation.name}[n, c]; an option stands after *"
+                complain(f"'{name}' has no axes", hint, name)
+                continue
             parameters += _parameter(name, annotation, arg.default, complain)
     _check_together(tensors, complain)
     _check_names(tensors, parameters, complain)

@@ -111,6 +111,8 @@ def _check_nodes(everything: list[sp.Basic]) -> Iterator[Finding]:
             word = type(node).__name__
             hint = "take the words of lossgen.language"
             yield f"'{word}' is SymPy's own and has no meaning here", hint, word
+    if sp.I in everything:
+        yield "the formula is complex, and a loss is real", "", ""
     if any(x in everything for x in (sp.zoo, sp.nan)) and not _expected_nan(everything):
         yield "the formula is undefined (it holds NaN or an unsigned infinity)", "", ""
 

@@ -53,6 +53,7 @@ _OPERATORS = {
     "~": ("'~' has no meaning in a formula", "write not"),
     "@": ("'@' has no meaning in a formula", "write Sum(x * y, d)"),
 }
+_QUOTED = re.compile(r"'(\w+)'")
 _CALL = re.compile(r"(\w+)\(\) (?:got an unexpected keyword argument '(\w+)'|missing|takes)")
 
 
@@ -89,6 +90,11 @@ def explained(error: Exception) -> tuple[str, str] | None:
             hint = word_for(name) or "use the functions of lossgen.language"
             return f"an expression has no '.{name}'", hint
     text = str(error)
+    if isinstance(error, RecursionError):
+        hint = "write it as a sum or a product over a letter"
+        return "this calls itself without end, and a formula has no recursion", hint
+    if isinstance(error, UnboundLocalError) and (quoted := _QUOTED.search(text)):
+        return f"the name '{quoted[1]}' is read before it has a value", "assign it above"
     if "truth value" in text:
         hint = "write where(condition, yes, no), Max or Min"
         return "whether a condition holds is not known before there are numbers", hint

@@ -90,7 +90,12 @@ class Shelf:
         try:
             # Annotations stay text, so that a fault of one leaves the others readable.
             deferred = __future__.annotations.compiler_flag
-            exec(compile(tree, path, "exec", flags=deferred, dont_inherit=True), namespace)
+            # Docstrings count, whatever level of optimisation Python runs at.
+            code = compile(tree, path, "exec", flags=deferred, dont_inherit=True, optimize=0)
+            exec(code, namespace)
+        except SyntaxError as error:  # what only compiling finds, such as a return outside
+            self._invalid(error, path)
+            return None
         except Exception as error:
             self.raised(error, path, 1)
             return None
@@ -121,14 +126,17 @@ class Shelf:
         try:
             tree = ast.parse(text, filename=path)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            line = getattr(error, "lineno", None) or 1
-            message = getattr(error, "msg", "") or str(error) or "nested too deeply"
-            self._fault(path, line, f"not valid Python: {message}")
+            self._invalid(error, path)
             return None
         if not tree.body:
             self._fault(path, 1, "the file is empty", f"define @loss() def {Path(path).stem}")
             return None
         return tree
+
+    def _invalid(self, error: Exception, path: str) -> None:
+        line = getattr(error, "lineno", None) or 1
+        message = getattr(error, "msg", "") or str(error) or "nested too deeply"
+        self._fault(path, line, f"not valid Python: {message}")
 
     # --- imports ----------------------------------------------------------------------------
 
@@ -185,7 +193,8 @@ class Shelf:
         file = None if self.folder is None else self.folder / f"{origin}.py"
         if file is None or not origin.isidentifier() or not file.is_file():
             beside = [] if self.folder is None else [x.stem for x in self.folder.glob("*.py")]
-            hint = suggest(origin, [*beside, "lossgen.language"])
+            others = [x for x in beside if x != Path(path).stem]
+            hint = suggest(origin, [*others, "lossgen.language"])
             message = f"a spec imports from lossgen.language and the specs beside it, not {origin}"
             self._fault(path, node.lineno, message, hint)
             return None
@@ -212,6 +221,35 @@ class Shelf:
 def shown(path: Path) -> str:
     """A spec's path as faults and headers show it: its folder and its name."""
     return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+
+
+def missing(module: SpecModule, name: str) -> Fault:
+    """The loss that the file should hold, and does not."""
+    if name in module.functions:
+        line = module.functions[name].lineno
+        return Fault(module.path, line, f"'{name}' is no loss yet", "write @loss() above it")
+    losses = module.losses()
+    found = f"It has {', '.join(losses)}: a loss and its file share a name" if losses else ""
+    hint = suggest(name, losses) or found or f"define @loss() def {name}"
+    return Fault(module.path, 1, f"no @loss function named '{name}'", hint)
+
+
+def unread(module: SpecModule, name: str) -> list[Fault]:
+    """Losses beside the one that the file is named after, of which it makes no use."""
+    if name != Path(module.path).stem:
+        return []
+    nodes = (x for function in module.functions.values() for x in ast.walk(function))
+    read = {x.id for x in nodes if isinstance(x, ast.Name)}
+    return [
+        Fault(
+            module.path,
+            module.functions[other].lineno,
+            f"'{other}' is a second loss, which nothing reads",
+            f"give it a file of its own, {other}.py",
+        )
+        for other in module.losses()
+        if other != name and other not in read
+    ]
 
 
 def _bound(tree: ast.Module) -> list[str]:

@@ -21,7 +21,7 @@ import sympy as sp
 from sympy.core.parameters import distribute
 
 from lossgen.axes import infer_axes
-from lossgen.errors import Fault, LossgenError, SpecError, suggest
+from lossgen.errors import Fault, LossgenError, SpecError
 from lossgen.language.declaration import Averaged, LossFunction
 from lossgen.nodes import Letter
 from lossgen.spec.arguments import arguments
@@ -37,8 +37,9 @@ from lossgen.spec.counting import counted
 from lossgen.spec.data import LossSpec, Parameter, TensorArg, constructor_tensor
 from lossgen.spec.functions import inner_functions
 from lossgen.spec.handle import TensorHandle
-from lossgen.spec.modules import Shelf, SpecModule, shown
+from lossgen.spec.modules import Shelf, SpecModule, missing, shown, unread
 from lossgen.spec.positions import Finding
+from lossgen.spec.reserved import MODULE
 
 
 def load_spec(path: Path, name: str | None = None) -> LossSpec:
@@ -83,10 +84,11 @@ def read_spec(text: str, name: str, path: str, folder: Path | None = None) -> Lo
     if module is not None:
         losses = module.losses()
         if name in losses:
+            shelf.faults += unread(module, name)
             with distribute(False):
                 spec = _SpecReader(shelf, module, losses[name], name).read()
         else:
-            shelf.faults.append(_missing(module, name))
+            shelf.faults.append(missing(module, name))
     if spec is None or shelf.faults:
         faults = dict.fromkeys(shelf.faults)
         raise SpecError(sorted(faults, key=lambda f: (f.path != path, f.path, f.line, f.message)))
@@ -162,6 +164,9 @@ class _SpecReader:
         signature = words(options.signature) or _signature(taken)
         forward = frozenset(words(options.forward))
         in_call = {t.name for t in tensors if not constructor_tensor(t, forward)}
+        kept = words(options.class_signature) or tuple(x for x in signature if x not in in_call)
+        for name in [x for x in kept if x in MODULE]:
+            self.fault(f"argument '{name}' has a name that torch.nn.Module uses", "rename it", name)
         return LossSpec(
             name=self.name,
             summary=summary.strip(),
@@ -179,8 +184,7 @@ class _SpecReader:
             axes=axes,
             unbatched=options.unbatched,
             signature=signature,
-            class_signature=words(options.class_signature)
-            or tuple(x for x in signature if x not in in_call),
+            class_signature=kept,
             class_name=options.class_name or _class_name(self.name),
             functional_name=options.functional_name or _functional_name(self.name),
             default_reduction=options.default_reduction,
@@ -250,17 +254,6 @@ class _SpecReader:
         elif not self.shelf.faults:
             self.fault("the loss returns nothing", "return the formula of one item")
         return None
-
-
-def _missing(module: SpecModule, name: str) -> Fault:
-    """The loss that the file should hold, and does not."""
-    if name in module.functions:
-        line = module.functions[name].lineno
-        return Fault(module.path, line, f"'{name}' is no loss yet", "write @loss() above it")
-    losses = module.losses()
-    found = f"It has {', '.join(losses)}: a loss and its file share a name" if losses else ""
-    hint = suggest(name, losses) or found or f"define @loss() def {name}"
-    return Fault(module.path, 1, f"no @loss function named '{name}'", hint)
 
 
 def _signature(taken: list[TensorArg | Parameter]) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ FUNCTIONS: Mapping[type[sp.Basic], Callable[..., float]] = {
     nd.Xlogy: lambda x, y: x * math.log(y) if x else 0.0,
     nd.LogAddExp: lambda a, b: max(a, b) + math.log1p(math.exp(-abs(a - b))),
     nd.Ratio: lambda a, b: a / b if b else 0.0,
-    nd.PowerSlope: lambda a, b: a ** (b - 1) if a else float(b == 1),
+    nd.PowerSlope: lambda a, b: math.pow(a, b - 1) if a else float(b == 1),
     nd.Pow1pM1: lambda x, p: math.expm1(p * math.log1p(x)),
     nd.HypotPowM1: lambda x, p: math.expm1(p * math.log1p(x * (x / (math.hypot(1.0, x) + 1)))),
     nd.HypotPowSlope: lambda x, p: x / math.hypot(1.0, x) * math.hypot(1.0, x) ** (p - 1),

@@ -20,6 +20,18 @@ _SETTINGS = """\
 addopts = -p no:cacheprovider -o junit_family=xunit2 -o junit_duration_report=call -q --tb=short
 """
 
+# A plugin of pytest's: what the module says of kernels that it could not use.
+_UNUSED = """\
+from pathlib import Path
+
+def pytest_sessionfinish(session):
+    for item in session.items[:1]:
+        functional = getattr(item.module, "functional", None)
+        why_not = getattr(functional, "__globals__", {}).get("_why_not")
+        if why_not is not None:
+            Path(__file__).with_name("unused.txt").write_text(why_not() or "", "utf-8")
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -43,11 +55,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was checked of one loss, and whether all of it holds."""
+    """What was checked of one loss, and whether all of it holds.
+
+    Attributes:
+        unused: why the kernels beside the module, if there are any, were not what was checked.
+    """
 
     name: str
     checks: tuple[Check, ...]
     seconds: float
+    unused: str = ""
 
     @property
     def holds(self) -> bool:
@@ -78,15 +95,22 @@ def prove(name: str, test: Path) -> Proof:
     with tempfile.TemporaryDirectory(prefix="lossgen-") as folder:
         settings = Path(folder, "pytest.ini")
         settings.write_text(_SETTINGS, encoding="utf-8")
-        results = Path(folder, "results.xml")
+        Path(folder, "unused_kernels.py").write_text(_UNUSED, encoding="utf-8")
+        results, unused = Path(folder, "results.xml"), Path(folder, "unused.txt")
         command = [
             *(sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", folder),
             *("--noconftest", "--import-mode=importlib", f"--junitxml={results}"),
+            *("-p", "unused_kernels"),
             str(test.resolve()),
         ]
         start = time.perf_counter()
         done = subprocess.run(
-            command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False
+            command,
+            cwd=folder,
+            env=_environment(folder),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         seconds = time.perf_counter() - start
         if done.returncode not in (0, 1, 2) or not results.is_file():
@@ -95,13 +119,16 @@ def prove(name: str, test: Path) -> Proof:
                 f"{test}: pytest could not run it (exit code {done.returncode}). "
                 "Try it yourself: python -m pytest " + str(test) + "\n" + "\n".join(told)
             )
-        return Proof(name, _checks(results), seconds)
+        said = unused.read_text(encoding="utf-8") if unused.is_file() else ""
+        return Proof(name, _checks(results), seconds, said)
 
 
-def _environment() -> dict[str, str]:
+def _environment(folder: str) -> dict[str, str]:
     unwanted = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
     kept = {key: value for key, value in os.environ.items() if key not in unwanted}
-    return kept | {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    path = os.pathsep.join(filter(None, (folder, kept.get("PYTHONPATH"))))
+    own = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return {**kept, **own, "PYTHONPATH": path}
 
 
 def _checks(results: Path) -> tuple[Check, ...]:

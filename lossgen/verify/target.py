@@ -130,7 +130,8 @@ def describe_target(found: Any, name: str = "") -> Target:
     if not callable(found):
         word = type(found).__name__
         article = "an" if word[0].lower() in "aeiou" else "a"
-        raise LossgenError(f"{name} is {article} {word}, which cannot be called as a loss.")
+        what = repr(found)[:40] if name == type(found).__qualname__ else name
+        raise LossgenError(f"{what} is {article} {word}, which cannot be called as a loss.")
     where = _where(found)
     is_class: bool = inspect.isclass(found)
     if is_class:

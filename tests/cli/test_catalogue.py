@@ -1,5 +1,6 @@
 """``lossgen list``, names, and what the command line says of slips."""
 
+import errno
 import json
 import os
 import subprocess
@@ -176,3 +177,71 @@ def test_an_interrupt_is_no_verdict(
     result = run("list")
     assert result.exit_code == 130
     assert "Interrupted." in result.output
+
+
+def test_a_listing_for_a_pipe_has_a_line_a_loss(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    lines = run("list").output.splitlines()
+    (dice,) = [line for line in lines if line.startswith("  dice ")]
+    assert dice.endswith("one minus the smoothed overlap of prediction and target.")
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_a_sheet_says_where_its_spec_lies(run: Run, project: Path) -> None:
+    assert run("show", "mse").output.startswith("mse (catalogue)\n")
+    write_spec(project, "mse")
+    assert run("show", "mse").output.startswith("mse (specs/mse.py)\n")
+    assert run("show", "mse", "-C", ".").output.startswith("mse (specs/mse.py)\n")
+
+
+def test_views_exclude_one_another(run: Run, project: Path) -> None:
+    result = run("show", "dice", "--latex", "--json")
+    assert result.exit_code == 2
+    assert "three views: choose one" in result.output
+
+
+@pytest.mark.parametrize("command", ["list", "generate", "show dice"])
+def test_a_folder_that_is_not_there(run: Run, project: Path, command: str) -> None:
+    result = run(*command.split(), "-C", "nowhere")
+    assert result.exit_code == 2
+    assert "--directory nowhere: there is no such folder." in result.output
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot write: No space left"),
+        (ModuleNotFoundError("gone", name="torch"), "Install it: pip install torch"),
+    ],
+)
+def test_a_fault_of_the_machine_has_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: Exception,
+    said: str,
+) -> None:
+    def broken(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("gc.disable", lambda: None)
+    monkeypatch.setattr("sys.argv", ["lossgen", "list"])
+    monkeypatch.setattr("lossgen.cli.catalogue.project_at", broken)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("Error: ")
+    assert said in told
+    assert "Traceback" not in told
+
+
+def test_options_are_completed(run: Run, project: Path) -> None:
+    from click.shell_completion import ShellComplete
+
+    from lossgen.cli import cli
+
+    complete = ShellComplete(cli, {}, "lossgen", "_LOSSGEN_COMPLETE").get_completions
+    assert "dice" in [item.value for item in complete(["verify", "--spec"], "di")]
+    assert "segmentation" in [item.value for item in complete(["list", "--family"], "s")]

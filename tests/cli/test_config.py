@@ -6,7 +6,7 @@ import pytest
 
 from lossgen.config import load_project
 from lossgen.errors import LossgenError
-from tests.cli.conftest import Rendering, Run
+from tests.cli.conftest import Rendering, Run, write_spec
 
 
 def settings(folder: Path, text: str) -> Path:
@@ -84,6 +84,28 @@ def test_the_command_line_follows_the_settings(
     assert (project / "formulas/dice.py").exists()
     assert "from formulas/dice.py;" in (project / "src/losses/dice.py").read_text()
     assert run("generate", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x\n{{ page.nothing }}", "mine/module.py.jinja:2: the template is wrong: 'lossgen.page"),
+        ("{% if %}", "mine/module.py.jinja:1: the template is wrong: Expected an expression"),
+        (
+            '{% include "none.jinja" %}',
+            "mine/module.py.jinja:1: the template is wrong: 'none.jinja",
+        ),
+        ("def broken(:", "gives no valid Python:\nerror: Failed to parse mine.py:1:12"),
+    ],
+)
+def test_a_template_that_is_wrong(run: Run, project: Path, text: str, said: str) -> None:
+    settings(project, '[tool.lossgen]\ntemplates = ["mine"]\n')
+    (project / "mine").mkdir()
+    (project / "mine" / "module.py.jinja").write_text(text)
+    write_spec(project, "mine")
+    result = run("generate")
+    assert result.exit_code == 2
+    assert said in result.output
 
 
 def test_a_folder_of_templates_that_is_missing(run: Run, project: Path) -> None:

@@ -81,6 +81,7 @@ def test_an_edit_is_reported_and_left_alone(two: Path, run: Run, rendering: Rend
     assert check.exit_code == 1
     assert "generated/one.py: it was edited after it was generated" in check.output
     assert "-MINE = True" in check.output
+    assert "Accept: lossgen generate --force, which keeps a copy" in check.output
     rendering.constant = 2
     result = run("generate")
     assert result.exit_code == 1
@@ -126,6 +127,42 @@ def test_all_broken_specs_are_reported_together(two: Path, run: Run) -> None:
     assert "specs/one.py:7:" in result.output
     assert "specs/two.py:7:" in result.output
     assert snapshot(two) == before
+
+
+def test_a_letter_that_makes_pairs_is_mentioned(
+    run: Run, project: Path, rendering: Rendering
+) -> None:
+    spec = write_spec(project, "one")
+    text = (
+        spec.read_text()
+        .replace("[e]", "[n, c]")
+        .replace("import Real, e,", "import Real, c, m, n,")
+    )
+    spec.write_text(text.replace("target[n, c])**2", "target[n, m])**2"))
+    result = run("generate")
+    assert result.exit_code == 0
+    assert "one: 'c' and 'm' both run over axis 'c', so each pair is an item" in result.output
+    spec.write_text(text)
+    assert "note" not in run("generate").output
+
+
+def test_names_that_no_loss_can_have(run: Run, project: Path, rendering: Rendering) -> None:
+    write_spec(project, "one")
+    write_spec(project, "my-loss")
+    write_spec(project, "_parts")
+    result = run("generate")
+    assert result.exit_code == 0
+    assert "specs/my-loss.py: left out. 'my-loss' is no name for a Python" in result.output
+    assert "_parts" not in result.output
+    result = run("generate", "my-loss")
+    assert result.exit_code == 2
+    assert "'my-loss' is no name for a Python function" in result.output
+    write_spec(project, "json")
+    write_spec(project, "sum")
+    result = run("generate")
+    assert result.exit_code == 2
+    assert "specs/json.py:1: 'json' is a module, which a file 'json.py' would" in result.output
+    assert "specs/sum.py:1: 'sum' is a name that the generated code needs" in result.output
 
 
 def test_what_cannot_be_asked(run: Run, project: Path, rendering: Rendering) -> None:

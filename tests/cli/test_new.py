@@ -142,7 +142,7 @@ def test_a_formula_without_a_gradient_writes_nothing(run: Run, project: Path, fo
     result = run("new", "zero_one", "--expr", formula, "--no-verify")
     assert result.exit_code == 2
     assert "zero_one.py:5: the loss has no gradient" in result.output
-    assert "write a smooth form" in result.output
+    assert "Write a smooth form" in result.output
     assert files(project) == []
 
 

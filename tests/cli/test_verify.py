@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from lossgen.cli.report import show_proof
 from lossgen.errors import LossgenError
 from lossgen.verify.runner import prove
 from tests.cli.conftest import Rendered, Rendering, Run, write_spec
@@ -46,6 +48,20 @@ def test_a_proof_counts_its_cases(tmp_path: Path) -> None:
     ]
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"test_mine.py", "conftest.py", "pytest.ini"}
+
+
+def test_kernels_that_were_not_run_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path)
+    assert prove("mine", path).unused == ""
+    path.write_text(path.read_text() + "def _why_not(): return 'no compiler'\n")
+    assert prove("mine", path).unused == ""
+    path.write_text(path.read_text() + "def functional(): ...\n")
+    proof = prove("mine", path)
+    assert (proof.holds, proof.unused) == (True, "no compiler")
+    show_proof(proof, Console(width=80))
+    assert "The kernels were not run: no compiler. Plain torch" in capsys.readouterr().out
 
 
 def test_a_failure_is_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ the domain, and what it chooses is measured again: in torch, against arithmetic 
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from typing import Any
@@ -22,6 +23,7 @@ from lossgen.describe import program_text
 from lossgen.nodes import Letter
 from lossgen.pipeline import module_source
 from lossgen.stabilize import Known
+from lossgen.stabilize.numbers import Double
 from lossgen.stabilize.search import Choice, doubtful, search
 from tests.compiler.catalogue import NAMES, formulas, spec_of
 from tests.compiler.exact import agree, evaluate, ordinals
@@ -152,3 +154,8 @@ def test_the_choice_is_the_same_in_every_process() -> None:
     }  # fmt: skip
     assert len(runs) == 1
     assert "None" not in runs.pop()
+
+
+def test_a_negative_base_has_no_slope_at_a_broken_exponent() -> None:
+    assert math.isnan(Double().call(nd.PowerSlope)(-2.0, 0.5))
+    assert Double().call(nd.PowerSlope)(-2.0, 3.0) == 4.0

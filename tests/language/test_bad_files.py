@@ -1,5 +1,7 @@
 """Files that hold no spec, or not the one asked for."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,17 @@ GOOD = spec_text("return input[e] ** 2", "input: Real[e]")
 
 
 def test_an_empty_file() -> None:
-    assert faults_of("") == ["specs/tried.py:1: the file is empty. define @loss() def tried"]
+    assert faults_of("") == ["specs/tried.py:1: the file is empty. Define @loss() def tried"]
 
 
 def test_a_syntax_error_has_its_line() -> None:
     found = faults_of(GOOD.replace("return input[e] ** 2", "return input[e ** 2"))
     assert found == ["specs/tried.py:7: not valid Python: '[' was never closed"]
+
+
+def test_what_only_compiling_finds_has_its_line() -> None:
+    found = faults_of(GOOD + "return 1\n")
+    assert found == ["specs/tried.py:8: not valid Python: 'return' outside function"]
 
 
 def test_a_null_byte() -> None:
@@ -37,7 +44,7 @@ def test_the_file_lacks_the_function() -> None:
 def test_the_function_is_no_loss() -> None:
     found = faults_of(GOOD.replace("@loss()\n", ""))
     assert len(found) == 1
-    assert found[0].endswith(": 'tried' is no loss yet. write @loss() above it")
+    assert found[0].endswith(": 'tried' is no loss yet. Write @loss() above it")
 
 
 def test_the_file_has_another_name() -> None:
@@ -46,6 +53,19 @@ def test_the_file_has_another_name() -> None:
         "specs/tried.py:1: no @loss function named 'tried'. "
         "It has other_loss: a loss and its file share a name"
     ]
+
+
+def test_a_second_loss_that_nothing_reads() -> None:
+    second = GOOD.removeprefix(HEAD).replace("tried", "other")
+    assert faults_of(GOOD + second) == [
+        "specs/tried.py:9: 'other' is a second loss, which nothing reads. "
+        "Give it a file of its own, other.py"
+    ]
+
+
+def test_a_docstring_counts_where_python_leaves_them_out() -> None:
+    code = f"from lossgen.spec import read_spec; read_spec({GOOD!r}, 'tried', 'specs/tried.py')"
+    subprocess.run([sys.executable, "-OO", "-c", code], check=True)
 
 
 @pytest.mark.parametrize("name", ["class", "None", "2nd", "a-b", "../dice", ""])

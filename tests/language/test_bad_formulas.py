@@ -43,25 +43,25 @@ def test_a_misspelt_letter() -> None:
 def test_a_letter_on_two_axes() -> None:
     message = fault("return input[n, c] * target[n, n]")
     assert message.startswith("7: letter 'n' runs over axis '")
-    assert message.endswith("use another letter for one of them")
+    assert message.endswith("Use another letter for one of them")
 
 
 def test_a_letter_that_only_the_divisor_has() -> None:
     body = "return averaged(Sum(input[n, c], c), over=target[n, c])"
-    assert fault(body) == "7: over= has the letter 'c', which the item has not. sum over it"
+    assert fault(body) == "7: over= has the letter 'c', which the item has not. Sum over it"
 
 
 def test_a_letter_that_the_divisor_lacks() -> None:
     body = "return averaged(input[n, c] * target[n, c], over=Sum(target[n, c], c))"
     assert fault(body) == (
         "7: over= has not the item's letter 'c': does it count once, or for each? "
-        "return Sum(..., c) or Mean(..., c) as the item"
+        "Return Sum(..., c) or Mean(..., c) as the item"
     )
 
 
 def test_a_letter_that_only_a_named_divisor_has() -> None:
     body = "return averaged(Sum(input[n, c], c), batchmean=target[n, c])"
-    assert fault(body) == "7: batchmean= has the letter 'c', which the item has not. sum over it"
+    assert fault(body) == "7: batchmean= has the letter 'c', which the item has not. Sum over it"
 
 
 def test_a_named_divisor_that_is_a_reduction() -> None:
@@ -90,8 +90,8 @@ def test_an_unknown_part() -> None:
 
 def test_an_argument_that_is_never_used() -> None:
     assert faults("return input[n, c]", LABELS_AND_SMOOTH) == [
-        "specs/tried.py:5: 'smooth' is never used in the formula. use it or remove it",
-        "specs/tried.py:5: 'target' is never used in the formula. use it or remove it",
+        "specs/tried.py:5: 'smooth' is never used in the formula. Use it or remove it",
+        "specs/tried.py:5: 'target' is never used in the formula. Use it or remove it",
     ]
 
 
@@ -108,18 +108,18 @@ def test_an_argument_that_is_never_used() -> None:
 )
 def test_what_is_returned_is_no_expression(value: str, kind: str) -> None:
     message = fault(f"part = input[n, c] - target[n, c]\nreturn {value}")
-    expected = f"8: the loss returns {kind}, not an expression. return the formula of one item"
+    expected = f"8: the loss returns {kind}, not an expression. Return the formula of one item"
     assert message == expected
 
 
 def test_nothing_is_returned() -> None:
     message = fault("part = input[n, c] - target[n, c]")
-    assert message == "5: the loss returns nothing. return the formula of one item"
+    assert message == "5: the loss returns nothing. Return the formula of one item"
 
 
 def test_a_condition_is_returned() -> None:
     message = fault("return input[n, c] > target[n, c]")
-    assert message == "5: the loss returns a condition. write where(condition, 1, 0)"
+    assert message == "5: the loss returns a condition. Write where(condition, 1, 0)"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_condition_is_returned() -> None:
 )
 def test_a_loss_without_a_gradient(item: str) -> None:
     assert fault(f"return {item}") == (
-        "5: the loss has no gradient: its tensors count in conditions and steps alone. write a "
+        "5: the loss has no gradient: its tensors count in conditions and steps alone. Write a "
         "smooth form, or in a spec straight_through(steps, gradient_of=smooth)"
     )
 
@@ -153,65 +153,65 @@ def test_a_gradient_of_one_input_is_enough(item: str) -> None:
 
 def test_a_spec_that_raises() -> None:
     message = fault("part = input[n, c] * target[n, c]\nreturn part.scaled(2)")
-    assert message == ("8: an expression has no '.scaled'. use the functions of lossgen.language")
+    assert message == ("8: an expression has no '.scaled'. Use the functions of lossgen.language")
 
 
 @pytest.mark.parametrize(
     ("formula", "message"),
     [
-        ("input[n, c].mean()", "an expression has no '.mean'. write Mean(x, d)"),
-        ("input.sum()", "an expression has no '.sum'. write Sum(x, d)"),
-        ("input[n, c].clamp(min=0)", "an expression has no '.clamp'. write clip(x, low, high)"),
-        ("input[n, c].exp()", "an expression has no '.exp'. write exp(x)"),
-        ("input[n, c] @ target[n, c]", "'@' has no meaning in a formula. write Sum(x * y, d)"),
-        ("input[n, c] ^ 2", "'^' is not a power here. write **"),
-        ("relu(input[n, c])", "the name 'relu' is not defined. write Max(0, x)"),
+        ("input[n, c].mean()", "an expression has no '.mean'. Write Mean(x, d)"),
+        ("input.sum()", "an expression has no '.sum'. Write Sum(x, d)"),
+        ("input[n, c].clamp(min=0)", "an expression has no '.clamp'. Write clip(x, low, high)"),
+        ("input[n, c].exp()", "an expression has no '.exp'. Write exp(x)"),
+        ("input[n, c] @ target[n, c]", "'@' has no meaning in a formula. Write Sum(x * y, d)"),
+        ("input[n, c] ^ 2", "'^' is not a power here. Write **"),
+        ("relu(input[n, c])", "the name 'relu' is not defined. Write Max(0, x)"),
         (
             "F.relu(input[n, c])",
-            "the name 'F' is not defined. use the functions of lossgen.language",
+            "the name 'F' is not defined. Use the functions of lossgen.language",
         ),
         (
             "input[N, c]",
-            "the name 'N' is not defined. a letter for an axis is small: n",
+            "the name 'N' is not defined. A letter for an axis is small: n",
         ),
         (
             "Sum(input[n, q], q)",
-            "the name 'q' is not defined. if it is an axis, name it above the loss: "
+            "the name 'q' is not defined. If it is an axis, name it above the loss: "
             '(q,) = axes("q")',
         ),
         (
             "sum(input[n, c])",
-            "an expression is one number, and nothing to go through. write Sum(x, d)",
+            "an expression is one number, and nothing to go through. Write Sum(x, d)",
         ),
         (
             "softmax(input[n, c])",
             "softmax() missing 1 required positional argument: 'letter'. "
-            "write softmax(body, letter)",
+            "Write softmax(body, letter)",
         ),
         (
             "logsumexp(input[n, c], dim=c)",
-            "logsumexp() got an unexpected keyword argument 'dim'. write logsumexp(body, d)",
+            "logsumexp() got an unexpected keyword argument 'dim'. Write logsumexp(body, d)",
         ),
         (
             "straight_through(input[n, c], gradient_off=input[n, c])",
             "straight_through() got an unexpected keyword argument 'gradient_off'. "
             "Did you mean 'gradient_of'?",
         ),
-        ("input", "tensor 'input' is read without letters. write input[n, c]"),
+        ("input", "tensor 'input' is read without letters. Write input[n, c]"),
         (
             "exp(input[n, c])[n, 0]",
             "only a tensor is read in brackets. "
-            "write a name alone, or at(name, c=target[n]) for its value elsewhere",
+            "Write a name alone, or at(name, c=target[n]) for its value elsewhere",
         ),
         (
             "input[n, c] / len(input)",
-            "an expression is one number, and has no length. write size(c)",
+            "an expression is one number, and has no length. Write size(c)",
         ),
         (
             "one_hot(input[n, c])",
-            "the name 'one_hot' is not defined. write where(c == target[n], 1, 0)",
+            "the name 'one_hot' is not defined. Write where(c == target[n], 1, 0)",
         ),
-        ("input[n, c].detach()", "an expression has no '.detach'. write stop_gradient(x)"),
+        ("input[n, c].detach()", "an expression has no '.detach'. Write stop_gradient(x)"),
     ],
 )
 def test_what_torch_writes_is_told_in_the_languages_words(formula: str, message: str) -> None:
@@ -226,7 +226,7 @@ def test_a_word_that_is_not_imported() -> None:
     text = spec_text("return Abs(input[n])", "input: Real[n]")
     assert faults_of(text.replace("import *", "import Real, loss, n")) == [
         "specs/tried.py:7: the name 'Abs' is not defined. "
-        "import it: from lossgen.language import Abs"
+        "Import it: from lossgen.language import Abs"
     ]
 
 
@@ -238,22 +238,22 @@ def test_a_helper_that_raises() -> None:
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        ("if part > 0:\n    part2 = 1", "'if' has no meaning in a formula. write where("),
-        ("for k in range(3):\n    part2 = k", "'for' has no meaning in a formula. reduce over"),
-        ("while part > 0:\n    pass", "'while' has no meaning in a formula. reduce over"),
-        ("part += 1", "'+=' has no meaning in a formula. give the new value a name of its own"),
-        ("assert True", "'assert' has no meaning in a formula. domains belong to the roles"),
-        ("raise ValueError", "'raise' has no meaning in a formula. bad input is refused by"),
-        ("with part:\n    pass", "'with' has no meaning in a formula. a formula has only"),
-        ("try:\n    pass\nfinally:\n    pass", "'try' has no meaning in a formula. a formula"),
-        ("del part", "'delete' has no meaning in a formula. a formula has only"),
-        ("import math", "'import' has no meaning in a formula. import at the top of the file"),
-        ("part2: float = 1", "an annotation has no meaning in a formula. write `part = ...`"),
-        ("input[n, c]", "this line has no effect. name its value, or remove it"),
-        ("part2[0] = 1", "only names can be assigned to. write `part = ...`"),
-        ("part2 = part3 = 1", "only names can be assigned to. write `part = ...`"),
-        ("part = 2 * part", "'part' is assigned twice. give the second value a name of its own"),
-        ("part2 = 1 if part is None else 2", "'is' and 'in' have no meaning in a formula. test"),
+        ("if part > 0:\n    part2 = 1", "'if' has no meaning in a formula. Write where("),
+        ("for k in range(3):\n    part2 = k", "'for' has no meaning in a formula. Reduce over"),
+        ("while part > 0:\n    pass", "'while' has no meaning in a formula. Reduce over"),
+        ("part += 1", "'+=' has no meaning in a formula. Give the new value a name of its own"),
+        ("assert True", "'assert' has no meaning in a formula. Domains belong to the roles"),
+        ("raise ValueError", "'raise' has no meaning in a formula. Bad input is refused by"),
+        ("with part:\n    pass", "'with' has no meaning in a formula. A formula has only"),
+        ("try:\n    pass\nfinally:\n    pass", "'try' has no meaning in a formula. A formula"),
+        ("del part", "'delete' has no meaning in a formula. A formula has only"),
+        ("import math", "'import' has no meaning in a formula. Import at the top of the file"),
+        ("part2: float = 1", "an annotation has no meaning in a formula. Write `part = ...`"),
+        ("input[n, c]", "this line has no effect. Name its value, or remove it"),
+        ("part2[0] = 1", "only names can be assigned to. Write `part = ...`"),
+        ("part2 = part3 = 1", "only names can be assigned to. Write `part = ...`"),
+        ("part = 2 * part", "'part' is assigned twice. Give the second value a name of its own"),
+        ("part2 = 1 if part is None else 2", "'is' and 'in' have no meaning in a formula. Test"),
     ],
 )
 def test_a_statement_without_meaning(statement: str, expected: str) -> None:
@@ -266,15 +266,15 @@ def test_a_statement_without_meaning(statement: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("read", "expected"),
     [
-        ("input[n]", "'input' has 2 axes [n, c] and is read with 1. write input[n, c]"),
-        ("input[n, c, s]", "'input' has 2 axes [n, c] and is read with 3. write input[n, c]"),
-        ("input", "tensor 'input' is read without letters. write input[n, c]"),
-        ("sigmoid(input)", "tensor 'input' is read without letters. write input[n, c]"),
-        ("Sum(input, c)", "tensor 'input' is read without letters. write input[n, c]"),
-        ("input[n, 0.5]", "'input' is read at 0.5, which is no position. a position is"),
-        ("input[n, 'c']", "'input' is read at c, which is no position. a position is"),
-        ("input[n, None]", "'input' is read at None, which is no position. a position is"),
-        ("input[n, -1]", "'input' is read at -1. positions count from 0"),
+        ("input[n]", "'input' has 2 axes [n, c] and is read with 1. Write input[n, c]"),
+        ("input[n, c, s]", "'input' has 2 axes [n, c] and is read with 3. Write input[n, c]"),
+        ("input", "tensor 'input' is read without letters. Write input[n, c]"),
+        ("sigmoid(input)", "tensor 'input' is read without letters. Write input[n, c]"),
+        ("Sum(input, c)", "tensor 'input' is read without letters. Write input[n, c]"),
+        ("input[n, 0.5]", "'input' is read at 0.5, which is no position. A position is"),
+        ("input[n, 'c']", "'input' is read at c, which is no position. A position is"),
+        ("input[n, None]", "'input' is read at None, which is no position. A position is"),
+        ("input[n, -1]", "'input' is read at -1. Positions count from 0"),
         ("input[n, target[n, c]]", "'input' is read at target[n, c], which is no position"),
     ],
 )
@@ -286,12 +286,12 @@ def test_a_tensor_read_wrongly(read: str, expected: str) -> None:
 @pytest.mark.parametrize("operation", ["{} + 1", "1 - {}", "2 * {}", "1 / {}", "{} ** 2", "-{}"])
 def test_arithmetic_on_a_tensor_without_letters(operation: str) -> None:
     message = fault(f"return target[n, c] * ({operation.format('input')})")
-    assert message == "7: tensor 'input' is read without letters. write input[n, c]"
+    assert message == "7: tensor 'input' is read without letters. Write input[n, c]"
 
 
 def test_a_position_that_a_fixed_axis_has_not() -> None:
     message = fault("return input[n, 4] - target[n, 3]", BOXES)
-    assert message == "7: 'input' is read at 4, and its axis has 4 positions. the last is 3"
+    assert message == "7: 'input' is read at 4, and its axis has 4 positions. The last is 3"
 
 
 @pytest.mark.parametrize(
@@ -300,17 +300,17 @@ def test_a_position_that_a_fixed_axis_has_not() -> None:
         (
             "input[n, target[n] + 1]",
             "'input' is read at target[n] + 1, which may lie outside its axis. "
-            "say what holds there: where(target[n] + 1 < size(c), ..., 0)",
+            "Say what holds there: where(target[n] + 1 < size(c), ..., 0)",
         ),
         (
             "input[n, target[n] - 1]",
             "'input' is read at target[n] - 1, which may lie outside its axis. "
-            "say what holds there: where(0 <= target[n] - 1, ..., 0)",
+            "Say what holds there: where(0 <= target[n] - 1, ..., 0)",
         ),
         (
             "at(softmax(input[n, c], c), c=2*target[n])",
             "a value is read at 2*target[n], which may lie outside its axis. "
-            "say what holds there: where(2*target[n] < size(c), ..., 0)",
+            "Say what holds there: where(2*target[n] < size(c), ..., 0)",
         ),
     ],
 )
@@ -330,9 +330,30 @@ def test_a_position_that_a_condition_keeps_on_its_axis(formula: str) -> None:
     assert read(f"return {formula}", LABELS)
 
 
+def test_a_complex_formula() -> None:
+    assert fault("return 1j * input[n, c] - target[n, c]") == (
+        "5: the formula is complex, and a loss is real"
+    )
+
+
+def test_a_function_that_calls_itself() -> None:
+    found = faults("def f(x):\n    return f(x) + 1\nreturn f(input[n, c] - target[n, c])")
+    assert (
+        "specs/tried.py:8: this calls itself without end, and a formula has no recursion"
+        in (found[0])
+    )
+
+
+def test_a_name_read_before_it_has_a_value() -> None:
+    found = faults("a = b + 1\nb = a\nreturn b * (input[n, c] - target[n, c])")
+    assert found == [
+        "specs/tried.py:7: the name 'b' is read before it has a value. Assign it above"
+    ]
+
+
 def test_a_divisor_of_nothing() -> None:
     body = "return averaged(input[n, c] * target[n, c], over=0, batchmean=0.0)"
-    hint = "divides by nothing. leave it out, and the mean divides by the number of items"
+    hint = "divides by nothing. Leave it out, and the mean divides by the number of items"
     assert faults(body) == [f"specs/tried.py:5: {x}=0 {hint}" for x in ("batchmean", "over")]
 
 
@@ -348,14 +369,14 @@ def test_terms_that_cancel(body: str) -> None:
         module_source(read(body))
     assert str(caught.value) == (
         "specs/tried.py:5: the loss is the same whatever its tensors hold: its terms cancel. "
-        "check its signs"
+        "Check its signs"
     )
 
 
 def test_a_tensor_that_may_be_absent() -> None:
     message = fault("return input[n, c] * guide[n, c]", OPTIONAL)
     assert (
-        message == "7: 'guide' is read where it may be absent. write where(given(guide), ..., ...)"
+        message == "7: 'guide' is read where it may be absent. Write where(given(guide), ..., ...)"
     )
 
 
@@ -384,7 +405,7 @@ def test_the_wrong_branch_of_given() -> None:
         ("size(2)", "size() takes a letter, not 2"),
         ("smooth[n]", "'smooth' is an option without axes; give its role axes to read it"),
         ("max(input[n, c], 0)", "whether a condition holds is not known before there are numbers"),
-        ("input[n, c] % 2", "'Mod' is SymPy's own and has no meaning here. take the words of"),
+        ("input[n, c] % 2", "'Mod' is SymPy's own and has no meaning here. Take the words of"),
         ("input[n, c] / 0", "the formula is undefined (it holds NaN or an unsigned infinity)"),
     ],
 )
@@ -403,11 +424,11 @@ return Sum(part * other, d)
 """
     arguments = "input: Real[n, c], target: Real[n, c], extra, *, gamma: Positive = -1"
     assert faults(body, arguments) == [
-        "specs/tried.py:5: argument 'extra' has no role. annotate it with a role, such as "
+        "specs/tried.py:5: argument 'extra' has no role. Annotate it with a role, such as "
         "Logits[n, c] or NonNegative",
         "specs/tried.py:5: the default -1 of 'gamma' is not greater than 0",
         "specs/tried.py:7: the name 'sigmoidd' is not defined. Did you mean 'sigmoid'?",
-        "specs/tried.py:8: '+=' has no meaning in a formula. give the new value a name of its own",
+        "specs/tried.py:8: '+=' has no meaning in a formula. Give the new value a name of its own",
     ]
 
 
@@ -421,11 +442,11 @@ return averaged(Sum(other, d), over=target[n, 1])
 """
     found = faults(body, LABELS_AND_SMOOTH)
     assert [x.removeprefix("specs/tried.py:") for x in found] == [
-        "5: 'smooth' is never used in the formula. use it or remove it",
-        "7: 'input' has 2 axes [n, c] and is read with 1. write input[n, c]",
-        "7: 'target' is read at 0.5, which is no position. a position is a letter, an integer, "
+        "5: 'smooth' is never used in the formula. Use it or remove it",
+        "7: 'input' has 2 axes [n, c] and is read with 1. Write input[n, c]",
+        "7: 'target' is read at 0.5, which is no position. A position is a letter, an integer, "
         "or an element of an integer tensor",
-        "8: 'if' has no meaning in a formula. write where(condition, yes, no), or "
+        "8: 'if' has no meaning in a formula. Write where(condition, yes, no), or "
         "`yes if condition else no`",
         "10: the name 'smoth' is not defined. Did you mean 'smooth'?",
         "11: axis 'd' appears in no tensor. Did you mean 'c'?",

@@ -69,7 +69,7 @@ def test_the_formula_of_another_spec(specs: Path, line: str, call: str) -> None:
 def test_a_loss_that_is_only_imported_is_not_the_files_own(specs: Path) -> None:
     (specs / "user.py").write_text("from base import base as user\n", encoding="utf-8")
     assert faults(specs / "user.py") == [
-        "specs/user.py:1: no @loss function named 'user'. define @loss() def user"
+        "specs/user.py:1: no @loss function named 'user'. Define @loss() def user"
     ]
 
 
@@ -112,7 +112,7 @@ def test_a_circle(specs: Path) -> None:
     (specs / "base.py").write_text(f"from user import user\n{BASE}", encoding="utf-8")
     assert faults(specs / "user.py") == [
         "specs/base.py:1: specs import one another: specs/user.py imports specs/base.py imports "
-        "specs/user.py. move what they share into a third file"
+        "specs/user.py. Move what they share into a third file"
     ]
 
 

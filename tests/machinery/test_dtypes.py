@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tests import generated_modules
+from tests.language.reading import functions, spec_text
 from tests.machinery.sampling import Sample, expected, sample
 
 NAMES = generated_modules.names()
@@ -93,3 +94,9 @@ def test_gradient_scaler(name: str) -> None:
     scaler.step(optimizer)
     scaler.update()
     assert scaler.get_scale() == 2.0**12  # no overflow was seen
+
+
+def test_a_lone_target_is_floating_point() -> None:
+    made = functions(spec_text("return target[e] ** 2", "target: Real[e]"))["tried_loss"]
+    with pytest.raises(TypeError, match="target must be floating point"):
+        made(torch.tensor([1, 2]))

@@ -72,6 +72,15 @@ def test_dtype_conversion_reaches_held_tensors(name: str) -> None:
 
 
 @each_loss
+def test_the_meta_device_gives_a_shape(name: str) -> None:
+    drawn = sample(name)
+    module = build(drawn).to("meta")
+    result = module(**{k: x.to("meta") for k, x in drawn.forward().items()})
+    assert result.is_meta
+    assert result.shape == ()
+
+
+@each_loss
 def test_repr_lists_every_option(name: str) -> None:
     drawn = sample(name)
     module = build(drawn)
