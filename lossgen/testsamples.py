@@ -13,7 +13,6 @@ import sympy as sp
 from lossgen import nodes
 from lossgen.nodes import Letter, walk
 from lossgen.spec import LossSpec, TensorArg
-from lossgen.stabilize import Known
 from lossgen.testlengths import measured
 from lossgen.testscores import class_dimension
 from lossgen.testthresholds import beside_shifts, beside_thresholds
@@ -108,14 +107,15 @@ def steep(spec: LossSpec) -> bool:
 
 def protected_exponents(spec: LossSpec) -> frozenset[str]:
     """The tensors in an exponential in one of two branches: it may overflow where not taken."""
-    known = Known({t.name: t.role for t in spec.tensors})
     return frozenset(
         read.name
         for choice in walk(spec.item)
         if isinstance(choice, nodes.Where) and not nodes.is_static(choice.args[0])
         for branch in choice.args[1:]
         for grows in walk(branch)
-        if isinstance(grows, (nodes.Exp, nodes.Expm1)) and known.of(grows.arg).high > 750
+        if isinstance(grows, (nodes.Exp, nodes.Expm1))
+        # A logarithm of a probability has no large exponential.
+        if not any(isinstance(x, (nodes.Reduce, nodes.Along)) for x in walk(grows.arg))
         for read in walk(grows)
         if isinstance(read, nodes.Read)
     )

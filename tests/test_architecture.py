@@ -21,6 +21,7 @@ ROWS = (
     ("library",),
     ("static", "learned"),
     ("program",),
+    ("branches",),
     ("stabilize",),
     ("lower",),
     ("retained", "differentiate", "factoring", "keep", "recording", "sharing"),
