@@ -75,6 +75,11 @@ class Statement:
     guard: Guard = ALWAYS
     extents: Mapping[Letter, Extent] = field(default_factory=dict)
 
+    @property
+    def window(self) -> dict[Letter, Extent]:
+        """The extents of the result; what a scatter adds to is longer than what it adds."""
+        return {k: v for k, v in self.extents.items() if k in self.free and self.op != "scatter"}
+
     def expressions(self) -> tuple[sp.Expr, ...]:
         """Everything the statement computes with."""
         return (self.body, self.where, self.base, *self.target)

@@ -66,7 +66,7 @@ def share(program: Program, taken: Iterable[str]) -> Program:
     }
     kinds: dict[str, Kind] = {a.name: a.kind for a in program.inputs}
     for x in program.statements:
-        arrays[x.name] = (x.free, {k: v for k, v in x.extents.items() if k in x.free})
+        arrays[x.name] = (x.free, x.window)
         kinds[x.name] = x.kind
     done = shared(program.statements, arrays, kinds, program.order, taken)
     return check(replace(program, statements=done))

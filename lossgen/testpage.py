@@ -18,8 +18,7 @@ from lossgen.subscripts import result_letters
 from lossgen.symmetry import alike
 from lossgen.testcases import CaseRow, cases
 from lossgen.testrefusals import (
-    countable,
-    float_only,
+    counted,
     inside,
     labels_of_rows,
     leading,
@@ -103,6 +102,7 @@ class TestPage:
     separate: bool
     meeting: bool
     crowd: str
+    emptied: str
     crowd_name: str
     crowd_cut: bool
     crowd_turned: str
@@ -205,7 +205,8 @@ def test_page(spec: LossSpec, *, on_gpu: bool) -> TestPage:
 
 def _behaviour(spec: LossSpec) -> dict[str, Any]:
     """What the tests of behaviour and of refusals need to know."""
-    first = leading(spec)
+    first, counts = leading(spec), counted(spec)
+    real = [t for t in spec.tensors if t.role.kind == "real"]
     ragged = next((a.name for t in spec.tensors for a in t.axes if a.name in "se"), "")
     labels = labels_of_rows(spec)
     ignored = next((t for t in spec.tensors if t.role.kind == "integer" and marker(spec, t)), None)
@@ -223,6 +224,7 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
         "separate": separate,
         "meeting": batched and not separate,
         "crowd": crowd,
+        "emptied": _emptied(spec),
         "crowd_name": "classes" if separate else "rows",
         "crowd_cut": any(spec.axes[x].name == "s" != batch.name for x in result_letters(spec)),
         "crowd_turned": ", ".join(map(str, along)),
@@ -235,8 +237,8 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
         "label_only": repr(tuple(_label_only(spec))),
         "outside": repr([pair for p in spec.parameters for pair in outside(p)]),
         "inside": repr([pair for p in spec.parameters for pair in inside(p)]),
-        "float_only": repr(tuple(t.name for t in spec.tensors if float_only(t, first))),
-        "countable": repr(tuple(t.name for t in spec.tensors if countable(t, first))),
+        "float_only": repr(tuple(t.name for t in real if t.name not in counts)),
+        "countable": repr(tuple(t.name for t in real if t.name in counts)),
         "rigid_base": repr(tuple(rigid(spec, optional=False))),
         "rigid_full": repr(tuple(rigid(spec, optional=True))),
         "number_tensor": next((t.name for t in spec.tensors if takes_number(t)), ""),
@@ -252,6 +254,14 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
         "class_axis": indexed_axis(spec, ignored) if ignored else "",
         "fewest": fewest(spec),
     }
+
+
+def _emptied(spec: LossSpec) -> str:
+    """The axis that is emptied, where it is not the batch: no label stands for one of none."""
+    labels = [t for t in spec.tensors if t.role.kind == "integer"]
+    held = {indexed_axis(spec, t) for t in labels}
+    batch, *others = dict.fromkeys(t.axes[0].name for t in spec.tensors if t.axes)
+    return next((x for x in others if x not in held), "") if batch in held else ""
 
 
 def _last_calm(rows: Sequence[CaseRow]) -> str:

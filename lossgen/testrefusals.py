@@ -49,15 +49,20 @@ def leading(spec: LossSpec) -> TensorArg:
     return max(required, key=lambda t: len(t.axes))
 
 
-def countable(tensor: TensorArg, first: TensorArg) -> bool:
-    """Whether a tensor of floats may also come as integers."""
-    if tensor.role.kind != "real" or tensor.name == first.name:
-        return False
-    return tensor.role.name in _COUNTED or (tensor.role.name == "Real" and tensor.name == "target")
+def counted(spec: LossSpec) -> frozenset[str]:
+    """The tensors of floats that may also come as integers.
 
-
-def float_only(tensor: TensorArg, first: TensorArg) -> bool:
-    return tensor.role.kind == "real" and not countable(tensor, first)
+    One is never among them: it says what the result is.  That is the leading one, unless it holds
+    labels or a mask.
+    """
+    real = [t for t in spec.tensors if t.role.kind == "real"]
+    given = [t for t in real if not t.optional]
+    first = leading(spec)
+    if first not in given and given:
+        first = max(given, key=lambda t: (t.role.name not in _COUNTED, len(t.axes)))
+    named = [t for t in real if t.role.name in _COUNTED]
+    named += [t for t in real if t.role.name == "Real" and t.name == "target"]
+    return frozenset(t.name for t in named if t != first)
 
 
 def takes_number(tensor: TensorArg) -> bool:

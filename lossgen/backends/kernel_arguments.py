@@ -33,7 +33,7 @@ class KernelArguments:
         self.options = [*(p.name for p in f.spec.parameters), "reduction"]
         self.sources = [g.removeprefix("d_") for g in self.plan.gradients]
         self.real = [t.name for t in f.spec.tensors if t.role.kind == "real"]
-        self.lead = f.checks.lead
+        self.lead, self.like = f.checks.lead, f.checks.like
 
     def named(self, line: str) -> str:
         """A line in which local names, marked by ``§``, are none of the loss's own."""

@@ -21,6 +21,9 @@ from lossgen.backends.kernel_squares import Squares
 from lossgen.brackets import bare
 from lossgen.nodes import ONE, Letter, Read, is_scalar
 
+# What changes a slope and not the value: the kernels print their first argument alone.
+_MARKS = (nd.StopGradient, nd.StraightThrough, nd.Rewritten)
+
 
 class KernelExpressions(Squares):
     """Prints arithmetic and compositions.
@@ -95,6 +98,12 @@ class KernelExpressions(Squares):
                 above.append(self.factor(factor))
         return sign + " / ".join((" * ".join(above) or self.one, *below, *again))
 
+    def parenthesize(self, item: Any, level: Any, strict: bool = False) -> str:
+        """An expression with what parentheses it needs, as what only marks it is not printed."""
+        while isinstance(item, _MARKS):
+            item = item.args[0]
+        return str(super().parenthesize(item, level, strict))
+
     def factor(self, expr: sp.Basic) -> str:
         """An expression as a factor."""
         return str(self.parenthesize(expr, PRECEDENCE["Mul"]))
@@ -154,7 +163,7 @@ class KernelExpressions(Squares):
         return self.code(expr.form)
 
     def _print_Standstill(self, expr: Any) -> str:
-        text = self.code(expr.args[0])
+        text = self.factor(expr.args[0])
         return f"({text} - {text})"
 
     def _print_StopGradient(self, expr: Any) -> str:

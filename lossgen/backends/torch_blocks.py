@@ -40,6 +40,8 @@ _GATE = 3  # of a choice between values, beside that of the values
 
 def in_blocks(f: Formula, call: str) -> list[str]:
     """The call of the ``Function``, block by block where that is quicker."""
+    if f.spec.tensors[0].role.kind != "real":
+        return [call]  # a block's upstream gradient is made in the type of the first tensor
     if not (_elementwise(f) if f.reduces else _by_row(f)):
         return [call]
     if f.slopes():

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 
 from lossgen.backends.torch_casts import Casts
 from lossgen.backends.torch_shapes import Shapes
+from lossgen.backends.torch_tensors import COUNTS
 from lossgen.roles import Role
 from lossgen.spec import Parameter, TensorArg
-
-# Roles whose elements may also come as integers or booleans.
-_COUNTS = frozenset(("Binary", "Probabilities", "Sign", "NonNegative", "Weight"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,15 @@ class TorchChecks(Shapes, Casts):
                     f"if not isinstance({t.name}, Tensor):",
                     f"    if {_outside(t.role, t.name)}:",
                     f"        raise ValueError(f{text!r})",
-                    f"    {t.name} = torch.full_like({self.lead.name}, {t.name})",
+                    f"    {t.name} = {self.full_like(t.name)}",
                 ]
         return out
+
+    def full_like(self, number: str) -> str:
+        """A number as a tensor of the lead's shape."""
+        if self.like == self.lead:
+            return f"torch.full_like({self.lead.name}, {number})"
+        return f"torch.full_like({self.lead.name}, {number}, dtype={self.like.name}.dtype)"
 
     # --- dtypes and devices -----------------------------------------------------------------
 
@@ -77,8 +81,8 @@ class TorchChecks(Shapes, Casts):
             test, want = f"{name}.dtype not in _INTEGERS", "integers"
         elif t.role.kind == "boolean":
             test, want = f"{name}.dtype != torch.bool", "torch.bool"
-        elif t.name != self.lead.name and (
-            t.role.name in _COUNTS or (t.role.name == "Real" and t.name == "target")
+        elif t.name != self.like.name and (
+            t.role.name in COUNTS or (t.role.name == "Real" and t.name == "target")
         ):
             test, want = f"{name}.is_complex()", "real"
         else:

@@ -9,14 +9,14 @@ It refuses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lossgen.backends.torch_expressions import Expressions
 from lossgen.backends.torch_names import Names
 from lossgen.brackets import bare
 from lossgen.nodes import Letter
-from lossgen.program import Program, Statement
+from lossgen.program import Extent, Program, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,22 @@ class Context:
         written = self.overwritten.setdefault(id(x), set())
         return Expressions(self.names, scope, x.extents, consumed, written)
 
-    def shape(self, letters: Sequence[Letter]) -> str:
-        """The shape of an array over letters, as an argument."""
+    def shape(
+        self, letters: Sequence[Letter], extents: Mapping[Letter, Extent] | None = None
+    ) -> str:
+        """The shape of an array over letters, as an argument; ``extents``: of those cut short."""
+        cut = {y: sum((extents or {}).get(y, (0, 0))) for y in letters}
+        if any(cut.values()):
+            sizes = [
+                f"{self.names.size(y)} - {cut[y]}" if cut[y] else self.names.size(y)
+                for y in letters
+            ]
+            return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
         if any(y.name == "e" for y in letters):
-            return f"{self.names.like}.shape"
+            return f"{self.names.lead}.shape"
         axes = tuple(self.names.axes.get(y, y) for y in letters)
-        if len(axes) > 1 and axes == self.names.arrays[self.names.like][0]:
-            return f"{self.names.like}.shape"
+        if len(axes) > 1 and axes == self.names.arrays[self.names.lead][0]:
+            return f"{self.names.lead}.shape"
         sizes = [self.names.size(y) for y in letters]
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 

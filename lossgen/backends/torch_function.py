@@ -126,7 +126,7 @@ def _plain_arguments(f: Formula) -> list[Argument]:
 
 def _plain_prepare(f: Formula) -> list[str]:
     out: list[str] = []
-    lead = f.checks.lead.name
+    lead, like = f.checks.lead.name, f.checks.like.name
     rank = f.checks.unbatched_rank
     out += f.checks.numbers()
     out += [line for t in f.spec.tensors for line in f.checks.missing_dimension(t)]
@@ -134,8 +134,8 @@ def _plain_prepare(f: Formula) -> list[str]:
         out += f.checks.unsqueezed(f"{lead}.ndim == {rank}")
     for t in f.spec.tensors:
         code = t.name
-        if t.role.name in ("Binary", "Probabilities", "Sign") and t.name != lead:
-            code = f"{code}.to({lead}.dtype)"
+        if t.role.name in ("Binary", "Probabilities", "Sign") and t.name != like:
+            code = f"{code}.to({like}.dtype)"
         if t.broadcast and t.axes[0].name != "e":
             code = f"{code}.expand({lead}.shape)"
         code = flattened(t, code)

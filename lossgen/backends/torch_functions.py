@@ -239,10 +239,14 @@ class Functions(Reads):
         return f"({bare(self.code(expr.form))})"
 
     def _print_StopGradient(self, expr: Any) -> str:
+        if is_scalar(expr.arg):
+            return f"({bare(self.code(expr.arg))})"  # a number, which has no gradient
         return f"{self.held().operand(expr.arg)}.detach()"
 
     def _print_StraightThrough(self, expr: Any) -> str:
         value, wrt = expr.args
+        if is_scalar(wrt):
+            return self._print_StopGradient(nd.StopGradient(value))
         if isinstance(value, nd.Max):
             # The gradient is the other expression's, so the shortest form of the value will do.
             value = value.func(

@@ -40,6 +40,7 @@ class Names:
         kinds: what its elements are.
         sizes: the code for the size of each axis.
         axes: the axis of each letter.
+        lead: the tensor whose shape the others follow.
         like: a tensor whose dtype and device new values take.
         numbers: arrays that may be one number, which is cheap to scale.
         ownership: what lines may overwrite; None where nothing may be.
@@ -56,6 +57,7 @@ class Names:
     kinds: Mapping[str, Kind]
     sizes: Mapping[Letter, str]
     axes: Mapping[Letter, Letter]
+    lead: str
     like: str
     known: Known
     inputs: frozenset[str] = frozenset()
@@ -80,7 +82,8 @@ class Names:
 def names_for(program: Program, spec: LossSpec, known: Known) -> Names:
     """Where a program's arrays and sizes are to be found."""
     sizes: dict[Letter, str] = {}
-    lead = Tensors(spec, "").lead
+    tensors = Tensors(spec, "")
+    lead, like = tensors.lead, tensors.like.name
     for t in (lead, *(t for t in spec.tensors if not t.optional)):
         for place, axis in enumerate(t.axes):
             every = axis.name == "e"
@@ -88,14 +91,14 @@ def names_for(program: Program, spec: LossSpec, known: Known) -> Names:
     arrays = {a.name: (a.axes, a.extents) for a in program.inputs}
     kinds = {a.name: a.kind for a in program.inputs}
     for x in program.statements:
-        arrays[x.name] = (x.free, {k: v for k, v in x.extents.items() if k in x.free})
+        arrays[x.name] = (x.free, x.window)
         # A choice between numbers alone, where(c == label[n], 1, 0), is printed as real ones.
         chosen = isinstance(x.body, Where) and x.op == "map" and not whole(x.body, kinds)
         kinds[x.name] = "real" if x.kind == "integer" and chosen else x.kind
     rank = max((len(a.axes) for a in program.inputs if a.kind == "real"), default=0)
     guards = frozenset(c for x in program.statements for e in x.expressions() for c in _guards(e))
     inputs = frozenset(t.name for t in spec.tensors)
-    return Names(arrays, kinds, sizes, program.axes, lead.name, known, inputs, rank, guards)
+    return Names(arrays, kinds, sizes, program.axes, lead.name, like, known, inputs, rank, guards)
 
 
 def _guards(expr: sp.Basic) -> Iterator[sp.Basic]:

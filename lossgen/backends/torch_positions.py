@@ -12,7 +12,7 @@ It refuses nothing: positions that fit no other form go to ``index_put``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -58,18 +58,20 @@ class Positions(Context):
             printer = self.printer(x, scope)
             index, source = printer.code(x.target[0]), printer.code(x.body)
             if not set(scope) <= free_letters(x.target[0]):
-                index = f"{operand(index)}.expand({self.shape(scope)})"
+                index = f"{operand(index)}.expand({self.shape(scope, x.extents)})"
             if not set(scope) <= free_letters(x.body):
-                source = f"{operand(source)}.expand({self.shape(scope)})"
+                source = f"{operand(source)}.expand({self.shape(scope, x.extents)})"
             if self.names.fusing:
                 index = printer.inside(index, x.free[0])
             if len(scope) > 1:
                 index, source = f"{operand(index)}.reshape(-1)", f"{operand(source)}.reshape(-1)"
             return f"{base}.index_add{own}(0, {bare(index)}, {bare(source)})"
         plain = [p[0] for p in places if p is not None]
+        first = all(p[1] + x.extents.get(p[0], (0, 0))[0] == 0 for p in places if p is not None)
         extra = list(x.bound)
         if (
             len(gathers) == 1
+            and first  # what is added begins where the array does
             and len(set(plain)) == len(plain) == len(x.free) - 1
             and len(extra) <= 1
         ):
@@ -125,7 +127,7 @@ class Positions(Context):
         code = self.printer(x, scope).code(expr)
         if set(scope) <= free_letters(expr):
             return code
-        return f"{operand(code)}.expand({self.shape(scope)})"
+        return f"{operand(code)}.expand({self.shape(scope, x.extents)})"
 
     def _base(self, x: Statement) -> tuple[str, str]:
         """What is added to, and ``_`` where it may be overwritten."""
@@ -139,7 +141,9 @@ class Positions(Context):
             if like and not self.names.fusing:
                 return f"torch.zeros_like({like})", ""
             return f"{self.names.like}.new_zeros({self.shape(x.free)})", ""
-        printer = self.printer(x, x.free)
+        printer = self.printer(
+            replace(x, extents={}) if x.op == "scatter" and x.extents else x, x.free
+        )
         code = printer.code(x.base)
         if set(x.free) <= free_letters(x.base):
             owned = x.op == "scatter" and printer.owns([x.base], x.body)

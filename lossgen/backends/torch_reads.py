@@ -14,7 +14,7 @@ from typing import Any
 from lossgen.axes import shifted_letter
 from lossgen.backends.layout import aligned
 from lossgen.backends.torch_arithmetic import Arithmetic
-from lossgen.brackets import atomic
+from lossgen.brackets import atomic, bare
 from lossgen.nodes import Letter, Padded
 
 
@@ -48,28 +48,32 @@ class Reads(Arithmetic):
         return aligned(f"F.pad({expr.name}, ({flat}))", letters, self.scope)
 
     def _print_Read(self, expr: Any) -> str:
-        letters, extents = self.names.arrays[expr.name]
         places = [shifted_letter(s) for s in expr.subscripts]
         if any(
             p is None and not s.is_Integer for p, s in zip(places, expr.subscripts, strict=True)
         ):
             return self._gather(expr)
+        code = self._window(expr)
+        left = [p[0] for p in places if p is not None]
+        code, left = self._diagonals(code, left)
+        return aligned(code, left, self.scope)
+
+    def _window(self, expr: Any) -> str:
+        """The part of an array that its letters run over, in full along what is gathered."""
+        letters, extents = self.names.arrays[expr.name]
         index: list[str] = []
-        left: list[Letter] = []
-        for letter, subscript, place in zip(letters, expr.subscripts, places, strict=True):
+        for letter, subscript in zip(letters, expr.subscripts, strict=True):
+            place = shifted_letter(subscript)
             if place is None:
-                index.append(str(subscript))
+                index.append(str(subscript) if subscript.is_Integer else ":")
                 continue
             low, trim = extents.get(letter, (0, 0))
             want_low, want_trim = self.extents.get(place[0], (0, 0))
             start, stop = want_low + place[1] - low, want_trim - place[1] - trim
             index.append(f"{start or ''}:{-stop or ''}")
-            left.append(place[0])
         while index and index[-1] == ":":
             index.pop()
-        code = f"{expr.name}[{', '.join(index)}]" if index else expr.name
-        code, left = self._diagonals(code, left)
-        return aligned(code, left, self.scope)
+        return f"{expr.name}[{', '.join(index)}]" if index else str(expr.name)
 
     def _diagonals(self, code: str, letters: list[Letter]) -> tuple[str, list[Letter]]:
         for letter in dict.fromkeys(letters):
@@ -83,7 +87,7 @@ class Reads(Arithmetic):
 
     def _gather(self, expr: Any) -> str:
         places = [shifted_letter(s) for s in expr.subscripts]
-        plain = [p[0] for p in places if p is not None and not p[1]]
+        plain = [p[0] for p in places if p is not None]
         gathers = [k for k, p in enumerate(places) if p is None]
         if len(expr.subscripts) == 1:
             index = expr.subscripts[0]
@@ -102,12 +106,18 @@ class Reads(Arithmetic):
                     shown = self.within(standing).code(index)
                 else:
                     shown = f"{self.within(plain).operand(index)}.unsqueeze({axis})"
-                code = f"{expr.name}.gather({axis}, {shown})"
+                code = f"{self._window(expr)}.gather({axis}, {shown})"
                 if self.names.fusing:
-                    code = f"_at({expr.name}, {shown}, {axis})"
+                    code = f"_at({self._window(expr)}, {shown}, {axis})"
                 if extra:
                     return aligned(code, standing, self.scope)
                 return aligned(f"{code}.squeeze({axis})", plain, self.scope)
+            if not {*plain} & {*inside}:
+                shown = self.within(inside).code(index)
+                if self.names.fusing:
+                    shown = self.inside(shown, self.names.arrays[expr.name][0][axis])
+                code = f"{self._window(expr)}[{':, ' * axis}{bare(shown)}]"
+                return aligned(code, [*plain[:axis], *inside, *plain[axis:]], self.scope)
         # Anything else: index arrays broadcast against one another.
         letters = self._letters(expr)
         inner = self.within(letters)

@@ -97,7 +97,7 @@ class Reductions(Context):
         read = [bare(self.printer(x, free).code(y)) for y in targets]
         if free_letters(targets[0]) and not {*free} <= free_letters(targets[0]):
             # One label for several rows: torch gathers as many as there are labels.
-            read[0] = f"{operand(read[0])}.expand({self.shape(free)})"
+            read[0] = f"{operand(read[0])}.expand({self.shape(free, x.extents)})"
         scores = bare(self.printer(x, scope).code(x.body))
         return f"{name}({', '.join((scores, *read))}, {scope.index(x.bound[0])})"
 
@@ -115,7 +115,7 @@ class Reductions(Context):
             return f"_softmax_backward({bare(printer.code(rest))}, {printer.code(prob)}, {dim})"
         code = bare(printer.code(x.body))
         if free_letters(x.body) != {*x.free}:
-            code = f"{operand(code)}.expand({self.shape(x.free)})"
+            code = f"{operand(code)}.expand({self.shape(x.free, x.extents)})"
         return f"_balanced({code}, {printer.code(prob)}, {dim})"
 
     def _running(self, x: Statement) -> str:

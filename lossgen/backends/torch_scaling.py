@@ -20,15 +20,17 @@ from lossgen.static import resolutions
 def scales_alone(compiled: Compiled) -> bool:
     """Whether the incoming gradient may be one number in place of one for each item.
 
-    It may where items are as large as the largest input and each gradient has the input's shape
-    through what it reads besides.
+    It may where items are as many as the largest input's elements and each gradient has the input's
+    shape through what it reads besides.
     """
     forward, backward = compiled.forward, compiled.backward
     item = forward.statement(forward.results[0])
     largest = max((a.axes for a in forward.inputs), key=len)
     weighted = len(forward.results) == 2 and forward.results[1] in backward.seeds
     unit = len(forward.results) == 1 or divides_by_one(forward)
-    if {*item.free} != {*largest} or not unit or len(backward.seeds) > 1 + weighted:
+    if {*item.free} != {*largest} or {*item.extents} & {*item.free}:
+        return False
+    if not unit or len(backward.seeds) > 1 + weighted:
         return False
     thin = {f"grad_{x}" for x in backward.seeds}
     for x in backward.program.statements:

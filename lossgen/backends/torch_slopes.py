@@ -115,6 +115,7 @@ def _placed(x: Statement, backward: Backward) -> _Found | None:
             likelihood is None
             or likelihood.op != "nll"
             or likelihood.where is not TRUE
+            or likelihood.extents
             or likelihood.guard != ALWAYS
         ):
             continue

@@ -258,7 +258,7 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
                 # A Function may not return an input as it is.
                 code = f"{code}.view_as({code})"
         if set(x.free) - free_letters(x.body):
-            code = f"{operand(code)}.expand({self.shape(x.free)})"
+            code = f"{operand(code)}.expand({self.shape(x.free, x.extents)})"
             if x.name in self.full:
                 code = f"{code}.clone()"  # torch.func writes into what a Function returns
         return code
@@ -266,13 +266,11 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
     def _constant(self, x: Statement, code: str) -> str:
         """A body without tensors (under a static condition), as a tensor of the right shape."""
         if x.kind == "boolean":
-            like = self.names.like
-            return (
-                f"torch.full({self.shape(x.free)}, {code}, dtype=torch.bool, device={like}.device)"
-            )
+            shape, device = self.shape(x.free, x.extents), f"{self.names.like}.device"
+            return f"torch.full({shape}, {code}, dtype=torch.bool, device={device})"
         if x.name in self.unused_ones and x.body == 1:
             return f"{self.names.like}.new_ones(())"
-        return f"{self.names.like}.new_full({self.shape(x.free)}, {code})"
+        return f"{self.names.like}.new_full({self.shape(x.free, x.extents)}, {code})"
 
 
 def _given(argument: nd.Read | nd.Param) -> str:

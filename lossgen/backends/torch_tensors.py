@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from lossgen.nodes import Letter
 from lossgen.spec import LossSpec, TensorArg
 
+# Roles whose elements may also come as integers or booleans.
+COUNTS = frozenset(("Binary", "Probabilities", "Sign", "NonNegative", "Weight"))
 # Where sizes stand: tensor, start, stop and the tensor's axis count.
 Slice = tuple[str, int | None, int | None, int]
 
@@ -30,6 +32,15 @@ class Tensors:
         """The tensor whose shape the others follow: the first of the highest rank."""
         required = [t for t in self.spec.tensors if not t.optional and not t.broadcast]
         return max(required or self.spec.tensors, key=lambda t: len(t.axes))
+
+    @property
+    def like(self) -> TensorArg:
+        """A tensor whose dtype new values take: the lead, unless it holds labels or a mask."""
+        lead = self.lead
+        numbers = [t for t in self.spec.tensors if t.role.kind == "real" and not t.optional]
+        if lead in numbers or not numbers:
+            return lead
+        return max(numbers, key=lambda t: (t.role.name not in COUNTS, len(t.axes)))
 
     @property
     def unbatched_rank(self) -> int | None:

@@ -114,6 +114,8 @@ class Collecting(Tape):
             return None
         if any(dense.name in x.reads() for x in self.out):
             return None  # another gradient starts from it, too
+        if dense.name.removeprefix("d_") in self.pieces:
+            return None  # the adjoint of another array, of which others are still to be made
         old = self.out[index]
         renaming = {a: b for a, b in zip(old.free, dense.subscripts, strict=True) if a != b}
         if any(b in old.bound for b in renaming.values()) or old.extents:

@@ -98,7 +98,9 @@ class Tape:
             Statement(name, free, body, op, bound, TRUE, kind, target, base, ALWAYS, found)
         )
         self.kinds[name] = kind
-        self.arrays[name] = (free, {k: v for k, v in found.items() if k in free})
+        # What is added to may be longer than what is added.
+        own = (extents or {}) if op == "scatter" else found
+        self.arrays[name] = (free, {k: v for k, v in own.items() if k in free})
         return name
 
     def sorted(self, letters: Iterable[Letter]) -> tuple[Letter, ...]:

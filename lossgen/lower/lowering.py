@@ -15,6 +15,7 @@ from sympy.core.symbol import Str
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
+from lossgen.lower.compared import Row, of_one_row, row
 from lossgen.lower.families import with_family_names
 from lossgen.lower.masked import mask_inward
 from lossgen.lower.naming import automatic, stem
@@ -62,6 +63,7 @@ class _Lowering(Recording):
     def __init__(self, spec: LossSpec, expressions: Sequence[sp.Expr], known: Known) -> None:
         super().__init__(spec, expressions)
         self.known = known
+        self.alike: frozenset[Row] = frozenset()  # what is compared, to be read from one array
         self.written = (*spec.names, *(t.name for t in spec.tensors))
 
     def program(self) -> Program:
@@ -172,6 +174,8 @@ class _Lowering(Recording):
             return self._reduce(expr)
         if isinstance(expr, Along):
             return self._along(expr)
+        if isinstance(expr, nd.Compare):
+            return self._compare(expr)
         if isinstance(expr, Read):
             return Read(expr.args[0], *[self._position(expr.name, x) for x in expr.subscripts])
         if isinstance(expr, Where) and not is_static(expr.args[0]):
@@ -180,6 +184,14 @@ class _Lowering(Recording):
             no = protect(expr.args[2], condition, False, self.known)
             return Where(self(condition), self(yes), self(no))
         return rebuild(expr, [self(a) for a in expr.args]) if expr.args else expr
+
+    def _compare(self, expr: nd.Compare) -> sp.Expr:
+        outer = self.alike
+        expr, rows = of_one_row(expr)
+        self.alike = outer | rows
+        compared = rebuild(expr, [self(a) for a in expr.args])
+        self.alike = outer
+        return compared
 
     def _position(self, tensor: str, place: sp.Expr) -> sp.Expr:
         """A subscript; a gathered position is an array of its own."""
@@ -196,6 +208,8 @@ class _Lowering(Recording):
         gathered = [p for p, a in places.items() if shifted_letter(a) is None and not a.is_Integer]
         body = expr.body
         if gathered and isinstance(body, Along) and body.letter in gathered:
+            if row(body) in self.alike:
+                return self._read(self._define(expr.name, body, expr.params), places)
             return self(substitute(body, places))
         if gathered and not isinstance(body, Reduce):
             return self(substitute(body, places))
@@ -242,6 +256,7 @@ class _Lowering(Recording):
         body = self(expr.body)
         rest = free_letters(body) - {expr.letter}
         whole_rows = free_letters(expr.position) and free_letters(expr.position) <= rest
+        whole_rows = whole_rows and row(expr) not in self.alike
         if whole_rows and place != (expr.letter, 0) and (place is None or not place[1]):
             label = expr.position if place else self._position("label", expr.position)
             scores = stem(body, self.written)
@@ -250,7 +265,7 @@ class _Lowering(Recording):
             name = self.add(own, self.ordered(rest), body, "nll", (expr.letter,), target=(label,))
             log_prob = -Read(Str(name), *self.arrays[name][0])
             return nd.Exp(log_prob) if expr.op == "softmax" else log_prob
-        if place is None and not expr.position.is_Integer:
+        if place is None and not expr.position.is_Integer and row(expr) not in self.alike:
             lse = Reduce("logsumexp", expr.body, TRUE, sp.nan, (expr.letter,))
             log_prob = self(substitute(expr.body, {expr.letter: expr.position})) - self(lse)
             return nd.Exp(log_prob) if expr.op == "softmax" else log_prob

@@ -13,7 +13,7 @@ import sympy as sp
 
 from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
-from lossgen.nodes import ONE, ZERO, Let, Letter, Read, Where, is_scalar, rebuild, substitute
+from lossgen.nodes import ONE, TRUE, ZERO, Let, Letter, Read, Where, is_scalar, rebuild, substitute
 from lossgen.stabilize import Known
 
 
@@ -51,6 +51,11 @@ def protect(
             return x
         return Where(condition, x, instead) if holds else Where(condition, instead, x)
 
+    some = isinstance(expr, nd.Reduce) and expr.op == "mean" and expr.where is not TRUE
+    if some and expr.empty is sp.nan:  # a quotient, whose divisor may be 0
+        total = nd.Reduce("sum", expr.body, expr.where, sp.nan, expr.bound)
+        count = nd.Reduce("count", expr.where, TRUE, sp.nan, expr.bound)
+        return protect(total, condition, holds, known) / safe(count, ONE)
     children = [
         a if isinstance(expr, Read) else protect(a, condition, holds, known, places=places)
         for a in expr.args

@@ -66,7 +66,7 @@ class Recording:
         kind = "integer" if op == "count" else "boolean" if op == "any" else kind
         if name == ITEM or op in ("sum", "mean"):
             kind = "real"
-        extents = extents_of((body, where), self.arrays)
+        extents = extents_of((body, where, *target), self.arrays)
         self.statements.append(
             Statement(name, free, body, op, bound, where, kind, target, extents=extents)
         )

@@ -140,6 +140,10 @@ def _log_of_sum(total: Reduce, known: Known) -> sp.Expr | None:
     if total.op not in ("sum", "mean") or (total.op == "mean" and total.where is not TRUE):
         return None
     body, where = summed(total)
+    if _softmax_of(body, total):
+        inner = peel(body)
+        shares = Along("log_softmax", inner.body, inner.letter, inner.position)
+        return Reduce("logsumexp", shares, where, total.empty, total.bound)
     if not isinstance(body, Exp) and not (
         isinstance(body, sp.Mul) and any(isinstance(peel(f), Exp) for f in body.args)
     ):
@@ -149,6 +153,16 @@ def _log_of_sum(total: Reduce, known: Known) -> sp.Expr | None:
     if total.op == "mean":
         return found - Log(sp.Mul(*map(nd.Size, total.bound)))
     return found
+
+
+def _softmax_of(body: sp.Expr, total: Reduce) -> bool:
+    """Whether a sum adds some of the shares of one softmax."""
+    inner = peel(body)
+    return (
+        isinstance(inner, Along)
+        and (inner.op, total.op) == ("softmax", "sum")
+        and inner.position in total.bound
+    )
 
 
 def log_of_exponentials(log: sp.Expr, known: Known) -> sp.Expr | None:
@@ -177,6 +191,8 @@ def _exponential(term: sp.Expr) -> bool:
     term = peel(term)
     if isinstance(term, Reduce) and term.op in ("sum", "mean"):
         body, _ = summed(term)
+        if _softmax_of(body, term):
+            return True
         factors = body.args if isinstance(body, sp.Mul) else (body,)
         return any(isinstance(peel(f), Exp) for f in factors)
     if isinstance(term, sp.Mul):

@@ -42,7 +42,7 @@ FUNCTIONS: tuple[Rule, ...] = (
     ),
     Rule("log(x + sqrt(x**2 + 1))", "asinh(x)", EVERY, Log, logarithms.arsinh),
     Rule(
-        "log(1 + exp(x)), log(Sum(exp(x)) + …)",
+        "log(1 + exp(x)), log(Sum(exp(x)) + …), log(Sum(softmax(x)))",
         "softplus, logsumexp, logaddexp",
         "every x; weights greater than 0",
         Log,

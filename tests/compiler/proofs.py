@@ -50,7 +50,7 @@ class Proof:
 
 
 LOG_NAMED = "log(sigmoid(x)), log(softmax(x))"
-SUMS = "log(1 + exp(x)), log(Sum(exp(x)) + …)"
+SUMS = "log(1 + exp(x)), log(Sum(exp(x)) + …), log(Sum(softmax(x)))"
 PRODUCT = "log(a*exp(x)), log(a*sigmoid(x)), …"
 POWER = "log(1/x), log(sqrt(x)), log(x**p)"
 LOG1P = "log1p(exp(x)), log1p(-sigmoid(x)), log1p(-exp(x)), …"
@@ -153,6 +153,7 @@ PROOFS = (
     Proof(SUMS, "log(Mean(exp(x[n, c]), c))", ROW),
     Proof(SUMS, "log(Sum(where(y[n, c] > 0, exp(x[n, c]), 0), c))", ROWS),
     Proof(SUMS, "log(Sum(where(y[n, c] > 0, 0, 1) * exp(x[n, c]), c))", ROWS),
+    Proof(SUMS, "log(Sum(softmax(x[n, c], c), c, where=y[n, c] > 0))", ROWS),
     Proof(SUMS, "log(2 + 3 * exp(x[e]))"),
     Proof(
         SUMS,

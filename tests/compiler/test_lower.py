@@ -212,3 +212,16 @@ def test_factors_of_a_product_stand_along_axes_however_they_are_read() -> None:
     assert [y.name for y in factor.free] == ["n", "d"]
     (gradient,) = (x for x in loss.backward.program.statements if x.name == "d_x")
     assert factor.name in gradient.reads()
+
+
+def test_a_probability_is_compared_with_the_largest_of_the_same() -> None:
+    arguments = "x: Logits[n, c], y: ClassIndex[n]"
+    body = (
+        "prob = softmax(x[n, c], c); own = at(prob, c=y[n]); own*where(own == Amax(prob, c), 1, 2)"
+    )
+    assert "prob[n, y[n]] == max_prob[n]" in lines(body, arguments)[-1]
+    # With nothing but a number to compare with, no row is computed in full.
+    assert (
+        "nll[n] <"
+        in lines("where(-at(log_softmax(x[n, c], c), c=y[n]) < 1, x[n, 0], 0)", arguments)[-1]
+    )

@@ -67,6 +67,13 @@ LOSSES = {
         "x: Real[n, c], y: Real[n, c]",
         "return Amax(sin(x[n, c]) + tanh(y[n, c])*x[n, c], c)",
     ),
+    # Sums held constant as factors and divisors, also of options; a sigmoid of an option.
+    "held": (
+        "x: Real[n], y: Real[n], *, a: Positive = 0.7, b: Positive = 1.9",
+        "near = a/sigmoid(b)\n"
+        "    kept = where(x[n] < near, near*x[n], x[n]**2)/stop_gradient(y[n] + x[n])\n"
+        "    return kept/stop_gradient(a + b) - stop_gradient(a - b)*y[n]",
+    ),
     # Items that are many to a row, over which something is summed.
     "centred": (
         "x: Real[n, c], y: Real[n, c]",
@@ -89,6 +96,8 @@ def test_kernels_are_the_plain_form(name: str, tmp_path: Path) -> None:
     x, y = torch.rand(2, 4, 40, generator=draw, dtype=torch.float64) + 0.1
     if name == "binned":
         y = y[0, :3]
+    if name == "held":
+        x, y = x.flatten(), y.flatten()
     found = []
     for context in (only_kernels, without_kernels):
         leaf = x.clone().requires_grad_()
@@ -100,6 +109,26 @@ def test_kernels_are_the_plain_form(name: str, tmp_path: Path) -> None:
                 slopes = torch.autograd.grad(items, leaf, y + items.detach())
                 found[-1] += (items.detach(), *slopes)
     torch.testing.assert_close(*found, rtol=1e-12, atol=1e-14)
+
+
+def test_a_mask_first_gives_numbers_as_its_result(tmp_path: Path) -> None:
+    text = (
+        "@loss()\ndef lengths(mask: Mask[n, t], x: Real[n]):\n    'A loss.'\n"
+        "    return softplus(Count(mask[n, t], t) - x[n])\n"
+    )
+    made = source(written(text, "lengths"), (), "c")
+    assert made.kernels is not None
+    path = tmp_path / "lengths.py"
+    path.write_text(made.module, encoding="utf-8")
+    path.with_suffix(".c").write_text(made.kernels, encoding="utf-8")
+    module = imported("own_lengths", path)
+    mask, x = torch.arange(12).view(3, 4) % 3 == 0, torch.tensor([0.5, -1.0, 2.0])
+    expected = torch.nn.functional.softplus(mask.sum(1) - x)
+    with only_kernels(module):
+        torch.testing.assert_close(module.lengths_loss(mask, x, reduction="none"), expected)
+        leaf = x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(module.lengths_loss(mask, leaf), leaf)
+    torch.testing.assert_close(slope, -torch.sigmoid(mask.sum(1) - x) / 3)
 
 
 def test_a_name_that_a_loop_would_hide_has_no_kernel() -> None:

@@ -269,6 +269,58 @@ LOSSES: dict[str, tuple[str, str, str]] = {
         "both = Min(x[n], y[n])\n    return 1 - both/(x[n] + y[n] - both + 0.5) + (x[n] + y[n])**2",
         "",
     ),
+    # A mask of more axes than any number, and a count of what it holds.
+    "lengths": (
+        "x: Real[n], mask: Mask[n, t], *, a: Positive = 0.1",
+        "softplus(a*Count(mask[n, t], t) - x[n])",
+        "",
+    ),
+    # A name that begins as a tensor's does: its slope is another's too.
+    "calibrated": (
+        "w: Real[n], ref: Real[n], y: Real[n]",
+        "win = w[n] - ref[n]\n    return softplus(y[n] - win) + (win - 3)**2",
+        "",
+    ),
+    # A loss of fewer items than any tensor has elements, and the mean over them.
+    "residual": (
+        "u: Real[n, h, w], v: Real[n, h, w]",
+        "gap = u[n, h + 1, w + 2] - u[n, h + 1, w] + v[n, h + 2, w + 1] - v[n, h, w + 1]\n"
+        "    return gap**2 + u[n, h + 1, w + 1]*v[n, h, w]",
+        "",
+    ),
+    # The root of a named number's square where nothing is added, which SymPy writes as its size.
+    "consistency": (
+        "x: Real[n, d], y: Real[n, d], *, scale: Positive = 0.03",
+        "c = scale*sqrt(size(d))\n"
+        "    return sqrt(norm(x[n, d] - stop_gradient(y[n, d]), d)**2 + c**2) - c",
+        "",
+    ),
+    # Labels one place ahead, as of a language model, and one behind.
+    "next_token": (
+        "x: Logits[n, t, c], y: ClassIndex[n, t]",
+        "ahead = -at(log_softmax(x[n, t, c], c), c=y[n, t + 1])\n"
+        "    again = sigmoid(x[n, t, y[n, t - 1]])\n"
+        "    return Mean(ahead, t) + Sum(again, t) + Sum(x[n, t, c]**2, t, c)",
+        "",
+    ),
+    # Rows at an index, of which none may be left while there are labels.
+    "edges": (
+        "x: Real[w, d], ends: ClassIndex[m, 2]",
+        "Sum((x[ends[m, 0], d] - x[ends[m, 1], d])**2, d)",
+        "",
+    ),
+    # A product to a power, one factor of which is 0.
+    "missed": (
+        "p: Probabilities[n, c], y: Probabilities[n, c], *, g: Positive = 1.5",
+        "Sum((p[n, c]*(1 - y[n, c]))**g, c)",
+        "",
+    ),
+    # A mean that only the outer condition keeps from dividing by 0.
+    "some": (
+        "x: Real[n, d], mask: Mask[n, d]",
+        "where(Any(mask[n, d], d), Mean(x[n, d]**2, d, where=mask[n, d]), 0)",
+        "",
+    ),
     # Names that are read at a label, which a condition leaves out.
     "symmetric": (
         "x: Logits[n, c], label: ClassIndex[n], *, ignore_index: Integer = -100",

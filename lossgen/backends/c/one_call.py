@@ -35,7 +35,7 @@ class OneCall(Dimensions):
         yield from (f"    {line}" for line in self._call_body())
 
     def _call_body(self) -> Iterator[str]:
-        lead = self.lead.name
+        like = self.like.name
         yield f"{tuple_text(self.options)} = §options"
         yield '§items = reduction == "none"'
         yield from self._sizes()
@@ -43,10 +43,10 @@ class OneCall(Dimensions):
         needs = [f"need_{x}" for x in self.sources]
         yield f"{tuple_text(needs)} = §wanted"
         switches = ["§items", "grad_loss is None", *self._along(), *needs, *self._switches()]
-        yield f"§kernel = _{self.stem}_kernel({lead}.dtype, {', '.join(switches)})"
-        made = f"{lead}.new_empty({self._item_shape()})"
+        yield f"§kernel = _{self.stem}_kernel({like}.dtype, {', '.join(switches)})"
+        made = f"{like}.new_empty({self._item_shape()})"
         if self._item().free:
-            made = f"{made} if §items else torch.empty_like(_a_number({lead}.dtype))"
+            made = f"{made} if §items else torch.empty_like(_a_number({like}.dtype))"
         yield f"loss = {made}"
         for x in self.sources:
             given = f" and {x} is not None" if self.spec.tensor(x).optional else ""

@@ -16,6 +16,7 @@ from sympy.printing.str import StrPrinter
 from lossgen import nodes as nd
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import c_name, extent
+from lossgen.brackets import bare
 from lossgen.nodes import is_scalar, walk
 
 OVER_OPTIONS: dict[type[sp.Basic], str] = {
@@ -96,12 +97,14 @@ class Options(StrPrinter):
     def _print_Node(self, expr: Any) -> str:
         kind = type(expr)
         if kind is nd.Sigmoid:
-            return f"1.0 / (1.0 + exp(-({self.code(expr.arg)})))"
-        if kind in (nd.Softplus, nd.LogSigmoid):
-            u, sign = (expr.arg, "") if kind is nd.Softplus else (-expr.arg, "-")
-            return f"{sign}(fmax({self.code(u)}, 0) + log1p(exp(-fabs({self.code(u)}))))"
+            return f"(1.0 / (1.0 + exp(-({self.code(expr.arg)}))))"
+        if kind is nd.Softplus:
+            u = self.code(expr.arg)
+            return f"(fmax({u}, 0) + log1p(exp(-fabs({u}))))"
+        if kind is nd.LogSigmoid:
+            return f"(-{self.code(nd.Softplus(-expr.arg))})"
         if kind in (nd.StopGradient, nd.Rewritten):
-            return self.code(expr.args[0])
+            return f"({bare(self.code(expr.args[0]))})"
         if kind not in OVER_OPTIONS:
             raise Unsupported(f"{kind.__name__} of options alone has no form in C")
         count = 2 if kind in (nd.Max, nd.Min, nd.Hypot) else 1

@@ -78,7 +78,7 @@ class PairCalls(KernelCalls):
             if self.pairs.divisor is None or self.spec.divisors:
                 yield f"{extent('n')} = {lead}.shape[{batch}]"
             yield from self._scale()
-        yield f"§dtype = {lead}.dtype"
+        yield f"§dtype = {self.like.name}.dtype"
         yield "§compute = torch.promote_types(§dtype, torch.float32)"
         yield from (f"{x} = {x}.to(§compute)" for x in sources)
         yield 'with torch.autocast("cpu", enabled=False):'

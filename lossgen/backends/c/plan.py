@@ -152,7 +152,7 @@ class _Planner:
             kept = tuple(r for r in self.program.results if r not in self.gradients or r in whole)
             rest = without_unused(self.program.statements, kept)
             return planned(replace(self.program, results=kept, statements=rest), partial=partial)
-        lead = self.program.inputs[0].name
+        lead = next(a.name for a in self.program.inputs if a.kind == "real")
         if f"d_{lead}" not in self.gradients and not partial:
             raise Unsupported(f"the gradient of '{lead}' is not formed element by element")
         last = max(depth[r] - (r in self.small) for r in (self.item, *self.gradients))

@@ -162,47 +162,47 @@ class Launches:
         return [x.name for x in self.sums] or (["divisor"] if self.divides else [])
 
     def _by_rows(self) -> Iterator[str]:
-        lead = self.call.lead.name
+        like = self.call.like.name
         yield from self._sizes(["value"])
         yield self._types()
         yield '§items = reduction == "none"'
         yield f"§parts = {self._rows_of_parts('value')}"
         shape = ", ".join(extent(y) for y in self.item.free)
         one = "," if len(self.item.free) == 1 else ""
-        yield f"loss = _zeros({lead}, *(({shape}{one}) if §items else (§parts,)))"
+        yield f"loss = _zeros({like}, *(({shape}{one}) if §items else (§parts,)))"
         if self.divides:
-            yield f"divisor = _zeros({lead}, §parts)"
+            yield f"divisor = _zeros({like}, §parts)"
         yield self._launch("value")
         also = ", divisor" if self.divides else ""
         yield "if §items:"
-        yield f"    return loss.to({lead}.dtype){also or ','}"
+        yield f"    return loss.to({like}.dtype){also or ','}"
         if self.divides:
             yield "divisor = divisor.sum(dtype=torch.float64)"
         yield "loss = loss.sum(dtype=torch.float64)"
         yield from self._reduced("loss = loss")
-        yield f"return loss.to({lead}.dtype){also or ','}"
+        yield f"return loss.to({like}.dtype){also or ','}"
 
     def _by_sums(self) -> Iterator[str]:
-        lead = self.call.lead.name
+        like = self.call.like.name
         yield from self._sizes(["sums", "items"])
         yield self._types()
         yield f"§parts = {self._rows_of_parts('sums')}"
         split, inner = self.kernels["sums"].task.split, self.plan.inner
         for x in self.sums:
             own = f", {extent(inner)}" if inner in x.free else ""
-            yield f"{x.name} = _zeros({lead}{self._shape(split)}, §parts{own})"
+            yield f"{x.name} = _zeros({like}{self._shape(split)}, §parts{own})"
         yield self._launch("sums")
         for x in self.sums:
             gone = [str(k) for k, y in enumerate(split) if y not in x.free] + [str(len(split))]
             axes = gone[0] if len(gone) == 1 else f"({', '.join(gone)})"
             yield f"{x.name} = {x.name}.sum({axes}, dtype=torch.float64)"
-        yield f"loss = _zeros({lead}{self._shape(self.item.free)})"
+        yield f"loss = _zeros({like}{self._shape(self.item.free)})"
         yield self._launch("items")
         kept = ", ".join(x.name for x in self.sums)
         yield 'if reduction != "none":'
         yield "    loss = loss.sum(dtype=torch.float64)"
         yield from self._reduced("loss = loss")
-        yield f"return loss.to({lead}.dtype), {kept}"
+        yield f"return loss.to({like}.dtype), {kept}"
 
     def _reduced(self, start: str) -> Iterator[str]:
         """The division that a reduction asks for."""
@@ -230,7 +230,7 @@ class Launches:
 
     def _gradient(self) -> Iterator[str]:
         call = self.call
-        lead = call.lead.name
+        like = call.like.name
         for name in call.sources:
             dense = f"_dense({name})"
             if self.f.spec.tensor(name).optional:
@@ -246,7 +246,7 @@ class Launches:
         yield f"grad_loss = grad_loss.expand({shape or '()'})"
         if "slopes" in self.kernels:
             for x in self.kernels["slopes"].task.writes:
-                yield f"{x.name} = {lead}.new_zeros({self._tuple(x)}, dtype=torch.float64)"
+                yield f"{x.name} = {like}.new_zeros({self._tuple(x)}, dtype=torch.float64)"
             yield self._launch("slopes")
         for name in call.sources:
             given = f" and {name} is not None" if self.f.spec.tensor(name).optional else ""
