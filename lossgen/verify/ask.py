@@ -18,7 +18,7 @@ from lossgen.verify.assumed import assumptions, given
 from lossgen.verify.caller import Caller, CallFailed
 from lossgen.verify.checks import CHECKS
 from lossgen.verify.diagnose import diagnose
-from lossgen.verify.evidence import Evidence, agrees, gather
+from lossgen.verify.evidence import Evidence, agrees, gather, persists
 from lossgen.verify.example import counterexample
 from lossgen.verify.fitting import accepted
 from lossgen.verify.question import Question
@@ -59,7 +59,7 @@ def ask(
     with _settled(question.seed):
         tell("runs")
         question = accepted(question)
-        session = Session(question, Caller(question), start + limit, agrees)
+        session = Session(question, Caller(question), start + limit, agrees, persists)
         held = standing or (lambda report: None)
 
         def so_far(done: list[Check]) -> None:
@@ -235,7 +235,8 @@ def _why(session: Session, witness: Witness) -> str:
             f"Its {difference.what} is {difference.got}{place}{about}, "
             "where the formula's is finite."
         )
-    return f"Its {difference.what} differs from the formula's{about}."
+    place = f" in {difference.dtype}" if difference.dtype != "float64" else ""
+    return f"Its {difference.what} differs from the formula's{place}{about}."
 
 
 def _report(

@@ -144,10 +144,13 @@ class Caller:
         """The tensors whose gradient is asked for: weights and labels are given, not learnt."""
         return predicted(self.spec) | self.question.also
 
-    def function(self, point: Point, reduction: str) -> Callable[..., Tensor]:
+    def function(
+        self, point: Point, reduction: str, prepare: Callable[[Any], None] | None = None
+    ) -> Callable[..., Tensor]:
         """The code as a function of the formula's tensors alone, in the point's order.
 
         Of a class one instance is made, unless its constructor takes one of the tensors.
+        ``prepare`` is given each object before it is called.
         """
         matching = self.question.matching
         present = [x for x in point.tensors if x in matching.taken]
@@ -163,6 +166,8 @@ class Caller:
             for argument, value in whole(matching.taken, given, packed):
                 arguments.add(argument, value)
             made = target.owner(arguments.init) if owner is None else owner
+            if prepare is not None:
+                prepare(made)
             function = target.called_of(made, arguments.held)
             return self._taken(function(*arguments.positional, **arguments.named))
 

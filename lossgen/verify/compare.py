@@ -243,9 +243,8 @@ class _Comparison:
                 found += differs
         if not found:
             return []
-        near = around(
-            self.spec, self.point, self.reduction, self.caller.weights(len(outcome.value))
-        )
+        weights = self.caller.weights(len(outcome.value))
+        near = around(self.spec, self.point, self.reduction, weights, outcome.gradients)
         kept = [d for d in found if not self._allowed(d, wrong, near, want)]
         for d in found:
             if d not in kept:

@@ -94,13 +94,25 @@ class _Matcher:
         )
         self.notes += list(self._perhaps(left))
         reduction = self.target.argument("reduction")
+        usual = self.spec.default_reduction
+        if reduction is not None and reduction.default not in (None, usual):
+            theirs = f"reduction = {reduction.default}"
+            self.notes.append(f"defaults differ: the code's {theirs}, the formula's {usual}")
         notes, absent = tuple(self.notes), tuple(self.absent)
         return Matching(self.taken, fixed, extra, reduction, notes, left, absent)
 
     def _perhaps(self, left: Sequence[Argument]) -> Iterator[str]:
-        """Options of both that nobody matched and that alone have the same default."""
+        """Options of both that nobody matched, alone with their default or alone altogether."""
         ours = {p.name: p.default for p in self.spec.parameters if p.name in self.absent}
-        theirs = {a.name: a.default for a in left}
+        theirs = {a.name: a.default for a in left if a.name != "reduction"}
+        numbers = [k for k, x in theirs.items() if isinstance(x, float)]
+        if len(ours) == len(numbers) == 1 and all(isinstance(x, float) for x in ours.values()):
+            ((name, default),) = ours.items()
+            if not equal(theirs[numbers[0]], default):
+                yield (
+                    f"perhaps the formula's {name} is the code's {numbers[0]}: "
+                    f"--map {name}={numbers[0]}"
+                )
         for name, default in ours.items():
             alike = [k for k, x in theirs.items() if equal(x, default)]
             others = [k for k, x in ours.items() if equal(x, default)]

@@ -22,12 +22,11 @@ from lossgen.verify.question import Question
 
 Sizes = dict[str, tuple[int, ...]]
 MOST_CASES = 40
-_FAR = (64.0, 1024.0)  # times numbers between -3 and 3
 
 
 def points(question: Question, manner: str) -> Iterator[Point]:
     """Points of a manner ("plain", "ties", "extreme"), the most telling first."""
-    rows = [r for r in _rows(question) if r.manner == manner]
+    rows = [r for r in rows_of(question) if r.manner == manner]
     for number, row in enumerate(rows[:MOST_CASES]):
         yield point(question, row, question.seed + 101 * number)
 
@@ -41,41 +40,21 @@ def first_points(question: Question) -> Iterator[Point]:
 
 def _fullest(question: Question) -> CaseRow:
     """The plain case with everything given and every option moved, at shapes that may change."""
-    rows = [r for r in _rows(question) if r.manner == "plain" and not r.shapes]
+    return _moved_most(question, rows_of(question))
+
+
+def _moved_most(question: Question, rows: list[CaseRow]) -> CaseRow:
+    plain = [r for r in rows if r.manner == "plain" and not r.shapes]
     usual = question.options
 
-    def moved(row: CaseRow) -> tuple[int, int]:
-        return len(row.given), sum(row.options[name] != usual[name] for name in usual)
+    def moved(row: CaseRow) -> tuple[bool, int, int]:
+        changed = sum(row.options[name] != usual[name] for name in usual)
+        return row.name == "all options", len(row.given), changed
 
-    return next((r for r in rows if r.name == "all options"), max(rows, key=moved))
-
-
-def far(question: Question) -> Iterator[Point]:
-    """Numbers as large as what regression is done on: prices, years, pixels."""
-    spec = question.spec
-    real = [t.name for t in spec.tensors if t.role.name == "Real" and t.name in question.tensors]
-    for k, size in enumerate(_FAR if real else ()):
-        drawn = resized(question, usual_sizes(spec), question.seed + 31 + k)
-        for name in real:
-            drawn = drawn.with_tensor(name, drawn.tensors[name] * size)
-        yield replace(drawn, label="large numbers")
+    return max(plain, key=moved)
 
 
-def agreeing(question: Question) -> Iterator[Point]:
-    """A prediction that is right everywhere, at the ends of its domain among others."""
-    spec = question.spec
-    rows = [r for r in _rows(question) if r.manner in ("extreme", "plain")]
-    for row in rows[-1:]:
-        drawn = point(question, row, question.seed + 61)
-        first, *others = (t for t in spec.tensors if t.name in drawn.tensors)
-        alike = [t for t in others if (t.role, t.axes) == (first.role, first.axes)]
-        for t in alike[:1]:
-            whole = drawn.tensors[first.name].copy()
-            if whole.shape == drawn.tensors[t.name].shape:
-                yield replace(drawn.with_tensor(t.name, whole), label="all right")
-
-
-def _rows(question: Question) -> list[CaseRow]:
+def rows_of(question: Question) -> list[CaseRow]:
     """The cases of the generated tests, as far as the code takes part in them."""
     spec, options, seen, rows = question.spec, question.options, set(), []
     variable = set(question.variable)
@@ -89,6 +68,7 @@ def _rows(question: Question) -> list[CaseRow]:
         if key not in seen:
             seen.add(key)
             rows.append(changed)
+    rows[1:1] = _marked(question, rows)
     rows += _inside(question, rows)
     missing = [k for k, v in options.items() if v is None]
     others = alternatives(spec)
@@ -100,16 +80,30 @@ def _rows(question: Question) -> list[CaseRow]:
     ]
 
 
+def _marked(question: Question, rows: list[CaseRow]) -> list[CaseRow]:
+    """An option that marks labels is 0, which code may take for none."""
+    names = {x.marked for x in samples(question.spec)} & set(question.variable)
+    like = _moved_most(question, rows)
+    return [
+        replace(like, name=f"{name} 0", options={**like.options, name: 0}) for name in sorted(names)
+    ]
+
+
 def _inside(question: Question, rows: list[CaseRow]) -> list[CaseRow]:
-    """Options between 0 and 1, where powers have infinite slopes."""
+    """Options between 0 and 1, where powers have infinite slopes, and at 1, which is left out."""
     found = []
     for p in question.spec.parameters:
         if p.name in question.variable and p.role.kind == "real" and not p.role.choices:
             for manner in ("plain", "extreme"):
                 like = next((r for r in rows if r.manner == manner), None)
-                if like is not None and p.default is not None and p.default >= 1:
-                    options = {**like.options, p.name: 0.5}
-                    found.append(replace(like, name=f"{p.name} 0.5, {manner}", options=options))
+                if like is None or p.default is None:
+                    continue
+                between = 0.5 if p.default >= 1 else None
+                for value in (between, 1.0 if manner == "plain" else None):
+                    if value not in (None, p.default) and p.role.admits(value):
+                        options = {**like.options, p.name: value}
+                        name = f"{p.name} {value}, {manner}"
+                        found.append(replace(like, name=name, options=options))
     return found
 
 
@@ -133,7 +127,7 @@ def draw(
             shape = tuple(x for axis in sample.axes for x in size[axis])
             if sample.broadcast and shape:
                 shape = (*shape[:-1], 1)
-        classes = _classes(spec, sample, size)
+        classes = classes_of(spec, sample, size)
         array = fill(replace(sample, classes=classes), shape, row.manner, random)
         if sample.kind in ("real", "rows") and seed % 2 and sample.high > 0 and sample.low < 0:
             array = np.abs(array)
@@ -146,7 +140,7 @@ def draw(
     return Point(tensors, dict(row.options), row.name)
 
 
-def _classes(spec: LossSpec, sample: SampleRow, size: Sizes) -> int:
+def classes_of(spec: LossSpec, sample: SampleRow, size: Sizes) -> int:
     """The number of classes that an index tensor's labels are below."""
     if not sample.classes:
         return 0

@@ -15,7 +15,7 @@ from lossgen.verify.point import Point
 from lossgen.verify.question import Question
 from lossgen.verify.sampling import first_points
 from lossgen.verify.truth import Undefined
-from lossgen.verify.verdict import Check, Difference
+from lossgen.verify.verdict import Check, Difference, Kind
 
 # What is wrong with the code's behaviour at a point, after the words "the code"; "" if nothing.
 Probe = Callable[["Session", Point], str]
@@ -49,12 +49,15 @@ class Session:
         deadline: when to stop, as of ``time.monotonic``.
         settle: whether the code's own operations give the formula in long arithmetic: small
             differences are then those of rounding.
+        persists: whether they give a difference of a precision in long arithmetic too: it is then
+            another formula.
     """
 
     question: Question
     caller: Caller
     deadline: float
     settle: Callable[[Session, Point, str], bool] | None = None
+    persists: Callable[[Session, Point, str, Dtypes, Difference], bool] | None = None
     witnesses: list[Witness] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -92,20 +95,33 @@ class Session:
             changed = [f"{k} = {v}" for k, v in point.options.items() if v != self.usual.get(k)]
             self.note(f"the code refuses {', '.join(changed)}: it {refused[0].got}")
             return None
-        judged = self._settled(judged, point, reduction)
+        judged = self.settled(judged, point, reduction, dtype)
         self.witnesses += [Witness(point, reduction, dtype, d) for d in judged.differences]
         return judged
 
-    def _settled(self, judged: Judged, point: Point, reduction: str) -> Judged:
-        """Small differences called by their name: another formula, or digits lost."""
-        formulas = [d for d in judged.differences if d.kind == "formula"]
-        small = formulas and all(d.size < _SMALL and d.what != "shape" for d in formulas)
-        if not small or self.settle is None or not self.settle(self, point, reduction):
-            return judged
-        named = tuple(
-            replace(d, kind="rounding") if d.kind == "formula" else d for d in judged.differences
+    def settled(self, judged: Judged, point: Point, reduction: str, dtype: Dtypes) -> Judged:
+        """Differences called by their name: another formula, or digits lost.
+
+        Small ones in double precision may be rounding, large ones in a lesser precision another
+        formula. What is large is found in the code's own operations.
+        """
+        found = judged.differences
+        if dtype == torch.float64:
+            formulas = [d for d in found if d.kind == "formula"]
+            small = formulas and all(_small(d) for d in formulas)
+            if not small or self.settle is None or not self.settle(self, point, reduction):
+                return judged
+            return _renamed(judged, "formula", "rounding")
+        large = max(
+            (d for d in found if d.kind == "rounding" and d.size > _SMALL),
+            key=lambda d: d.size,
+            default=None,
         )
-        return replace(judged, differences=named)
+        if large is None or self.persists is None:
+            return judged
+        if not self.persists(self, point, reduction, dtype, large):
+            return judged
+        return _renamed(judged, "rounding", "formula")
 
     def probed(self, name: str, points: Iterable[Point], probe: Probe, detail: str = "") -> Check:
         """A check of behaviour: it fails at the first point where the probe finds something."""
@@ -120,7 +136,7 @@ class Session:
 
     def about(self, question: Question) -> Session:
         """A session that asks another question of the same code."""
-        return Session(question, Caller(question), self.deadline, self.settle)
+        return Session(question, Caller(question), self.deadline, self.settle, self.persists)
 
     def note(self, text: str) -> None:
         """Tell something once."""
@@ -128,7 +144,23 @@ class Session:
             self.notes.append(text)
 
 
+def _small(d: Difference) -> bool:
+    """Whether rounding may explain a difference in double precision, of numbers near 0 too."""
+    if isinstance(d.got, str) or isinstance(d.want, str):
+        return False
+    return d.size < _SMALL or abs(d.got - d.want) < _SMALL**2 * max(1.0, abs(d.want))
+
+
+def _renamed(judged: Judged, kind: Kind, other: Kind) -> Judged:
+    named = tuple(replace(d, kind=other) if d.kind == kind else d for d in judged.differences)
+    return replace(judged, differences=named)
+
+
 def worst(differences: Iterable[Difference]) -> tuple[Difference, ...]:
-    """The differences that say most: other formulas first, values before gradients."""
+    """The differences that say most: other formulas, values, double precision first."""
     order = {"formula": 0, "nonfinite": 1, "behaviour": 2, "refusal": 3, "rounding": 4}
-    return tuple(sorted(differences, key=lambda d: (order[d.kind], d.what != "value", -d.size)))
+
+    def rank(d: Difference) -> tuple[int, bool, bool, float]:
+        return (order[d.kind], d.what != "value", d.dtype != "float64", -d.size)
+
+    return tuple(sorted(differences, key=rank))

@@ -98,7 +98,7 @@ def test_tensors_of_other_dimensions_are_asked_about() -> None:
 def test_code_may_take_two_dimensions_alone() -> None:
     report = asked(of_rows, "mse", "shapes", "vmap")
     assert report.verdict == "holds"
-    assert [c.status for c in report.checks if c.name == "other dimensions"] == ["skipped"]
+    assert [c.status for c in report.checks if c.name == "other dimensions"] == ["holds"]
 
 
 def dice(input: Tensor, target: Tensor, smooth: float, axes: tuple[int, ...]) -> Tensor:

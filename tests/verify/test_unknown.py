@@ -107,4 +107,4 @@ def test_code_that_loops_over_rows_is_not_asked_for_hours() -> None:
     report = lossgen.verify(rows, "mse", skip=[name for name in CHECKS if name not in kept])
     assert report.checks[-1].name == "torch.compile"
     (large,) = (check for check in report.checks if check.name == "large tensors")
-    assert large.detail.startswith("it would take about")
+    assert "it would take about" in large.detail

@@ -42,6 +42,7 @@ def halves(session: Session) -> Check:
     """Ordinary points in half precision: finite, and what single precision gives, rounded."""
     looked, differences, refused = 0, list[Difference](), ""
     worst = dict.fromkeys(HALVES, 0.0)
+    main, plain = session.question.main, next(first_points(session.question)).label
     for dtype in HALVES:
         for point in _telling(session.question):
             judged = _judged(session, rounded(point, dtype), dtype)
@@ -53,10 +54,11 @@ def halves(session: Session) -> Check:
                 continue
             looked += 1
             worst[dtype] = max(worst[dtype], judged.ulps)
-            kept = [d for d in judged.differences if d.kind != "formula"]
-            differences += kept
+            if point.label == plain:  # a bound that follows the precision shows at extremes alone
+                judged = session.settled(judged, rounded(point, dtype), main, dtype)
+            differences += judged.differences
             session.witnesses += [
-                Witness(rounded(point, dtype), session.question.main, dtype, d) for d in kept
+                Witness(rounded(point, dtype), main, dtype, d) for d in judged.differences
             ]
     if refused:
         session.note(f"half precision is refused: {refused}")
@@ -108,6 +110,7 @@ def mixed(session: Session) -> Check:
             if judged is None or judged.outcome is None:
                 continue
             looked += 1
+            judged = session.settled(judged, rounded(point, low), question.main, dtypes)
             differences += judged.differences
             session.witnesses += [
                 Witness(rounded(point, low), question.main, dtypes, d) for d in judged.differences

@@ -1,26 +1,63 @@
-"""Tensors large enough for sums to overflow half precision."""
+"""Tensors large enough for sums to overflow half precision, and for code to go by blocks."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from lossgen.symmetry import separable
 from lossgen.verify.caller import CallFailed
 from lossgen.verify.checks.dtypes import rounded
+from lossgen.verify.checks.itself import words
+from lossgen.verify.checks.repeated import Repeated
 from lossgen.verify.point import Point
-from lossgen.verify.sampling import Sizes, resized, usual_sizes
+from lossgen.verify.sampling import Sizes, first_points, resized, usual_sizes
 from lossgen.verify.session import Session, Witness
+from lossgen.verify.slicing import extents
 from lossgen.verify.verdict import Check, Difference
 from lossgen.verify.watch import accelerated
 
+NAME = "large tensors"
 _LARGE = 90_000  # elements: their sum overflows half precision
 
 
 def large(session: Session) -> Check:
+    """Many elements: in half precision, and repeated in double precision."""
+    repeated = _repeated(session)
+    if repeated is not None and repeated.status == "fails":
+        return repeated
+    made = _halves(session)
+    if repeated is not None and made.status == "skipped":
+        return replace(repeated, detail=f"{repeated.detail}; in half precision {made.detail}")
+    return made
+
+
+def _repeated(session: Session) -> Check | None:
+    """A batch many times over; None where the formula's items meet, or where it takes too long."""
+    spec = session.question.spec
+    lead = spec.tensors[0].axes[0]
+    label = f"{lead.name}0" if lead.name in "se" else str(lead.name)
+    point = next(first_points(session.question))
+    if not separable(spec, lead) or label not in extents(spec, point):
+        return None
+    times = max(2, _LARGE // point.count) | 1
+    probe = Repeated(label, times)
+    try:
+        start = time.monotonic()
+        Repeated(label, _PART)(session, point)
+        if (time.monotonic() - start) * times / _PART > _SOON:
+            return None
+        return session.probed(NAME, [point], probe, f"{times} times as many {words(label)}")
+    except CallFailed:
+        return None
+
+
+def _halves(session: Session) -> Check:
     """Many elements in half precision, against the same code in double precision."""
-    question, name = session.question, "large tensors"
+    question, name = session.question, NAME
     size = _grown(usual_sizes(question.spec))
     if size is None or size.keys() & question.pinned.keys() & {"s", "e"} or _pairwise(session):
         return Check(name, "skipped", "no axis that may be long")
@@ -53,7 +90,7 @@ def large(session: Session) -> Check:
     return Check(name, "holds", f"{point.count} numbers in half precision")
 
 
-_PATIENCE = 10.0  # seconds
+_PATIENCE, _SOON = 10.0, 3.0  # seconds
 _PART = 64
 
 

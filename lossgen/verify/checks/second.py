@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -66,11 +68,15 @@ def _double_backward(
     moves = [torch.tensor(direction[k]) for k in floats]
     result = session.caller.result(point, leaves, session.question.main)
     try:
+        # Where the incoming gradient has a graph, a backward that is once differentiable says so.
+        seed = torch.ones_like(result, requires_grad=True)
         first = torch.autograd.grad(
-            result.sum(), list(floats.values()), create_graph=True, allow_unused=True
+            result, list(floats.values()), seed, create_graph=True, allow_unused=True
         )
         terms = [(g * m).sum() for g, m in zip(first, moves, strict=True) if g is not None]
         slope = torch.stack(terms).sum()
+        if _declared(slope):
+            raise CallFailed("its backward is declared once differentiable", "backward")
         if not slope.requires_grad:
             return result.dtype, {k: (0.0,) * x.numel() for k, x in floats.items()}
         found = torch.autograd.grad(
@@ -81,3 +87,20 @@ def _double_backward(
     # Added to 0: torch gives back zeros without memory where nothing is left to differentiate.
     numbers = [tuple((g + 0.0).detach().flatten().tolist()) for g in found]
     return result.dtype, dict(zip(floats, numbers, strict=True))
+
+
+def _declared(slope: torch.Tensor) -> bool:
+    """Whether a backward that is declared once differentiable has a part in a slope.
+
+    Torch raises where such a slope is differentiated, but not where only the inputs are asked.
+    """
+    seen, left = set[Any](), [slope.grad_fn]
+    while left:
+        node = left.pop()
+        if node is None or node in seen:
+            continue
+        if node.name() == "torch::autograd::Error":
+            return True
+        seen.add(node)
+        left += [following for following, _ in node.next_functions]
+    return False

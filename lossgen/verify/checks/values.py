@@ -13,7 +13,6 @@ from lossgen.verify.sampling import first_points, points, resized, usual_sizes
 from lossgen.verify.session import Session
 from lossgen.verify.verdict import Check, Difference
 
-_SHAPES = {"e": ((5,), (2, 3, 2)), "s": ((2, 3),)}  # what is usual is (3, 4) and (6,)
 _ENOUGH = 3  # witnesses, after which more of the same say nothing new
 
 
@@ -46,29 +45,6 @@ def single(session: Session) -> Check:
     small = {**size, lead: (1,) * len(size[lead])}
     found = [resized(question, small, question.seed + k) for k in range(2)]
     return _compare(session, "one sample", found, question.reductions)
-
-
-def dimensions(session: Session) -> Check | None:
-    """Tensors of fewer and of more dimensions, where the formula takes any and the code does."""
-    question, size = session.question, usual_sizes(session.question.spec)
-    axis = next((x for x in _SHAPES if x in size and x not in question.pinned), None)
-    if axis is None:
-        return None
-    name, looked, differences = "other dimensions", 0, list[Difference]()
-    for k, shape in enumerate(_SHAPES[axis]):
-        point = resized(question, {**size, axis: shape}, question.seed + 41 + k)
-        count = point.tensors[question.spec.tensors[0].name].ndim
-        words = f"for tensors of {count} dimension{'' if count == 1 else 's'}"
-        inner = session.about(replace(question, about=words))
-        for reduction in question.reductions:
-            judged = inner.judged(point, reduction, raising=False)
-            if judged is not None:
-                looked += 1
-                differences += judged.differences
-        session.witnesses += [replace(w, home=inner) for w in inner.witnesses]
-    if not looked:
-        return Check(name, "skipped", "the code refuses them")
-    return concluded(name, differences, looked, "comparisons")
 
 
 def empty(session: Session) -> Check | None:

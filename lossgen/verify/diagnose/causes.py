@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+
 from lossgen.spec import LossSpec
 from lossgen.verify.caller import CallFailed, Outcome
+from lossgen.verify.compare import judge
 from lossgen.verify.point import Point
 from lossgen.verify.session import Session, Witness
 from lossgen.verify.slicing import extents
-from lossgen.verify.truth import evaluate
+from lossgen.verify.truth import Undefined, evaluate
 from lossgen.verify.watch import broadcasts, first_nonfinite
 
 
@@ -82,6 +85,19 @@ def broadcast_causes(session: Session, witness: Witness) -> list[str]:
     except CallFailed:
         return []
     return [f"but {seen.found}"] if seen.found else []
+
+
+def precision_causes(session: Session, witness: Witness) -> list[str]:
+    """Whether code that is wrong in a precision is right in double precision."""
+    if witness.dtype == torch.float64:
+        return []
+    try:
+        judged = judge(session.caller, witness.point, witness.reduction)
+    except Undefined:
+        return []
+    if judged.outcome is None or judged.differences:
+        return []
+    return [f"in double precision alone: in {witness.difference.dtype} it computes something else"]
 
 
 def _room(spec: LossSpec, point: Point) -> Counter[int]:

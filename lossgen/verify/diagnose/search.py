@@ -22,6 +22,7 @@ from lossgen.verify.diagnose.causes import (
     behaviour_causes,
     broadcast_causes,
     nonfinite_causes,
+    precision_causes,
     upstream_causes,
 )
 from lossgen.verify.diagnose.factors import factor_causes
@@ -50,6 +51,8 @@ def diagnose(session: Session, witness: Witness) -> list[str]:
         return nonfinite_causes(session, witness)
     if shaped := shape_causes(session, witness):
         return shaped
+    if precise := precision_causes(session, witness):
+        return precise
     start = time.process_time()
     if usual := _usual_dimensions(session, witness):
         return [usual]

@@ -5,6 +5,7 @@ torch's own operations; the graph is run on symbols, and on numbers of 120 digit
 code to be written in any special way; of what cannot be traced it is said so.
 """
 
-from lossgen.verify.evidence.gathering import Evidence, agrees, gather
+from lossgen.verify.evidence.gathering import Evidence, gather
+from lossgen.verify.evidence.long import agrees, persists
 
-__all__ = ["Evidence", "agrees", "gather"]
+__all__ = ["Evidence", "agrees", "gather", "persists"]

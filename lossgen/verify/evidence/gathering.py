@@ -5,31 +5,27 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
-import numpy as np
-
-from lossgen.verify.caller import upstream
-from lossgen.verify.evidence.arrays import Array, Unsupported
+from lossgen.verify.evidence.arrays import Unsupported
 from lossgen.verify.evidence.element import Element, Undecided
 from lossgen.verify.evidence.field import Symbols
 from lossgen.verify.evidence.interpret import run_graph
+from lossgen.verify.evidence.long import ROUNDED, expected, flat, inputs, residual
 from lossgen.verify.evidence.trace import NotTraced, Trace, trace
 from lossgen.verify.point import Point
 from lossgen.verify.sampling import Sizes, resized, usual_sizes
 from lossgen.verify.session import Session
-from lossgen.verify.truth import Undefined, evaluate, mp
-from lossgen.verify.truth.tape import Algebra
+from lossgen.verify.truth import Undefined, mp
 
 SECONDS = 3.0  # of this process: a busy machine must not change the answer
 SAMPLES = 3
 LENGTHS = (1, 2, 3)  # of the axes that may be of any length; the last where others show nothing
 EQUAL = mp.mpf(10) ** -45  # what 120 digits leave where some cancel
-ROUNDED = mp.mpf(10) ** -13  # what constants rounded to double precision leave
 
 
 @dataclass(frozen=True)
@@ -37,23 +33,6 @@ class Evidence:
     """How it was shown, in sentences; the first says of what kind it is."""
 
     text: tuple[str, ...]
-
-
-def agrees(session: Session, point: Point, reduction: str) -> bool:
-    """Whether the code's own operations give the formula at a point, in long arithmetic."""
-    try:
-        graph = trace(session, point, reduction)
-        return bool(_residual(session, point, graph, reduction) <= ROUNDED)
-    except (
-        NotTraced,
-        Unsupported,
-        Undefined,
-        ZeroDivisionError,
-        TypeError,
-        ValueError,
-        IndexError,
-    ):
-        return False
 
 
 @dataclass
@@ -95,7 +74,7 @@ def _ask(session: Session, long: int, k: int, found: _Found, deadline: float) ->
     point = _small(session, long, k)
     try:
         graph = trace(session, point, session.question.main)
-        found.digits.append(_residual(session, point, graph, session.question.main))
+        found.digits.append(residual(session, point, graph, session.question.main))
         if not found.why:
             _exactly(session, point, graph, found, deadline)
     except NotTraced as failure:
@@ -171,62 +150,19 @@ def _sizes(session: Session, point: Point) -> str:
     return f"{first.name} {list(point.tensors[first.name].shape)}"
 
 
-def _inputs(point: Point, graph: Trace, element: Callable[[float], Any]) -> list[Array]:
-    """The point's tensors as arrays of numbers."""
-    arrays = []
-    for name in graph.tensors:
-        source = point.tensors[name]
-        made = np.empty(source.shape, dtype=object)
-        flat = [element(x) if isinstance(x, float) else x for x in source.flatten().tolist()]
-        for place, x in zip(np.ndindex(*source.shape), flat, strict=True):
-            made[place] = x
-        arrays.append(made)
-    return arrays
-
-
-def _expected(
-    session: Session,
-    point: Point,
-    graph: Trace,
-    reduction: str,
-    algebra: Algebra,
-    element: Callable[[float], Any],
-) -> list[Any]:
-    """The formula's value and gradients, flat, in the order of the graph's results."""
-    exact = evaluate(session.question.spec, point, algebra=algebra, element=element)
-    if algebra is mp and not exact.finite:
-        raise Undefined("not finite")
-    value = exact.value(reduction)
-    gradient = exact.gradient(reduction, upstream(len(value)))
-    return [*value, *(x for name in graph.names for x in gradient[name])]
-
-
-def _flat(results: Sequence[Array]) -> list[Any]:
-    return [x for r in results for x in r.flatten().tolist()]
-
-
-def _residual(session: Session, point: Point, graph: Trace, reduction: str) -> Any:
-    """How far the graph in long arithmetic is from the formula, relative to the largest number."""
-    arrays = _inputs(point, graph, mp.mpf)
-    got = _flat(run_graph(graph.module, arrays, mp))
-    want = _expected(session, point, graph, reduction, mp, mp.mpf)
-    scale = max([mp.mpf(1), *(abs(mp.mpf(x)) for x in want)])
-    return max(abs(mp.mpf(a) - mp.mpf(b)) for a, b in zip(got, want, strict=True)) / scale
-
-
 def _exactly(session: Session, point: Point, graph: Trace, found: _Found, deadline: float) -> None:
     """Hold the graph against the formula with symbols; ``found.why`` says what they cannot do."""
     floats = sum(point.tensors[k].size for k in graph.tensors if k in point.floats)
     algebra = Symbols(deadline, 2 * floats + 10)
     try:
         with _interrupted(deadline - time.process_time()):
-            arrays = _inputs(point, graph, algebra.symbol)
+            arrays = inputs(point, graph, algebra.symbol)
             made = iter([x for a in arrays for x in a.flatten() if isinstance(x, Element)])
             got = run_graph(graph.module, arrays, algebra)
             count = len(got[0].flatten())
             main = session.question.main
-            want = _expected(session, point, graph, main, algebra, lambda value: next(made))
-            pairs = list(zip(_flat(got), want, strict=True))
+            want = expected(session, point, graph, main, algebra, lambda value: next(made))
+            pairs = list(zip(flat(got), want, strict=True))
             if not _all_zero(algebra, pairs[:count]):
                 found.why = "a difference of the two values could not be brought to 0"
                 return

@@ -13,10 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lossgen.verify.caller import Dtypes
 from lossgen.verify.evidence.operations import OPERATIONS
 from lossgen.verify.point import Point
 from lossgen.verify.session import Session
 from lossgen.verify.target import raised
+
+_CLOSE = {torch.float64: 1e-9, torch.float32: 1e-4}
 
 
 class NotTraced(Exception):
@@ -36,8 +39,8 @@ class Trace:
     names: tuple[str, ...]
 
 
-def trace(session: Session, point: Point, reduction: str) -> Trace:
-    """Follow the code at a point.
+def trace(session: Session, point: Point, reduction: str, dtype: Dtypes = torch.float64) -> Trace:
+    """Follow the code at a point, on tensors of a precision.
 
     Raises:
         NotTraced: where it cannot be followed, or the graph gives other numbers than the code.
@@ -46,7 +49,7 @@ def trace(session: Session, point: Point, reduction: str) -> Trace:
     from torch.fx.experimental.proxy_tensor import make_fx
 
     caller = session.caller
-    leaves = caller.leaves(point, grad=False)
+    leaves = caller.leaves(point, dtype, grad=False)
     predicted = caller.asked
     moved = [k for k, name in enumerate(leaves) if name in predicted]
     function = caller.function(point, reduction)
@@ -80,7 +83,7 @@ def trace(session: Session, point: Point, reduction: str) -> Trace:
     except Exception as error:
         raise NotTraced(raised(error)) from error
     # Code may compute in single precision, and its trace round in another order.
-    rtol = 1e-9 if plain[0].dtype is torch.float64 else 1e-4
+    rtol = _CLOSE.get(min((x.dtype for x in plain), key=lambda x: torch.finfo(x).bits), 0.05)
     for a, b in zip(again, plain, strict=True):
         if a.shape != b.shape or not torch.allclose(a, b, rtol, 1e-3 * rtol, equal_nan=True):
             raise NotTraced("torch's own trace gives other numbers than the code")
