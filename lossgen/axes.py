@@ -117,3 +117,21 @@ def _near(name: str, known: list[str]) -> str:
     """A suggestion; two single letters are near where they are neighbours."""
     beside = [x for x in known if len(name) == len(x) == 1 and abs(ord(name) - ord(x)) == 1]
     return f"Did you mean '{beside[0]}'?" if len(beside) == 1 else suggest(name, known)
+
+
+def axis_order(tensors: Iterable[tuple[Letter, ...]]) -> list[Letter]:
+    """The axes of tensors in an order that agrees with every tensor's, where there is one.
+
+    Of what the tensors leave open, the axes of the largest come first.
+    """
+    given = list(tensors)
+    waiting = dict.fromkeys(axis for axes in sorted(given, key=len, reverse=True) for axis in axes)
+    order: list[Letter] = []
+    while waiting:
+        blocked = {
+            y for axes in given for k, x in enumerate(axes) if x in waiting for y in axes[k + 1 :]
+        }
+        chosen = next((x for x in waiting if x not in blocked), next(iter(waiting)))
+        order.append(chosen)
+        del waiting[chosen]
+    return order

@@ -92,7 +92,7 @@ def _pull(expr: sp.Expr, seed: sp.Expr, found: dict[Read, list[sp.Expr]]) -> Non
     elif isinstance(expr, sp.Pow):
         _pull(expr.base, times(seed, power_slope(expr.base, expr.exp)), found)
         # 0**p * log(0) is 0 for p above 0, and taken as 0 where p is 0 as well, as torch does.
-        zero = _varies(expr.base) and not expr.base.is_positive
+        zero = not expr.base.is_positive
         above = nd.Where(nd.Compare("==", expr.base, ZERO), ONE, expr.base) if zero else expr.base
         slope = nd.Xlogy(expr, above) if zero else expr * nd.Log(expr.base)
         _pull(expr.exp, times(seed, slope), found)

@@ -12,7 +12,7 @@ from functools import lru_cache
 import sympy as sp
 
 from lossgen import nodes
-from lossgen.axes import shifted_letter
+from lossgen.axes import axis_order, shifted_letter
 from lossgen.nodes import Letter, free_letters
 from lossgen.spec import LossSpec
 
@@ -30,13 +30,9 @@ def size_name(axis: Letter) -> str:
 
 def result_letters(spec: LossSpec) -> tuple[Letter, ...]:
     """The letters of the unreduced loss, in the order of its axes; an axis's own letter first."""
-    order = {axis: k for k, axis in reversed(list(enumerate(_axes(spec))))}
+    order = {axis: k for k, axis in enumerate(axis_order(t.axes for t in spec.tensors))}
     letters = free_letters(spec.item)
     return tuple(sorted(letters, key=lambda x: (order[spec.axes[x]], x != spec.axes[x], x.name)))
-
-
-def _axes(spec: LossSpec) -> list[Letter]:
-    return [axis for tensor in spec.tensors for axis in tensor.axes]
 
 
 @lru_cache(maxsize=4096)

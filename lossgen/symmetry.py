@@ -67,6 +67,8 @@ def separable(spec: LossSpec, axis: Letter) -> bool:
     letters = [x for x in result_letters(spec) if spec.axes[x] == axis]
     if len(letters) != 1 or _names_size(spec.item, axis):
         return False
+    if spec.over is not None and letters[0] not in nd.free_letters(spec.over):
+        return False
     try:
         for expr in _formulas(spec):
             _local(spec, expr, axis, letters[0])

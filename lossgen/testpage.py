@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sympy as sp
+
+from lossgen import nodes
 from lossgen.oracle import Formula, formula
 from lossgen.render import filled
 from lossgen.scalartext import WORDS
 from lossgen.spec import LossSpec
+from lossgen.static import resolutions
 from lossgen.subscripts import result_letters
-from lossgen.symmetry import alike
+from lossgen.symmetry import alike, separable
 from lossgen.testcases import CaseRow, cases
 from lossgen.testrefusals import (
     counted,
@@ -27,7 +31,7 @@ from lossgen.testrefusals import (
     rigid,
     takes_number,
 )
-from lossgen.testsamples import fewest, indexed_axis, marker, paired, samples
+from lossgen.testsamples import fewest, indexed_axis, marker, samples
 from lossgen.testsignatures import constructor, plain_names, signature
 from lossgen.testtexts import case_text, result_shape_text, sample_text
 
@@ -101,6 +105,7 @@ class TestPage:
     batch_in_result: bool
     separate: bool
     meeting: bool
+    stands_still: bool
     crowd: str
     emptied: str
     crowd_name: str
@@ -211,9 +216,9 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     labels = labels_of_rows(spec)
     ignored = next((t for t in spec.tensors if t.role.kind == "integer" and marker(spec, t)), None)
     free_rank = (first.ragged is not None) + spec.unbatched
-    batch = spec.tensors[0].axes[0]
+    batch = next(t for t in spec.tensors if t.axes).axes[0]
     batched = any(spec.axes[x] == batch for x in result_letters(spec))
-    separate = batched and not paired(spec, batch)
+    separate = separable(spec, batch)
     axes = {axis.name for t in spec.tensors for axis in t.axes}
     same = alike(spec).get(str(batch.name))
     turns = batched and batch.name == "n" and same is not None and not (same.named or same.holders)
@@ -222,11 +227,15 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     return {
         "batch_in_result": batched,
         "separate": separate,
+        "stands_still": any(not _moves(x) for x in resolutions(spec.item)),
         "meeting": batched and not separate,
         "crowd": crowd,
         "emptied": _emptied(spec),
         "crowd_name": "classes" if separate else "rows",
-        "crowd_cut": any(spec.axes[x].name == "s" != batch.name for x in result_letters(spec)),
+        "crowd_cut": any(
+            axis.name == "s" != batch.name and separable(spec, axis)
+            for axis in (spec.axes[x] for x in result_letters(spec)[-1:])
+        ),
         "crowd_turned": ", ".join(map(str, along)),
         "unbatched": spec.unbatched,
         "ragged": ragged,
@@ -262,6 +271,14 @@ def _emptied(spec: LossSpec) -> str:
     held = {indexed_axis(spec, t) for t in labels}
     batch, *others = dict.fromkeys(t.axes[0].name for t in spec.tensors if t.axes)
     return next((x for x in others if x not in held), "") if batch in held else ""
+
+
+def _moves(item: sp.Basic) -> bool:
+    """Whether a loss certainly reads a tensor, its options given."""
+    masks = (x.where for x in nodes.walk(item) if isinstance(x, nodes.Reduce))
+    if any(x is not nodes.TRUE and nodes.is_static(x) for x in masks):
+        return False  # nothing, as the options may be
+    return any(isinstance(x, nodes.Read) for x in nodes.walk(item))
 
 
 def _last_calm(rows: Sequence[CaseRow]) -> str:

@@ -144,10 +144,14 @@ class KernelExpressions(Squares):
         return f"({left} {expr.op} {right})"
 
     def _print_And(self, expr: Any) -> str:
-        return f"({' & '.join(map(self.code, expr.args))})"
+        return f"({' & '.join(map(self.condition, expr.args))})"
 
     def _print_Or(self, expr: Any) -> str:
-        return f"({' | '.join(map(self.code, expr.args))})"
+        return f"({' | '.join(map(self.condition, expr.args))})"
+
+    def condition(self, expr: sp.Basic) -> str:
+        """A part of a condition; an option that is true or false is passed as a number."""
+        return f"({self.code(expr)} != 0)" if isinstance(expr, nd.Param) else self.code(expr)
 
     def _print_Max(self, expr: Any) -> str:
         return self.call("real_max", *map(self.code, expr.args[:2]))

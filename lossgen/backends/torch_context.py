@@ -40,20 +40,14 @@ class Context:
     def shape(
         self, letters: Sequence[Letter], extents: Mapping[Letter, Extent] | None = None
     ) -> str:
-        """The shape of an array over letters, as an argument; ``extents``: of those cut short."""
-        cut = {y: sum((extents or {}).get(y, (0, 0))) for y in letters}
-        if any(cut.values()):
-            sizes = [
-                f"{self.names.size(y)} - {cut[y]}" if cut[y] else self.names.size(y)
-                for y in letters
-            ]
-            return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+        """The shape of an array over letters, as an argument; ``extents``: what it leaves out."""
+        short = {y: sum(left) for y, left in (extents or {}).items() if y in letters and any(left)}
         if any(y.name == "e" for y in letters):
             return f"{self.names.lead}.shape"
         axes = tuple(self.names.axes.get(y, y) for y in letters)
-        if len(axes) > 1 and axes == self.names.arrays[self.names.lead][0]:
+        if len(axes) > 1 and axes == self.names.arrays[self.names.lead][0] and not short:
             return f"{self.names.lead}.shape"
-        sizes = [self.names.size(y) for y in letters]
+        sizes = [self.names.size(y) + (f" - {short[y]}" if y in short else "") for y in letters]
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 

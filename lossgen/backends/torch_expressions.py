@@ -44,12 +44,16 @@ class Expressions(Gates):
         return aligned(code, pair, self.scope)
 
     def _print_And(self, expr: Any) -> str:
-        word = " and " if is_scalar(expr) else " & "
-        return f"({word.join(map(self.code, expr.args))})"
+        return self._joined(expr, " and " if is_scalar(expr) else " & ")
 
     def _print_Or(self, expr: Any) -> str:
-        word = " or " if is_scalar(expr) else " | "
-        return f"({word.join(map(self.code, expr.args))})"
+        return self._joined(expr, " or " if is_scalar(expr) else " | ")
+
+    def _joined(self, expr: Any, word: str) -> str:
+        """Conditions joined by a word; ``not`` binds less than those of tensors do."""
+        weak = {x for x in expr.args if isinstance(x, nd.Not) and is_scalar(x)}
+        parts = (f"({self.code(x)})" if x in weak else self.code(x) for x in expr.args)
+        return f"({word.join(parts)})"
 
     def _print_Not(self, expr: Any) -> str:
         return f"{'not ' if is_scalar(expr) else '~'}{self.code(expr.args[0])}"
@@ -127,6 +131,8 @@ class Expressions(Gates):
 
     def _print_Clip(self, expr: Any) -> str:
         x, low, high = expr.args
+        if is_scalar(x) and is_scalar(low) and is_scalar(high):
+            return f"min(max({self.code(x)}, {self.code(low)}), {self.code(high)})"
         if self.names.fusing or self._constant(x):
             return f"{self.operand(x)}.clamp({self.code(low)}, {self.code(high)})"
         return f"_within({', '.join(bare(self.code(a)) for a in expr.args)})"
@@ -164,5 +170,7 @@ class Expressions(Gates):
         return f"_step({bare(self.code(expr.arg))})"
 
     def _print_WhereAbove(self, expr: Any) -> str:
+        if expr.args[0] == 0:  # as an option may make it
+            return f"torch.zeros_like({bare(self.code(expr.args[1]))})"
         x, gate, bound = (bare(self.code(a)) for a in expr.args)
         return f"_where_above({x}, {gate}{'' if expr.args[2] == 0 else f', {bound}'})"

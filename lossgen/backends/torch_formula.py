@@ -97,8 +97,8 @@ class Formula:
 
     def shape(self, name: str) -> str:
         """Code for the shape of a result."""
-        forward = self.compiled.forward
-        return Context(forward, self.names).shape(forward.statement(name).free)
+        x = self.compiled.forward.statement(name)
+        return Context(self.compiled.forward, self.names).shape(x.free, x.extents)
 
     def moved_by(self, result: str) -> frozenset[str]:
         """The tensors whose gradient reads the one that comes in for a result."""

@@ -137,6 +137,8 @@ class Functions(Reads):
 
     def _print_FlatPower(self, expr: Any) -> str:
         base, exponent = expr.args
+        if is_scalar(base):  # a number has no slope
+            return f"{self.operand(base)}**{self.operand(exponent)}"
         name = "_power" if is_scalar(exponent) else "_powers"
         return f"{name}({bare(self.code(base))}, {bare(self.code(exponent))})"
 
@@ -160,6 +162,8 @@ class Functions(Reads):
 
     def _print_Xlogy(self, expr: Any) -> str:
         x, y = expr.args
+        if is_scalar(expr):
+            return self._print_Node(expr)
         texts = [bare(self.code(a)) for a in expr.args]
         if x == y:
             return f"_xlogx({texts[0]})"

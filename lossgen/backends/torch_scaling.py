@@ -28,9 +28,8 @@ def scales_alone(compiled: Compiled) -> bool:
     largest = max((a.axes for a in forward.inputs), key=len)
     weighted = len(forward.results) == 2 and forward.results[1] in backward.seeds
     unit = len(forward.results) == 1 or divides_by_one(forward)
-    if {*item.free} != {*largest} or {*item.extents} & {*item.free}:
-        return False
-    if not unit or len(backward.seeds) > 1 + weighted:
+    short = any(map(any, item.window.values()))  # fewer items than elements
+    if {*item.free} != {*largest} or short or not unit or len(backward.seeds) > 1 + weighted:
         return False
     thin = {f"grad_{x}" for x in backward.seeds}
     for x in backward.program.statements:

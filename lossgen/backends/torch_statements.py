@@ -265,12 +265,13 @@ class TorchStatements(Products, Positions, Reductions, Padding, Classes):
 
     def _constant(self, x: Statement, code: str) -> str:
         """A body without tensors (under a static condition), as a tensor of the right shape."""
+        shape = self.shape(x.free, x.extents)
         if x.kind == "boolean":
-            shape, device = self.shape(x.free, x.extents), f"{self.names.like}.device"
-            return f"torch.full({shape}, {code}, dtype=torch.bool, device={device})"
+            kind = f"dtype=torch.bool, device={self.names.like}.device"
+            return f"torch.full({shape}, {code}, {kind})"
         if x.name in self.unused_ones and x.body == 1:
             return f"{self.names.like}.new_ones(())"
-        return f"{self.names.like}.new_full({self.shape(x.free, x.extents)}, {code})"
+        return f"{self.names.like}.new_full({shape}, {code})"
 
 
 def _given(argument: nd.Read | nd.Param) -> str:

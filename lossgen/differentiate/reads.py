@@ -143,7 +143,7 @@ class Reads(Tape):
             p[0]: letter for p, letter in zip(places, letters, strict=True) if p is not None
         }
         loose = free_letters(term).union(*map(free_letters, read.subscripts)) - renaming.keys()
-        clash = {y: self.fresh(y) for y in loose if y in renaming.values()}
+        clash = {y: self.fresh(y) for y in loose if y in letters}
         mapping: dict[Letter, Letter] = {**renaming, **clash}
         target = tuple(substitute(s, mapping) for s in read.subscripts)
         self.pieces.setdefault(read.name, []).append(Scatter(substitute(term, mapping), target))

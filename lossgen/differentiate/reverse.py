@@ -74,7 +74,7 @@ def differentiate(
     reverse = _Reverse(forward)
     gradients, seeds, statements = reverse.run(rewrite)
     recorded, kept, ordered = _kept(forward, statements, usual or {}, taken)
-    seeded = (replace(_array(forward.statement(r)), name=f"grad_{r}") for r in seeds)
+    seeded = (_array(replace(forward.statement(r), name=f"grad_{r}", kind="real")) for r in seeds)
     inputs = (*forward.inputs, *seeded, *map(_array, map(recorded.statement, kept)))
     results = tuple(f"d_{g}" for g in gradients)
     program = Program(inputs, ordered, results, tuple(reverse.order), reverse.axes)
@@ -101,9 +101,8 @@ class _Reverse(Reads, Collecting):
         varying = self._varying()
         seeds = tuple(r for r in self.forward.results if r in varying)
         for name in seeds:
-            result = _array(self.forward.statement(name))
-            letters, self.kinds[f"grad_{name}"] = result.axes, "real"
-            self.arrays[f"grad_{name}"] = (letters, result.extents)
+            letters, extents = self.arrays[name]
+            self.kinds[f"grad_{name}"], self.arrays[f"grad_{name}"] = "real", (letters, extents)
             self.pieces[name] = [Read(Str(f"grad_{name}"), *letters)]
         for x in reversed(self.forward.statements):
             self._settle(varying, x.name)

@@ -152,13 +152,21 @@ def _extreme(node: Callable[..., Expr], values: tuple[Expr, ...], tie: Expr) -> 
 
 
 def clip(x: Expr, low: Expr, high: Expr) -> Expr:
-    """``x`` held within [low, high]; slope 1 at both ends, as ``torch.clamp``."""
-    return nodes.Clip(x, low, high)
+    """``x`` held within [low, high]; slope 1 at both ends, as ``torch.clamp``.
+
+    Bounds read from tensors have slopes of their own, and at a tie half of it, as in ``Max``.
+    """
+    x, low, high = map(sp.sympify, (x, low, high))
+    if nodes.is_scalar(low) and nodes.is_scalar(high):
+        return nodes.Clip(x, low, high)
+    below, above = (nodes.ONE if nodes.is_scalar(bound) else HALF for bound in (low, high))
+    return nodes.Min(nodes.Max(x, low, below), high, above)
 
 
 def stop_gradient(x: Expr) -> Expr:
-    """The value, with derivative zero."""
-    return nodes.StopGradient(x)
+    """The value, with derivative zero; an option has none in any case."""
+    x = sp.sympify(x)
+    return x if nodes.is_scalar(x) else nodes.StopGradient(x)
 
 
 def straight_through(value: Expr, *, gradient_of: Expr) -> Expr:

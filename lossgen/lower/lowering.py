@@ -17,6 +17,7 @@ from lossgen import nodes as nd
 from lossgen.axes import shifted_letter
 from lossgen.lower.compared import Row, of_one_row, row
 from lossgen.lower.families import with_family_names
+from lossgen.lower.forks import forked, idle
 from lossgen.lower.masked import mask_inward
 from lossgen.lower.naming import automatic, stem
 from lossgen.lower.order import in_order_of_writing
@@ -81,7 +82,7 @@ class _Lowering(Recording):
         if isinstance(expr, Let) and name == ITEM:
             # The author's name for the whole result is the result.
             expr = substitute(expr.body, dict(zip(expr.params, expr.at, strict=True)))
-        if isinstance(expr, Let) and expr.params == expr.at:
+        if isinstance(expr, Let) and expr.params == expr.at and not self.spans(expr.params):
             read = self(expr)
             if isinstance(read, Read) and read.subscripts == self.arrays[read.name][0]:
                 self.results.append(read.name)
@@ -95,13 +96,17 @@ class _Lowering(Recording):
         self, name: str, expr: sp.Expr, letters: Iterable[Letter], *, named: bool = False
     ) -> str:
         """Make a statement of an expression; equal unnamed ones are shared."""
-        if isinstance(expr, Reduce) and not self._composite(expr) and not _idle(expr):
+        if isinstance(expr, Reduce) and self._is_one(expr):
             return self._reduction(name, expr, named=named)
         if isinstance(expr, Along) and expr.position == expr.letter:
             body = self(expr.body)
             free = self.ordered(free_letters(body) | {expr.letter})
             return self.add(name, free, body, cast(Op, expr.op), (expr.letter,), named=named)
         return self.add(name, self.ordered(letters), self(expr), named=named)
+
+    def _is_one(self, expr: Reduce) -> bool:
+        """Whether a reduction is one statement."""
+        return not self._composite(expr) and not idle(expr) and forked(expr) is None
 
     def _composite(self, expr: Reduce) -> bool:
         return expr.op == "mean" and expr.where is not TRUE
@@ -233,12 +238,14 @@ class _Lowering(Recording):
             number = self(count)
             some = nd.Compare(">", number, 0)
             return Where(some, self(total) / nd.Max(number, 1, ONE), self(expr.empty))
-        if idle := _idle(expr):
-            rest = [x for x in expr.bound if x not in idle]
+        if (fork := forked(expr)) is not None:
+            return self(fork)
+        if still := idle(expr):
+            rest = [x for x in expr.bound if x not in still]
             inner = self(
                 Reduce(expr.args[0], expr.body, expr.where, expr.empty, rest) if rest else expr.body
             )
-            many = sp.Mul(*map(Size, idle))
+            many = sp.Mul(*map(Size, still))
             if expr.op == "logsumexp":
                 return inner + nd.Log(many)
             if expr.op == "norm":
@@ -272,9 +279,3 @@ class _Lowering(Recording):
         whole = Along(expr.args[0], expr.body, expr.letter, expr.letter)
         name = self._define(automatic(whole, self.written), whole, free_letters(whole))
         return self._read(name, {expr.letter: expr.position})
-
-
-def _idle(expr: Reduce) -> list[Letter]:
-    """The letters of a reduction along which nothing in it varies."""
-    inside = free_letters(expr.body) | free_letters(expr.where)
-    return [x for x in expr.bound if x not in inside]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
+from lossgen.axes import axis_order
 from lossgen.nodes import Letter, free_letters, walk
 from lossgen.program import Statement
 from lossgen.spec import LossSpec
@@ -36,7 +37,7 @@ def in_order_of_writing(
 
 def letter_order(spec: LossSpec, expressions: Sequence[sp.Expr]) -> tuple[Letter, ...]:
     """All letters: axes in the order of the tensors, others beside the axis they run over."""
-    axes = _axis_order([t.axes for t in spec.tensors])
+    axes = axis_order(t.axes for t in spec.tensors)
     used: dict[Letter, None] = {}
     for node in walk(sp.Tuple(*expressions)):
         if isinstance(node, Letter):
@@ -48,22 +49,6 @@ def letter_order(spec: LossSpec, expressions: Sequence[sp.Expr]) -> tuple[Letter
             *sorted((x for x in used if spec.axes.get(x) == axis and x != axis), key=str),
         ]
     return tuple(order)
-
-
-def _axis_order(tensors: Sequence[tuple[Letter, ...]]) -> list[Letter]:
-    """The axes in an order that agrees with every tensor's, where there is one."""
-    waiting = dict.fromkeys(
-        axis for axes in sorted(tensors, key=len, reverse=True) for axis in axes
-    )
-    order: list[Letter] = []
-    while waiting:
-        blocked = {
-            y for axes in tensors for k, x in enumerate(axes) if x in waiting for y in axes[k + 1 :]
-        }
-        chosen = next((x for x in waiting if x not in blocked), next(iter(waiting)))
-        order.append(chosen)
-        del waiting[chosen]
-    return order
 
 
 def item_letters(spec: LossSpec) -> tuple[Letter, ...]:

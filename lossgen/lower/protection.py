@@ -60,9 +60,17 @@ def protect(
         a if isinstance(expr, Read) else protect(a, condition, holds, known, places=places)
         for a in expr.args
     ]
-    for place, instead in weak_arguments(expr, known).items():
-        children[place] = safe(children[place], instead)
+    gathers = isinstance(expr, (Read, nd.Along))
+    if not (gathers and all(map(_says_where, nd.conjuncts(condition)))):
+        for place, instead in weak_arguments(expr, known).items():
+            children[place] = safe(children[place], instead)
     return rebuild(expr, children)
+
+
+def _says_where(condition: sp.Basic) -> bool:
+    """Whether a condition compares a letter: it says which place that is, not which there are."""
+    sides = condition.args[1:] if isinstance(condition, nd.Compare) else ()
+    return any(isinstance(x, Letter) for x in sides)
 
 
 def weak_arguments(expr: sp.Expr, known: Known) -> dict[int, sp.Expr]:

@@ -67,6 +67,8 @@ class Recording:
         if name == ITEM or op in ("sum", "mean"):
             kind = "real"
         extents = extents_of((body, where, *target), self.arrays)
+        if name == DIVISOR:  # each item's, so where the items are
+            extents = {**extents, **self.spans(free)}
         self.statements.append(
             Statement(name, free, body, op, bound, where, kind, target, extents=extents)
         )
@@ -74,6 +76,11 @@ class Recording:
         self.kinds[name] = kind
         self.arrays[name] = (free, {k: v for k, v in extents.items() if k in free})
         return name
+
+    def spans(self, letters: Iterable[Letter]) -> dict[Letter, Extent]:
+        """Where the items do not run over whole axes, of the letters given."""
+        items = self.arrays[self.results[0]][1] if self.results else {}
+        return {x: items[x] for x in letters if any(items.get(x, ()))}
 
     def _unique(self, name: str) -> str:
         alone, around = name, tuple(x for x in reversed(self.inside) if x != name)

@@ -164,6 +164,10 @@ def _check_together(tensors: list[TensorArg], complain: Complain) -> None:
     if not required:
         complain("every tensor is optional", "one must always be given", tensors[0].name)
         return
+    if not any(t.axes for t in required):
+        say = "give one that must be given an axis, such as input: Real[e]"
+        complain("no tensor has an axis", say, required[0].name)
+        return
     lead = max((t for t in required if not t.broadcast), key=lambda t: len(t.axes), default=None)
     for t in tensors:
         if t.broadcast and lead is None:

@@ -17,7 +17,10 @@ from lossgen import nodes as nd
 from lossgen.nodes import rebuild
 from lossgen.roles import Kind
 
-_ARITHMETIC = (sp.Add, sp.Mul, sp.Pow, nd.Unary, nd.Max, nd.Clip)
+_ARITHMETIC = (
+    *(sp.Add, sp.Mul, sp.Pow, nd.Unary, nd.Max, nd.Clip),
+    *(nd.StraightThrough, nd.Xlogy, nd.Hypot, nd.Along),
+)
 _OF_CONDITIONS = frozenset(("any", "all", "count"))
 
 

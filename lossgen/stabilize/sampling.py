@@ -62,6 +62,8 @@ def _draw(random: Random, range_: Range, of: sp.Basic, *, everywhere: bool) -> f
     if isinstance(of, nd.Param):
         # Options are of ordinary size.
         low, high = max(range_.low, -8.0), min(range_.high, 8.0)
+        if of.is_integer:
+            return float(random.randint(math.ceil(low), math.floor(high)))
         return rounded(random.uniform(low, high)) if low < high else low
     low, high = max(range_.low, -LARGEST), min(range_.high, LARGEST)
     if not everywhere:

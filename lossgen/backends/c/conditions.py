@@ -44,6 +44,10 @@ def atoms(expr: sp.Basic) -> list[sp.Basic]:
             found.update(dict.fromkeys(leaves(x.args[0])))
         elif isinstance(x, (nd.Given, nd.Needs)):
             found.setdefault(x)
+        elif isinstance(x, nd.Junction) and not is_static(x):
+            # Beside conditions on tensors; C asks the option itself, Triton what it was told.
+            beside = (y for y in x.args if is_static(y))
+            found.update(dict.fromkeys(z for y in beside for z in leaves(y)))
     return list(found)
 
 

@@ -160,7 +160,7 @@ class Expressions(KernelExpressions):
         return f"({at} {expr.op} {end})"
 
     def _print_Not(self, expr: Any) -> str:
-        return f"!{self.code(expr.args[0])}"
+        return f"!{self.condition(expr.args[0])}"
 
     def _print_Given(self, expr: Any) -> str:
         return macro(expr)

@@ -24,6 +24,7 @@ from lossgen.backends.c.apart import Apart, at_place
 from lossgen.backends.c.fading import faded
 from lossgen.backends.c.masses import mass, mass_and_log
 from lossgen.backends.c.neighbours import without_neighbours
+from lossgen.backends.c.own_letters import on_axes
 from lossgen.backends.c.unmoved import unmoved
 from lossgen.backends.c.unsupported import Unsupported
 from lossgen.backends.c.words import with_c_names
@@ -70,6 +71,8 @@ def joined(compiled: Compiled, *, meets: bool = False) -> Program:
         Unsupported: where an operation has no form in plain loops.
     """
     forward, backward = compiled.backward.recorded, compiled.backward.program
+    # Loops follow the first input, so that is none without axes.
+    forward = replace(forward, inputs=tuple(sorted(forward.inputs, key=lambda a: not a.axes)))
     known = {x.name: x for x in forward.statements}
     statements = list(forward.statements)
     for x in backward.statements:
@@ -78,6 +81,7 @@ def joined(compiled: Compiled, *, meets: bool = False) -> Program:
         elif replace(known[x.name], guard=x.guard) != x:
             raise Unsupported(f"'{x.name}' means one thing forward and another backward")
     wanted = (*forward.results, *backward.results)
+    statements = on_axes(statements, backward.axes)
     statements = [*with_choices_resolved(statements, forward, wanted)]
     # The gradient with respect to the divisor of a mean needs the whole loss first.
     outside = {f"grad_{r}" for r in forward.results[1:]}
@@ -98,7 +102,7 @@ def joined(compiled: Compiled, *, meets: bool = False) -> Program:
     item = forward.results[0]
     inputs = (
         *forward.inputs,
-        Array(f"grad_{item}", forward.statement(item).free),
+        Array(f"grad_{item}", next(x.free for x in statements if x.name == item)),
     )
     kinds: dict[str, Kind] = {a.name: a.kind for a in inputs} | {x.name: x.kind for x in spelled}
     counted = tuple(x.mapped(lambda e: realised(e, kinds)) for x in spelled)

@@ -93,8 +93,7 @@ def kernels_of(
     Raises:
         Unsupported: where it has none.
     """
-    program = joined(compiled)
-    plan = planned(guarded(program))
+    program, plan = _without_partial(joined(compiled))
     if carry and (left := carried(program, plan)) != program:
         plan = planned(guarded(left))
     spec = compiled.spec
@@ -212,6 +211,17 @@ def _option(power: sp.Basic) -> tuple[Param, int] | None:
     if isinstance(power, nd.HypotPowSlope):
         return whole_exponent(power.args[1] - 1)
     return whole_exponent(power.args[1]) if isinstance(power, (sp.Pow, nd.PowerSlope)) else None
+
+
+def _without_partial(program: Program) -> tuple[Program, Plan]:
+    """A program and its plan, without the gradients that no pass forms whole."""
+    plan = planned(guarded(program))
+    left = plan.program.results
+    if left == program.results:
+        return program, plan
+    # Nor does what they were needed for, alone, have a reason any more.
+    fewer = replace(program, results=left, statements=without_unused(program.statements, left))
+    return fewer, planned(guarded(fewer))
 
 
 def guarded(program: Program) -> Program:

@@ -102,9 +102,13 @@ class Places:
         return str(s) if s.is_Integer else f"in_range({gathered(s)}, {extent(y)}, status)"
 
     def turns(self, array: Array) -> bool:
-        """Whether the rows of a tensor are turned into columns where they are short."""
+        """Whether the rows of a tensor are turned into columns where they are short.
+
+        The gradient that comes in has no gaps, and is read where it is.
+        """
         letters = {self.vector, self.plan.inner}
-        return self.spreads and array.kind == "real" and letters <= {*array.axes}
+        given = array.name != f"grad_{self.plan.item}"
+        return given and self.spreads and array.kind == "real" and letters <= {*array.axes}
 
     @property
     def turned(self) -> str:

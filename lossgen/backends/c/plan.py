@@ -77,8 +77,11 @@ class Plan:
 
         Then all rows are one lane: each has a loss, and a place in every tensor, alike. It pays
         where elements have dear functions, not where they would only be fetched one by one.
+        Items of every element stand between the rows, which then are no lane.
         """
         rows = {*self.outer, *([] if self.lane is None else [self.lane])}
+        if self.lane is not None and self.inner in self.program.statement(self.item).free:
+            return False
         arrays = [{*a.axes} for a in self.program.inputs]
         return (
             self.inner is not None

@@ -123,7 +123,7 @@ class Expressions(KernelExpressions):
     # --- conditions -------------------------------------------------------------------------
 
     def _print_Not(self, expr: Any) -> str:
-        return f"(~{self.code(expr.args[0])})"
+        return f"(~{self.condition(expr.args[0])})"
 
     def _print_BooleanTrue(self, expr: Any) -> str:
         return "True"

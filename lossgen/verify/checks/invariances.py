@@ -51,7 +51,7 @@ def permuted_classes(session: Session) -> Check | None:
 def split(session: Session) -> Check:
     """A batch in two parts, put together by the formula's own denominators."""
     spec, name = session.question.spec, "split batch"
-    lead = spec.tensors[0].axes[0]
+    lead = next(t for t in spec.tensors if t.axes).axes[0]
     if not separable(spec, lead):
         return Check(name, "skipped", "the formula's items are not independent along the batch")
     point = _long(session, lead)
