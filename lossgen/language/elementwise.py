@@ -154,13 +154,12 @@ def _extreme(node: Callable[..., Expr], values: tuple[Expr, ...], tie: Expr) -> 
 def clip(x: Expr, low: Expr, high: Expr) -> Expr:
     """``x`` held within [low, high]; slope 1 at both ends, as ``torch.clamp``.
 
-    Bounds read from tensors have slopes of their own, and at a tie half of it, as in ``Max``.
+    Bounds read from tensors have slopes of their own, beyond their ends alone.
     """
     x, low, high = map(sp.sympify, (x, low, high))
     if nodes.is_scalar(low) and nodes.is_scalar(high):
         return nodes.Clip(x, low, high)
-    below, above = (nodes.ONE if nodes.is_scalar(bound) else HALF for bound in (low, high))
-    return nodes.Min(nodes.Max(x, low, below), high, above)
+    return nodes.Min(nodes.Max(x, low, nodes.ONE), high, nodes.ONE)
 
 
 def stop_gradient(x: Expr) -> Expr:
