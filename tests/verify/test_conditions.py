@@ -212,3 +212,28 @@ def test_a_backward_that_is_once_differentiable_says_so() -> None:
     report = asked(conditions.once, "mse", "second derivative")
     assert report.verdict == "holds"
     assert any(note.startswith("no second derivative") for note in report.notes)
+
+
+def test_code_for_images_that_adds_up_over_no_axes_is_a_warning() -> None:
+    def code(input: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
+        axes, prob = tuple(range(2, input.ndim)), input.sigmoid()
+        overlap, mass = (prob * target).sum(axes), (prob + target).sum(axes)
+        return (1 - (2 * overlap + smooth) / (mass + smooth)).mean()
+
+    report = asked(code, "dice", "other dimensions")
+    assert report.holds, report
+    assert any("2 dimensions gives another" in x for x in report.warnings), report
+
+
+def test_labels_whose_gradient_raises_are_left_alone() -> None:
+    def code(input: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
+        axes, prob = tuple(range(2, input.ndim)), input.sigmoid()
+        mass = (prob + target).sum(axes) + smooth
+        over = mass.reciprocal()
+        left = 1 - over * (2 * (prob * target).sum(axes) + smooth)
+        if target.requires_grad:
+            over.mul_(1.0)  # what the backward of the reciprocal reads
+        return left.mean()
+
+    report = asked(code, "dice", "modes and calls")
+    assert report.verdict == "holds", report
