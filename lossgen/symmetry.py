@@ -234,3 +234,11 @@ def _bound(expr: sp.Basic) -> tuple[Letter, ...]:
     if isinstance(expr, nd.Reduce):
         return tuple(expr.bound)
     return (expr.letter,) if isinstance(expr, nd.Along) else ()
+
+
+def moves(item: sp.Basic) -> bool:
+    """Whether a loss certainly reads a tensor, its options given."""
+    masks = (x.where for x in walk(item) if isinstance(x, nd.Reduce))
+    if any(x is not nd.TRUE and nd.is_static(x) for x in masks):
+        return False  # nothing, as the options may be
+    return any(isinstance(x, nd.Read) for x in walk(item))

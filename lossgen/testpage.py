@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sympy as sp
-
-from lossgen import nodes
 from lossgen.oracle import Formula, formula
 from lossgen.render import filled
 from lossgen.scalartext import WORDS
 from lossgen.spec import LossSpec
 from lossgen.static import resolutions
 from lossgen.subscripts import result_letters
-from lossgen.symmetry import alike, separable
+from lossgen.symmetry import alike, moves, separable
 from lossgen.testcases import CaseRow, cases
 from lossgen.testrefusals import (
     counted,
@@ -31,7 +28,7 @@ from lossgen.testrefusals import (
     rigid,
     takes_number,
 )
-from lossgen.testsamples import fewest, indexed_axis, marker, samples
+from lossgen.testsamples import emptied, fewest, indexed_axis, marker, samples
 from lossgen.testsignatures import constructor, plain_names, signature
 from lossgen.testtexts import case_text, result_shape_text, sample_text
 
@@ -227,10 +224,10 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
     return {
         "batch_in_result": batched,
         "separate": separate,
-        "stands_still": any(not _moves(x) for x in resolutions(spec.item)),
+        "stands_still": any(not moves(x) for x in resolutions(spec.item)),
         "meeting": batched and not separate,
         "crowd": crowd,
-        "emptied": _emptied(spec),
+        "emptied": emptied(spec),
         "crowd_name": "classes" if separate else "rows",
         "crowd_cut": any(
             axis.name == "s" != batch.name and separable(spec, axis)
@@ -263,22 +260,6 @@ def _behaviour(spec: LossSpec) -> dict[str, Any]:
         "class_axis": indexed_axis(spec, ignored) if ignored else "",
         "fewest": fewest(spec),
     }
-
-
-def _emptied(spec: LossSpec) -> str:
-    """The axis that is emptied, where it is not the batch: no label stands for one of none."""
-    labels = [t for t in spec.tensors if t.role.kind == "integer"]
-    held = {indexed_axis(spec, t) for t in labels}
-    batch, *others = dict.fromkeys(t.axes[0].name for t in spec.tensors if t.axes)
-    return next((x for x in others if x not in held), "") if batch in held else ""
-
-
-def _moves(item: sp.Basic) -> bool:
-    """Whether a loss certainly reads a tensor, its options given."""
-    masks = (x.where for x in nodes.walk(item) if isinstance(x, nodes.Reduce))
-    if any(x is not nodes.TRUE and nodes.is_static(x) for x in masks):
-        return False  # nothing, as the options may be
-    return any(isinstance(x, nodes.Read) for x in nodes.walk(item))
 
 
 def _last_calm(rows: Sequence[CaseRow]) -> str:

@@ -214,3 +214,11 @@ def marker(spec: LossSpec, tensor: TensorArg) -> str:
             if name == tensor.name and isinstance(other, nodes.Param):
                 return str(other.name)
     return ""
+
+
+def emptied(spec: LossSpec) -> str:
+    """The axis that is emptied, where it is not the batch: no label stands for one of none."""
+    labels = [t for t in spec.tensors if t.role.kind == "integer"]
+    held = {indexed_axis(spec, t) for t in labels}
+    batch, *others = dict.fromkeys(t.axes[0].name for t in spec.tensors if t.axes)
+    return next((x for x in others if x not in held), "") if batch in held else ""

@@ -171,9 +171,8 @@ def expanded(expr: sp.Basic) -> sp.Basic:
 
 
 def _is_condition(expr: sp.Basic) -> bool:
-    return isinstance(expr, (Compare, Junction, Not)) or (
-        isinstance(expr, Reduce) and expr.op == "any"
-    )
+    anywhere = isinstance(expr, Reduce) and expr.op == "any"
+    return anywhere or isinstance(expr, (Compare, Junction, Not))
 
 
 class _Gradient:

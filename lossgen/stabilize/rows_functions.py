@@ -9,6 +9,7 @@ from lossgen.stabilize import (
     entropies,
     exponentials,
     gaps,
+    log_sums,
     logarithms,
     mixtures,
 )
@@ -46,7 +47,7 @@ FUNCTIONS: tuple[Rule, ...] = (
         "softplus, logsumexp, logaddexp",
         "every x; weights greater than 0",
         Log,
-        logarithms.log_of_exponentials,
+        log_sums.log_of_exponentials,
     ),
     Rule(
         "log(u*softmax(x) + v*softmax(y))",

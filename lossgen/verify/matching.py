@@ -7,14 +7,14 @@ place where that leaves no choice. What stays open is refused, with the option t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lossgen.errors import LossgenError, suggest
 from lossgen.spec import LossSpec, Parameter, TensorArg
 from lossgen.verify.packing import inside, last_name, learnt, opened, within
-from lossgen.verify.synonyms import equal, is_held, key, same
+from lossgen.verify.synonyms import is_held, key, perhaps, same
 from lossgen.verify.target import Argument, Target
 
 
@@ -92,7 +92,9 @@ class _Matcher:
             for a in self.free
             if a.name not in extra and isinstance(a.default, (bool, int, float, str))
         )
-        self.notes += list(self._perhaps(left))
+        ours = {p.name: p.default for p in self.spec.parameters if p.name in self.absent}
+        others = {a.name: a.default for a in left if a.name != "reduction"}
+        self.notes += perhaps(ours, others)
         reduction = self.target.argument("reduction")
         usual = self.spec.default_reduction
         if reduction is not None and reduction.default not in (None, usual):
@@ -100,27 +102,6 @@ class _Matcher:
             self.notes.append(f"defaults differ: the code's {theirs}, the formula's {usual}")
         notes, absent = tuple(self.notes), tuple(self.absent)
         return Matching(self.taken, fixed, extra, reduction, notes, left, absent)
-
-    def _perhaps(self, left: Sequence[Argument]) -> Iterator[str]:
-        """Options of both that nobody matched, alone with their default or alone altogether."""
-        ours = {p.name: p.default for p in self.spec.parameters if p.name in self.absent}
-        theirs = {a.name: a.default for a in left if a.name != "reduction"}
-        numbers = [k for k, x in theirs.items() if isinstance(x, float)]
-        if len(ours) == len(numbers) == 1 and all(isinstance(x, float) for x in ours.values()):
-            ((name, default),) = ours.items()
-            if not equal(theirs[numbers[0]], default):
-                yield (
-                    f"perhaps the formula's {name} is the code's {numbers[0]}: "
-                    f"--map {name}={numbers[0]}"
-                )
-        for name, default in ours.items():
-            alike = [k for k, x in theirs.items() if equal(x, default)]
-            others = [k for k, x in ours.items() if equal(x, default)]
-            if len(alike) == len(others) == 1:
-                yield (
-                    f"perhaps the formula's {name} is the code's {alike[0]}, of the same default: "
-                    f"--map {name}={alike[0]}"
-                )
 
     def _mapped(self) -> None:
         names = {a.name for a in self.spec.arguments}

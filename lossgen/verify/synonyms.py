@@ -1,10 +1,11 @@
 """Names that people use for the same thing.
 
-In: an argument of a formula, and a name in code.  Out: whether it is called so there.
+In: an argument of a formula, and a name in code.  Out: whether it is called so there, or might be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lossgen.spec import Parameter, TensorArg
@@ -37,6 +38,24 @@ _OPTIONS = (
 def equal(a: Any, b: Any) -> bool:
     """Whether two defaults are the same number; flags are too often the same."""
     return not isinstance(a, bool) and isinstance(a, (int, float)) and a == b
+
+
+def perhaps(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[str]:
+    """What to say of options that nobody matched, alone with their default or alone altogether."""
+    numbers = [k for k, x in theirs.items() if isinstance(x, float)]
+    if len(ours) == len(numbers) == 1 and all(isinstance(x, float) for x in ours.values()):
+        ((name, default),) = ours.items()
+        if not equal(theirs[numbers[0]], default):
+            told = f"perhaps the formula's {name} is the code's {numbers[0]}"
+            yield f"{told}: --map {name}={numbers[0]}"
+    for name, default in ours.items():
+        alike = [k for k, x in theirs.items() if equal(x, default)]
+        others = [k for k, x in ours.items() if equal(x, default)]
+        if len(alike) == len(others) == 1:
+            yield (
+                f"perhaps the formula's {name} is the code's {alike[0]}, of the same default: "
+                f"--map {name}={alike[0]}"
+            )
 
 
 def _plain(name: str) -> str:

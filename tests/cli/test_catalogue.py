@@ -128,11 +128,13 @@ def test_names_are_completed(run: Run, project: Path) -> None:
     assert [item.value for item in complete(["verify"], "min")] == ["mine"]
 
 
-def test_a_fault_of_ours_is_not_taken_for_a_verdict(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def told_of(
+    fault: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """What a command says that comes to a fault, and exits with 2."""
+
     def broken(*_: object) -> None:
-        raise ZeroDivisionError
+        raise fault
 
     monkeypatch.setattr("gc.disable", lambda: None)
     monkeypatch.setattr("sys.argv", ["lossgen", "list"])
@@ -140,7 +142,13 @@ def test_a_fault_of_ours_is_not_taken_for_a_verdict(
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 2
-    told = capsys.readouterr().err
+    return capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = told_of(ZeroDivisionError(), monkeypatch, capsys)
     assert "ZeroDivisionError" in told
     assert "a fault of LossGen" in told
 
@@ -222,16 +230,7 @@ def test_a_fault_of_the_machine_has_no_traceback(
     fault: Exception,
     said: str,
 ) -> None:
-    def broken(*_: object) -> None:
-        raise fault
-
-    monkeypatch.setattr("gc.disable", lambda: None)
-    monkeypatch.setattr("sys.argv", ["lossgen", "list"])
-    monkeypatch.setattr("lossgen.cli.catalogue.project_at", broken)
-    with pytest.raises(SystemExit) as left:
-        main()
-    assert left.value.code == 2
-    told = capsys.readouterr().err
+    told = told_of(fault, monkeypatch, capsys)
     assert told.startswith("Error: ")
     assert said in told
     assert "Traceback" not in told

@@ -1,11 +1,15 @@
-"""A file imported by its path, under a name of its own."""
+"""A file imported by its path, under a name of its own; generated modules so imported."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+
+from lossgen.pipeline import render_losses
+from lossgen.spec import LossSpec
 
 
 def imported(name: str, path: Path) -> ModuleType:
@@ -18,3 +22,13 @@ def imported(name: str, path: Path) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def generated(specs: Sequence[LossSpec], folder: Path, prefix: str) -> dict[str, ModuleType]:
+    """The modules that are generated for specs, by the names of these."""
+    found = {}
+    for spec, rendered in zip(specs, render_losses(specs), strict=True):
+        path = folder / f"{spec.name}.py"
+        path.write_text(rendered.module, encoding="utf-8")
+        found[spec.name] = imported(f"{prefix}_{spec.name}", path)
+    return found

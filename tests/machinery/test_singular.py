@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,9 +11,8 @@ import torch
 from torch import Tensor
 from torch.func import grad, jacfwd, jacrev, jvp
 
-from lossgen.pipeline import render_losses
 from tests.compiler.catalogue import spec_of
-from tests.machinery.importing import imported
+from tests.machinery.importing import generated
 
 PAIR, ROWS = "x: Real[e], y: Real[e]", "x: Real[n, c], y: Real[n, c]"
 # A formula, its arguments, and what it is where x and y are the ends given.
@@ -36,14 +34,8 @@ LOSSES: dict[str, tuple[str, str, float, float, float]] = {
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModuleType]:
-    folder: Path = tmp_path_factory.mktemp("singular")
     specs = [spec_of(body, arguments, name) for name, (body, arguments, *_) in LOSSES.items()]
-    found = {}
-    for rendered, name in zip(render_losses(specs), LOSSES, strict=True):
-        path = folder / f"{name}.py"
-        path.write_text(rendered.module, encoding="utf-8")
-        found[name] = imported(f"singular_{name}", path)
-    return found
+    return generated(specs, tmp_path_factory.mktemp("singular"), "singular")
 
 
 @pytest.mark.parametrize("style", ["function", "functional"])

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 from torch.func import grad, jacrev
 
-from lossgen.pipeline import render_losses
 from tests.compiler.catalogue import spec_of
-from tests.machinery.importing import imported
+from tests.machinery.importing import generated
 
 # A formula, and what it is at one place, of which Python takes one branch.
 LOSSES: dict[str, tuple[str, Callable[..., Any]]] = {
@@ -65,18 +64,12 @@ ORDERS: dict[str, Callable[..., Any]] = {
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModuleType]:
-    folder: Path = tmp_path_factory.mktemp("untaken")
     pair = "x: Real[e], y: Real[e]"
     specs = [
         spec_of(body, f"{pair}, m: Binary[e]" if "m[e]" in body else pair, name)
         for name, (body, _) in LOSSES.items()
     ]
-    found = {}
-    for rendered, name in zip(render_losses(specs), LOSSES, strict=True):
-        path = folder / f"{name}.py"
-        path.write_text(rendered.module, encoding="utf-8")
-        found[name] = imported(f"untaken_{name}", path)
-    return found
+    return generated(specs, tmp_path_factory.mktemp("untaken"), "untaken")
 
 
 @pytest.mark.parametrize("style", ["function", "functional"])
@@ -112,10 +105,8 @@ def test_a_part_that_a_sum_reads_is_safe_where_no_branch_needs_it(
 ) -> None:
     name = "reads_a_part"
     body = f"q = {part} * y[n, c]; where(x[n] > 0, Sum(q * y[n, c], c), 3)"
-    (rendered,) = render_losses([spec_of(body, "x: NonNegative[n], y: Real[n, c]", name)])
-    path = tmp_path / f"{name}.py"
-    path.write_text(rendered.module, encoding="utf-8")
-    module = imported(f"{name}_{abs(hash(part))}", path)
+    specs = [spec_of(body, "x: NonNegative[n], y: Real[n, c]", name)]
+    module = generated(specs, tmp_path, "untaken")[name]
     x, y = torch.tensor([0.0]), torch.tensor([[0.5, -2.0]])
     for form in (getattr(module, name), getattr(module, f"{name}_loss")):
         assert form(x, y).item() == 3
